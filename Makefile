@@ -1,0 +1,51 @@
+# mqd: two commands do everything, `make demo` and `make check`; the rest is what they are made of.
+SAN    ?=
+PREFIX ?= /usr/local
+PEERS  ?=
+SERVER ?=
+
+BUILD := build$(if $(SAN),-$(SAN))
+SANITIZE_address := address,undefined
+SANITIZE_thread  := thread
+SETUP := $(if $(SAN),-Db_sanitize=$(SANITIZE_$(SAN)) -Db_lundef=false -Doptimization=1 -Ddebug=true)
+
+.PHONY: all demo check lint fmt interop bench fuzz install deps clean
+all: $(BUILD)/build.ninja
+	@meson compile -C $(BUILD)
+
+$(BUILD)/build.ninja: | deps
+	@meson setup --prefix $(PREFIX) $(SETUP) $(BUILD) > /dev/null || { cat $(BUILD)/meson-logs/meson-log.txt; exit 1; }
+
+deps:
+	@.ci/deps build
+
+check: all
+	@.ci/deps check
+	@tests/run $(BUILD)
+
+demo: all
+	@tests/demo $(BUILD)
+
+lint: all
+	@.ci/deps lint
+	@tests/lint/run $(BUILD)
+
+fmt:
+	@.ci/deps lint
+	@git ls-files '*.cpp' '*.h' | xargs clang-format-14 -i
+
+interop: all
+	@SERVER=$(SERVER) tests/interop/run $(BUILD)
+
+bench: all
+	@PEERS=$(PEERS) bench/run $(BUILD)
+
+fuzz:
+	@.ci/deps lint
+	@tests/fuzz/run
+
+install: all
+	@meson install -C $(BUILD) $(if $(DESTDIR),--destdir $(abspath $(DESTDIR)))
+
+clean:
+	@rm -rf build build-address build-thread build-fuzz build-clang

@@ -1,0 +1,63 @@
+#pragma once
+// JSON in, for all but the hottest path: a tree that answers leniently, since RocketMQ's peers
+// write fastjson's dialect (spec remoting.md 7): unquoted integer keys, objects as keys (kept as
+// their canonical text), numbers for strings and strings for numbers, raw control characters in
+// strings, duplicate keys (the last wins).
+//
+// Threads: value types.
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "base/result.h"
+
+namespace mqd::json {
+
+class Value {
+public:
+    enum class Kind { null, boolean, integer, real, text, array, object };
+    using Member = std::pair<std::string, Value>;
+
+    Value() = default;
+    Value(bool value);
+    Value(std::int64_t value);
+    Value(double value);
+    Value(std::string value);
+    static Value array(std::vector<Value> items = {});
+    static Value object(std::vector<Member> members = {});
+
+    Kind kind() const;
+    bool is_null() const { return kind() == Kind::null; }
+    bool is_object() const { return kind() == Kind::object; }
+    bool is_array() const { return kind() == Kind::array; }
+    bool is_text() const { return kind() == Kind::text; }
+
+    /// The member of that name; null (never dangling) when there is none or this is no object.
+    const Value& operator[](std::string_view name) const;
+    bool has(std::string_view name) const;
+    /// In the order of the text. Empty for other kinds.
+    const std::vector<Member>& members() const;
+    const std::vector<Value>& items() const;
+    void set(std::string name, Value value);  ///< replaces or appends; makes null an object
+
+    // With fastjson's coercions; `otherwise` when the value is absent or of no use.
+    std::int64_t as_int(std::int64_t otherwise = 0) const;
+    double as_real(double otherwise = 0) const;
+    bool as_bool(bool otherwise = false) const;
+    /// Text as it is; numbers and booleans as text; nothing for the rest.
+    std::string as_text(std::string_view otherwise = {}) const;
+
+private:
+    struct Object;
+    struct Array;
+    // The helper that writes value.cpp chooses the representation (std::variant over these).
+};
+
+/// invalid: not JSON even by fastjson's rules, or nested deeper than 64; `what` names the byte.
+Result<Value> parse(std::string_view text);
+
+}  // namespace mqd::json

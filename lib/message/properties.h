@@ -1,0 +1,74 @@
+#pragma once
+// The properties string: `name 0x01 value 0x02` repeated, the last 0x02 optional
+// (spec store.md 2.4, remoting.md 6.4), and the reserved names.
+//
+// Threads: value types and pure functions.
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "base/bytes.h"
+
+namespace mqd::message {
+
+namespace property {
+inline constexpr std::string_view keys = "KEYS";
+inline constexpr std::string_view tags = "TAGS";
+inline constexpr std::string_view wait = "WAIT";
+inline constexpr std::string_view delay = "DELAY";
+inline constexpr std::string_view retry_topic = "RETRY_TOPIC";
+inline constexpr std::string_view real_topic = "REAL_TOPIC";
+inline constexpr std::string_view real_qid = "REAL_QID";
+inline constexpr std::string_view uniq_key = "UNIQ_KEY";
+inline constexpr std::string_view msg_region = "MSG_REGION";
+inline constexpr std::string_view trace_on = "TRACE_ON";
+inline constexpr std::string_view cluster = "CLUSTER";
+inline constexpr std::string_view pop_ck = "POP_CK";
+inline constexpr std::string_view tran_msg = "TRAN_MSG";
+inline constexpr std::string_view producer_group = "PGROUP";
+inline constexpr std::string_view origin_message_id = "ORIGIN_MESSAGE_ID";
+inline constexpr std::string_view sharding_key = "__SHARDINGKEY";
+inline constexpr std::string_view inner_num = "INNER_NUM";
+inline constexpr std::string_view crc32 = "__CRC32#";
+inline constexpr std::string_view timer_delay_sec = "TIMER_DELAY_SEC";
+inline constexpr std::string_view timer_delay_ms = "TIMER_DELAY_MS";
+inline constexpr std::string_view timer_deliver_ms = "TIMER_DELIVER_MS";
+}  // namespace property
+
+/// Names that clients and brokers keep for themselves (spec remoting.md 6.6).
+bool is_reserved_property(std::string_view name);
+
+inline constexpr std::size_t properties_bytes_max = 32767;
+
+/// Walks a properties string. Pieces without a name, a 0x01 or a value are passed over.
+class PropertyReader {
+public:
+    explicit PropertyReader(std::string_view text) : rest_(text) {}
+    struct Property {
+        std::string_view name, value;
+    };
+    std::optional<Property> next();
+
+private:
+    std::string_view rest_;
+};
+
+/// The last value of `name`, since on duplicates the last wins; nothing when there is none.
+std::optional<std::string_view> find_property(std::string_view properties, std::string_view name);
+
+/// Appends `name 0x01 value 0x02`, behind a 0x02 if `out` does not end with one. The caller has
+/// checked that neither holds 0x01 or 0x02 and that the value is not empty.
+void append_property(std::string& out, std::string_view name, std::string_view value);
+
+/// `properties` without `name`.
+std::string without_property(std::string_view properties, std::string_view name);
+
+/// Java's String.hashCode over the UTF-16 form of UTF-8 `text` (spec store.md 0).
+std::int32_t java_hash(std::string_view text);
+
+/// A consume queue unit's tags code: 0 without a tag, else the hash sign-extended.
+std::int64_t tags_code(std::string_view properties);
+
+}  // namespace mqd::message

@@ -1,0 +1,67 @@
+#pragma once
+// The seam between the store and the operating system: every file operation of the store goes
+// through here, so that tests can fail any call, write short, and lose or tear what was not
+// synced.
+//
+// Threads: Files from any thread; a File's read() and write() from any thread at once.
+// Owner:   main; outlives the store.
+
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/bytes.h"
+#include "base/result.h"
+
+namespace mqd::store {
+
+/// A read-only view of a whole file; the bytes stay as long as this lives.
+class Mapping {
+public:
+    virtual ~Mapping() = default;
+    virtual Bytes bytes() const = 0;
+};
+
+class File {
+public:
+    virtual ~File() = default;
+    /// Reads up to into.size() bytes; fewer only at the end of the file. io
+    virtual Result<std::size_t> read(std::int64_t at, MutableBytes into) const = 0;
+    /// Writes all of it, or fails having written any part. refused: no space; io: the rest.
+    virtual Result<> write(std::int64_t at, Bytes bytes) = 0;
+    virtual Result<> sync() = 0;  ///< data (fdatasync)
+    virtual Result<std::int64_t> size() const = 0;
+    virtual Result<> resize(std::int64_t bytes) = 0;
+    virtual Result<std::unique_ptr<Mapping>> map() const = 0;
+};
+
+enum class OpenMode { read_only, read_write, create };  ///< create: read-write, made if missing
+
+class Files {
+public:
+    virtual ~Files() = default;
+    virtual Result<std::unique_ptr<File>> open(const std::filesystem::path& path, OpenMode mode) = 0;
+    /// Names in the directory, sorted, without . and ..; empty when it does not exist.
+    virtual Result<std::vector<std::string>> list(const std::filesystem::path& dir) = 0;
+    virtual Result<bool> exists(const std::filesystem::path& path) = 0;
+    virtual Result<bool> is_directory(const std::filesystem::path& path) = 0;
+    virtual Result<> make_directories(const std::filesystem::path& dir) = 0;
+    virtual Result<> rename(const std::filesystem::path& from, const std::filesystem::path& to) = 0;
+    virtual Result<> remove(const std::filesystem::path& path) = 0;      ///< gone is fine
+    virtual Result<> remove_all(const std::filesystem::path& dir) = 0;
+    virtual Result<> sync_directory(const std::filesystem::path& dir) = 0;
+    struct Space {
+        std::int64_t total_bytes = 0, available_bytes = 0, used_percent = 0;
+    };
+    virtual Result<Space> space(const std::filesystem::path& path) = 0;
+    /// The POSIX write lock on byte [0, 1) that keeps a second broker out; held while it lives.
+    /// refused: held by another; `what` names the pid.
+    virtual Result<std::unique_ptr<File>> lock(const std::filesystem::path& path) = 0;
+};
+
+/// The real ones.
+Files& posix_files();
+
+}  // namespace mqd::store

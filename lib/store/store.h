@@ -1,0 +1,178 @@
+#pragma once
+// The store: a directory in RocketMQ's own layout, opened, appended to, read and closed.
+// Bytes: spec store.md 1 to 6.
+//
+// Threads: append(), read() and the look-ups from any thread. Readers take no lock that a writer
+//          holds over I/O. Callbacks come from the store's own threads (dispatcher, flusher) and
+//          must not block.
+// Owner:   the daemon's main; outlives broker and front ends.
+
+#include <atomic>
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/bytes.h"
+#include "base/clock.h"
+#include "base/result.h"
+#include "message/record.h"
+#include "message/types.h"
+#include "store/files.h"
+
+namespace mqd::store {
+
+struct Options {
+    std::filesystem::path root;
+    std::int64_t commit_log_file_bytes = 1LL << 30;
+    std::int64_t consume_queue_file_bytes = 6'000'000;
+    std::int64_t message_bytes_max = 4 << 20;
+    bool flush_sync = false;              ///< flushDiskType=SYNC_FLUSH
+    std::int64_t flush_interval_ms = 500;
+    std::int64_t flush_thorough_ms = 10'000;
+    std::int64_t flush_queues_ms = 1'000;
+    int disk_full_percent = 90;           ///< appends are refused above
+    std::vector<std::string> delay_levels;  ///< as messageDelayLevel, empty: the 18 defaults
+};
+
+class Queue;
+
+/// One unit of an append: one or more whole records for one queue, laid end to end, which never
+/// span two log files. append() fills in the rest and patches the records.
+struct Append {
+    Queue* queue = nullptr;
+    MutableBytes records;      ///< as message::encode() made them
+    std::uint32_t count = 1;
+    bool consumes_offset = true;  ///< false: a prepared or rollback record, queue offset 0
+
+    bool stored = false;
+    Errc why_not = Errc::io;   ///< refused: disk full, read-only; invalid: too long; io: disk error
+    QueueOffset queue_offset;  ///< of the first record
+    PhysicalOffset at;         ///< of the first record
+    std::int64_t store_ts_ms = 0;
+};
+
+/// Bytes of the log that stay mapped while `pin` lives.
+struct Slice {
+    Bytes bytes;
+    std::shared_ptr<const void> pin;
+};
+
+/// What a read lets through. Both tests see what the consume queue and the record say.
+class ReadFilter {
+public:
+    virtual ~ReadFilter() = default;
+    virtual bool code_matches(std::int64_t tags_code) const = 0;
+    virtual bool needs_record() const { return false; }
+    virtual bool record_matches(const message::RecordView&) const { return true; }
+};
+
+enum class ReadStatus {
+    found,
+    no_matched_message,    ///< scanned some, none matched; go on at next
+    message_was_removing,  ///< units without a record any more; go on at next
+    offset_found_null,     ///< the unit's file is gone; go on at next
+    offset_overflow_one,   ///< asked == max
+    offset_overflow_badly, ///< asked > max; next = max
+    offset_too_small,      ///< asked < min; next = min
+    no_message_in_queue,   ///< max == 0; next = 0
+};
+
+struct ReadLimits {
+    int messages = 32;
+    std::int64_t bytes = 262'144;  ///< the first message is given however big it is
+    int units_scanned = 800;
+};
+
+struct ReadResult {
+    ReadStatus status = ReadStatus::no_message_in_queue;
+    QueueOffset next, min, max;
+    std::vector<Slice> slices;  ///< neighbours in the log are one slice
+    int messages = 0;
+    std::int64_t bytes = 0;
+};
+
+/// A message that just became readable in a watched queue.
+struct Arrival {
+    Queue* queue = nullptr;
+    QueueOffset offset;
+    std::int64_t tags_code = 0;
+    std::int64_t store_ts_ms = 0;
+    message::RecordView record;  ///< good during the call
+};
+
+/// One (topic, queue id). Handles live as long as the store: a deleted topic's handle refuses
+/// appends and reads as empty.
+class Queue {
+public:
+    virtual ~Queue() = default;
+    virtual const std::string& topic() const = 0;
+    virtual std::int32_t id() const = 0;
+    virtual QueueOffset min() const = 0;   ///< first offset still readable
+    virtual QueueOffset max() const = 0;   ///< one past the last readable one (dispatched)
+
+    /// While watched, every arrival is announced to Store::on_arrival.
+    void watch() { watchers_.fetch_add(1); }
+    void unwatch() { watchers_.fetch_sub(1); }
+    bool watched() const { return watchers_.load() > 0; }
+
+private:
+    std::atomic<int> watchers_ = 0;
+};
+
+class Store {
+public:
+    virtual ~Store() = default;  ///< close() first, or the stop is unclean on purpose
+
+    /// Locks, loads, recovers. refused: another process has the store (what names its pid when
+    /// known). corrupt: files that no recovery can mend. io: the disk said no.
+    static Result<std::unique_ptr<Store>> open(Files& files, const Clock& clock, Options options);
+
+    /// Flushes, dispatches to the end, writes the checkpoint, removes `abort`. io: something was
+    /// not written, and `abort` stays.
+    virtual Result<> close() = 0;
+
+    /// The handle, made if need be. Nothing is created on disk before the first message.
+    virtual Queue* queue(std::string_view topic, std::int32_t id) = 0;
+    virtual Queue* find_queue(std::string_view topic, std::int32_t id) const = 0;
+    virtual std::vector<Queue*> queues() const = 0;
+    /// Drops the consume queues at once; records not yet dispatched are not dispatched.
+    virtual Result<> delete_topic(std::string_view topic) = 0;
+
+    /// Appends every unit in order under one lock; each tells whether it was stored.
+    virtual void append(std::span<Append> units) = 0;
+
+    virtual ReadResult read(Queue& queue, QueueOffset from, const ReadLimits& limits,
+                            const ReadFilter* filter) const = 0;
+    /// The record at `at`. not_found: outside the log. corrupt: no whole record begins there.
+    virtual Result<Slice> record_at(PhysicalOffset at) const = 0;
+    /// The store time of the message at that offset, nothing when it cannot be read.
+    virtual std::optional<std::int64_t> store_time(Queue& queue, QueueOffset offset) const = 0;
+    /// spec semantics.md 4.10. lower: first offset with store time >= t, max when all are older.
+    virtual QueueOffset offset_by_time(Queue& queue, std::int64_t t_ms, bool upper) const = 0;
+
+    virtual PhysicalOffset begin() const = 0;
+    virtual PhysicalOffset end() const = 0;         ///< written
+    virtual PhysicalOffset synced() const = 0;      ///< on disk
+    virtual PhysicalOffset dispatched() const = 0;  ///< in the consume queues
+
+    /// Calls `done(true)` once synced() >= at (at once if it already is), or `done(false)` when
+    /// `timeout_ms` has passed or the disk failed. From the flusher, or from here.
+    virtual void when_synced(PhysicalOffset at, std::int64_t timeout_ms,
+                             std::function<void(bool)> done) = 0;
+
+    /// Before traffic: who is told of arrivals in watched queues, from the dispatcher's thread.
+    virtual void on_arrival(std::function<void(std::span<const Arrival>)> listener) = 0;
+
+    virtual bool writable() const = 0;              ///< false: disk full, failed disk, closing
+    /// Used percent of the partition, rounded up, spec store.md 6.5.
+    virtual int disk_used_percent() const = 0;
+    virtual const Options& options() const = 0;
+};
+
+}  // namespace mqd::store

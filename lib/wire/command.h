@@ -1,0 +1,90 @@
+#pragma once
+// A remoting command, read in place, and how one is written (spec remoting.md 1).
+//
+// Threads: a Decoder belongs to one connection; the rest are pure functions.
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string_view>
+
+#include "base/bytes.h"
+#include "base/result.h"
+
+namespace mqd::wire {
+
+enum class Encoding : std::uint8_t { json = 0, binary = 1 };
+
+inline constexpr std::size_t frame_bytes_max = 16'777'216;  ///< with the length word
+inline constexpr std::int32_t flag_response = 1;
+inline constexpr std::int32_t flag_oneway = 2;
+inline constexpr std::int32_t our_version = 479;   ///< V5_3_3
+inline constexpr std::uint8_t language_cpp = 1;
+
+struct ExtField {
+    std::string_view key;
+    std::string_view value;
+};
+
+/// All views point into the frame or into the Decoder that made it: good until its next decode().
+struct Command {
+    std::int32_t code = 0;
+    std::uint8_t language = 0;  ///< spec 1.5; unknown names are 0
+    std::int32_t version = 0;
+    std::int32_t opaque = 0;
+    std::int32_t flag = 0;
+    Encoding encoding = Encoding::json;
+    std::string_view remark;
+    std::span<const ExtField> ext;
+    Bytes body;
+
+    bool is_response() const { return (flag & flag_response) != 0; }
+    bool is_oneway() const { return (flag & flag_oneway) != 0; }
+    std::optional<std::string_view> find(std::string_view key) const;
+};
+
+/// Bytes of the first frame of `input`, length word included; 0 while fewer than 8 bytes are
+/// there. invalid: a length or type that no legal frame has (spec 1.8): close the connection.
+Result<std::size_t> frame_bytes(Bytes input);
+
+class Decoder {
+public:
+    Decoder();
+    ~Decoder();
+    Decoder(const Decoder&) = delete;
+    Decoder& operator=(const Decoder&) = delete;
+
+    /// Bytes that must be readable (with any content) behind a frame handed to decode().
+    static constexpr std::size_t padding_bytes = 64;
+
+    /// `frame` is one whole frame. invalid: its header cannot be read: close the connection.
+    Result<Command> decode(Bytes frame);
+
+private:
+    struct State;
+    State* state_;
+};
+
+/// Writes frames into a Buffer. begin(), then field()s in any order, then finish().
+/// Values travel as text in JSON and binary headers alike.
+class Encoder {
+public:
+    /// A request when `flag` has no flag_response. `remark` may be empty: then it is left out.
+    Encoder(Buffer& out, Encoding encoding, std::int32_t code, std::int32_t opaque,
+            std::int32_t flag, std::string_view remark = {});
+    void field(std::string_view key, std::string_view value);
+    void field(std::string_view key, std::int64_t value);
+    void field(std::string_view key, bool value);
+    /// Closes the header and appends the body. The frame lies whole in the buffer.
+    void finish(Bytes body = {});
+    /// Closes the header for a body of `body_bytes` that the caller sends behind it.
+    void finish_for(std::size_t body_bytes);
+
+private:
+    Buffer& out_;
+    std::size_t begin_;
+    Encoding encoding_;
+    // and what the two forms need to patch their lengths
+};
+
+}  // namespace mqd::wire
