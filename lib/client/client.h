@@ -1,0 +1,64 @@
+#pragma once
+// What all of the tools' commands share: the name servers, routes, and calls to brokers by
+// address. One I/O thread, connections made on demand.
+//
+// Threads: any.
+// Owner:   the tool's main.
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+#include "net/io_threads.h"
+#include "remoting/channel.h"
+#include "wire/bodies/route.h"
+
+namespace mqd::client {
+
+struct Options {
+    std::vector<std::string> namesrv;  ///< HOST:PORT each, tried in turn
+    std::int64_t timeout_ms = 3000;
+    wire::Encoding encoding = wire::Encoding::json;
+};
+
+class Client {
+public:
+    static Result<std::unique_ptr<Client>> open(Options options);
+    virtual ~Client() = default;
+
+    /// From the first name server that answers. not_found: no such topic (remote_code 17).
+    /// unavailable: none answered; `what` names them.
+    virtual Result<wire::TopicRouteData> route(std::string_view topic) = 0;
+
+    virtual std::shared_ptr<remoting::Channel> channel(const std::string& address) = 0;
+    virtual net::Loop& loop() = 0;
+    virtual const Options& options() const = 0;
+
+    /// One call, waited for. unavailable as Channel; other response codes than success become
+    /// errors: the mapping is errors.h's, `what` has server, code's name and remark.
+    template <class H>
+    Result<remoting::Answer> call(const std::string& address, std::int32_t code, const H& header,
+                                  Bytes body = {}) {
+        return checked(address, channel(address)->call_and_wait(code, header, body,
+                                                                options().timeout_ms));
+    }
+    /// The same to the first name server that answers.
+    template <class H>
+    Result<remoting::Answer> call_namesrv(std::int32_t code, const H& header, Bytes body = {}) {
+        Result<remoting::Answer> last = Error{Errc::invalid, "no name server is configured"};
+        for (const auto& address : options().namesrv) {
+            last = call(address, code, header, body);
+            if (last || last.error().code != Errc::unavailable) break;
+        }
+        return last;
+    }
+
+protected:
+    static Result<remoting::Answer> checked(const std::string& address,
+                                            Result<remoting::Answer> answer);
+};
+
+}  // namespace mqd::client

@@ -1,0 +1,54 @@
+#pragma once
+// The I/O threads: each runs one event loop of its own, and a connection lives and dies on one of
+// them. Names: <name>-0, <name>-1, ...
+//
+// Threads: post(), at() from any thread; stop() from the owner.
+// Owner:   main, or the client library for its one thread.
+
+#include <chrono>
+#include <cstddef>
+#include <functional>
+#include <memory>
+#include <string_view>
+
+namespace mqd::net {
+
+/// A scheduled call; cancel() from the loop's own thread, or destroy, to take it back.
+class Timer {
+public:
+    virtual ~Timer() = default;
+    virtual void cancel() = 0;
+};
+
+/// One thread's event loop.
+class Loop {
+public:
+    virtual ~Loop() = default;
+    virtual void post(std::function<void()> call) = 0;           ///< any thread
+    virtual bool is_current_thread() const = 0;
+    /// Loop's thread only: calls once after the delay, precise to a millisecond.
+    virtual std::unique_ptr<Timer> after(std::chrono::milliseconds delay,
+                                         std::function<void()> call) = 0;
+};
+
+class IoThreads {
+public:
+    /// count 0: one per core.
+    IoThreads(std::size_t count, std::string_view name);
+    ~IoThreads();  ///< stops
+    IoThreads(const IoThreads&) = delete;
+    IoThreads& operator=(const IoThreads&) = delete;
+
+    std::size_t size() const;
+    Loop& at(std::size_t i);
+    Loop& next();  ///< in turn
+    /// No new work; connections are closed; threads are joined.
+    void stop();
+
+private:
+    struct State;
+    std::unique_ptr<State> state_;
+    friend struct Access;  // net's own sources reach the io_context through it
+};
+
+}  // namespace mqd::net
