@@ -4,7 +4,9 @@
 //
 // Threads: one at a time.
 
+#include <concepts>
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <string_view>
 
@@ -47,10 +49,17 @@ public:
     }
 
 private:
-    // state: the output and, for each open level, whether a comma is due
+    struct State;  // keeps RapidJSON out of this header
+    std::unique_ptr<State> state_;
 };
 
-/// Compact text of a tree; with `pretty`, tabs as fastjson's pretty print.
+/// As Writer::real() writes it.
+std::string real_text(double value);
+/// `text` with every byte that is no UTF-8 replaced by U+FFFD.
+std::string repaired_utf8(std::string_view text);
+
+/// Compact text of a tree; with `pretty`, one member or item a line behind tabs, as fastjson
+/// prints it (spec store.md 7.1).
 std::string to_text(const Value& value, bool pretty = false);
 
 }  // namespace mqd::json

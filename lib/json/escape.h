@@ -1,0 +1,22 @@
+#pragma once
+// The escapes inside JSON strings, for whoever reads strings by hand.
+//
+// Threads: pure functions.
+
+#include <cstddef>
+#include <cstdint>
+
+namespace mqd::json {
+
+struct Escape {
+    std::size_t text_bytes = 0;   ///< what it takes in the text, backslash included; 0: no escape
+    std::uint32_t character = 0;  ///< a surrogate without its other half is U+FFFD
+};
+
+/// The escape that begins with the backslash at `at`; a pair of surrogates is taken as one.
+Escape read_escape(const char* at, const char* end);
+
+/// Writes at most 4 bytes to `to`; gives their number.
+std::size_t put_utf8(char* to, std::uint32_t character);
+
+}  // namespace mqd::json
