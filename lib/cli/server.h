@@ -1,0 +1,25 @@
+#pragma once
+// Where the servers are and how to speak to them, as a tool's options, the environment and the
+// configuration file say (spec cli.md 1).
+//
+// Threads: a value type.
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+
+namespace mqd::cli {
+
+/// What `-n`, `--profile` and `--config` settle. Filled by Parser::parse().
+struct Server {
+    std::vector<std::string> namesrv;  ///< HOST:PORT each, never empty after parse()
+};
+
+inline constexpr std::string_view namesrv_default = "127.0.0.1:9876";
+
+/// Splits `HOST:PORT[;HOST:PORT...]`; a missing port is 9876. invalid: no host, or no such port.
+Result<std::vector<std::string>> parse_namesrv(std::string_view text);
+
+}  // namespace mqd::cli

@@ -1,0 +1,73 @@
+#include "cli/signals.h"
+
+#include <poll.h>
+#include <signal.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+
+#include "base/check.h"
+#include "base/clock.h"
+#include "cli/exit.h"
+
+namespace mqd::cli {
+namespace {
+
+volatile sig_atomic_t came = 0;
+int event = -1;
+
+void on_signal(int signal) {
+    if (came != 0) ::_exit(exit_status::signal_base + signal);
+    came = signal;
+    const int saved = errno;
+    const std::uint64_t one = 1;
+    [[maybe_unused]] const auto n = ::write(event, &one, sizeof one);  // the flag is set anyway
+    errno = saved;
+}
+
+}  // namespace
+
+void install_signals() {
+    event = ::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    check(event >= 0);
+    struct sigaction action = {};
+    action.sa_handler = on_signal;
+    // No SA_RESTART: a read or write that waits returns, and its loop looks at interrupted().
+    check(::sigaction(SIGTERM, &action, nullptr) == 0);
+    struct sigaction old = {};
+    check(::sigaction(SIGINT, nullptr, &old) == 0);
+    // A shell starts background jobs with SIGINT ignored; that is kept.
+    if (old.sa_handler != SIG_IGN) check(::sigaction(SIGINT, &action, nullptr) == 0);
+}
+
+bool interrupted() {
+    return came != 0;
+}
+
+int interrupt_fd() {
+    return event;
+}
+
+int exit_status_after_signals(int status) {
+    return came != 0 ? exit_status::signal_base + static_cast<int>(came) : status;
+}
+
+bool wait_readable(int fd, std::int64_t timeout_ms) {
+    const std::int64_t deadline = timeout_ms < 0 ? -1 : monotonic_ms() + timeout_ms;
+    for (;;) {
+        if (interrupted()) return false;
+        int left = -1;
+        if (deadline >= 0)
+            left = static_cast<int>(
+                std::clamp<std::int64_t>(deadline - monotonic_ms(), 0, 1'000'000'000));
+        pollfd fds[2] = {{fd, POLLIN, 0}, {event, POLLIN, 0}};
+        const int n = ::poll(fds, 2, left);
+        if (n == 0) return false;
+        if (n > 0 && fds[1].revents == 0) return true;
+    }
+}
+
+}  // namespace mqd::cli

@@ -1,0 +1,27 @@
+#pragma once
+// SIGINT and SIGTERM ask a tool for an orderly stop: a flag, and a descriptor that poll() can
+// wait on. The second signal ends the process at once. SIGPIPE keeps its default (spec cli.md 1).
+//
+// Threads: any, after install().
+
+#include <cstdint>
+
+namespace mqd::cli {
+
+/// Once, at the start of main and before the first thread.
+void install_signals();
+
+/// True from the first signal on.
+bool interrupted();
+
+/// Becomes readable with the first signal and stays so; never read from it.
+int interrupt_fd();
+
+/// 128 + the signal that came, else `status`: what main returns after an orderly stop.
+int exit_status_after_signals(int status);
+
+/// Waits until `fd` (-1: none) is readable, a signal came, or the time is
+/// over (-1: never). False: interrupted or timed out.
+bool wait_readable(int fd, std::int64_t timeout_ms);
+
+}  // namespace mqd::cli

@@ -1,0 +1,225 @@
+#include <doctest/doctest.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <string>
+
+#include "base/parse.h"
+#include "cli/exit.h"
+#include "cli/parser.h"
+
+using namespace mqd;
+
+namespace {
+
+// Runs parse() with stdout and stderr going to files, so that what a user sees can be compared.
+struct Run {
+    std::optional<int> status;
+    std::string out, err;
+};
+
+std::string drained(std::FILE* file, int fd, int saved) {
+    std::fflush(fd == 1 ? stdout : stderr);
+    ::dup2(saved, fd);
+    ::close(saved);
+    std::string text(65536, '\0');
+    std::rewind(file);
+    text.resize(std::fread(text.data(), 1, text.size(), file));
+    std::fclose(file);
+    return text;
+}
+
+Run run(cli::Parser& parser, std::vector<std::string> arguments) {
+    Run result;
+    std::fflush(stdout);
+    const int saved_out = ::dup(1), saved_err = ::dup(2);
+    std::FILE* out = std::tmpfile();
+    std::FILE* err = std::tmpfile();
+    ::dup2(::fileno(out), 1);
+    ::dup2(::fileno(err), 2);
+    result.status = parser.parse(std::move(arguments));
+    result.out = drained(out, 1, saved_out);
+    result.err = drained(err, 2, saved_err);
+    return result;
+}
+
+struct Tool {
+    cli::Parser cli{"mqtool sub", "does a thing"};
+    std::string topic = "none";
+    std::vector<std::string> keys;
+    std::optional<std::int64_t> count;
+    std::int64_t idle_ms = 0;
+    int level = 0;
+    bool all = false;
+    std::optional<bool> progress;
+    std::string store;
+    std::vector<std::string> files;
+
+    Tool() {
+        cli.option("-t,--topic", topic, "TOPIC", "which");
+        cli.option("-k,--key", keys, "K", "a key");
+        cli.option("-c,--count", count, "N", "how many");
+        cli.option("--idle", idle_ms, parse_duration_ms, "D", "how long");
+        cli.choice("--level", level, {{"low", 1}, {"high", 2}}, "how much");
+        cli.option("-qn,--queueNum", level, "N", "as the reference writes it");
+        cli.flag("-a,--all", all, "everything");
+        cli.toggle("--progress", progress, "progress line");
+        cli.positional("STORE", store, "where");
+        cli.positional("FILE", files, "what");
+        cli.example("mqtool sub x", "an example");
+    }
+};
+
+}  // namespace
+
+TEST_CASE("long, short, bundled and attached values are read as GNU tools read them") {
+    Tool tool;
+    const auto result = run(tool.cli, {"-avtT1", "--key=a=b", "-k", "", "--count", "7", "--idle",
+                                       "2s", "st", "--level", "high", "f1", "f2", "-vv"});
+    CHECK(result.err == "");
+    CHECK(!result.status);
+    CHECK(tool.topic == "T1");
+    CHECK(tool.keys == std::vector<std::string>{"a=b", ""});
+    CHECK(tool.count == 7);
+    CHECK(tool.idle_ms == 2000);
+    CHECK(tool.level == 2);
+    CHECK(tool.all);
+    CHECK(tool.store == "st");
+    CHECK(tool.files == std::vector<std::string>{"f1", "f2"});
+    CHECK(tool.cli.verbose() == 3);
+    CHECK(tool.cli.given("-t"));
+    CHECK(!tool.cli.given("--progress"));
+}
+
+TEST_CASE("a value may begin with a dash and what follows -- is no option") {
+    Tool tool;
+    const auto result = run(tool.cli, {"--topic", "-15m", "-k", "--key", "--", "-x", "--all"});
+    CHECK(!result.status);
+    CHECK(tool.topic == "-15m");
+    CHECK(tool.keys == std::vector<std::string>{"--key"});
+    CHECK(tool.store == "-x");
+    CHECK(tool.files == std::vector<std::string>{"--all"});
+    CHECK(!tool.all);
+}
+
+TEST_CASE("the last of several values counts and a beginning of a name is enough") {
+    Tool tool;
+    CHECK(!run(tool.cli, {"--top", "A", "-tB", "s", "-qn", "5", "--no-progress"}).status);
+    CHECK(tool.topic == "B");
+    CHECK(tool.level == 5);
+    CHECK(tool.progress == false);
+}
+
+TEST_CASE("wrong usage is one line on stderr and status 2") {
+    struct Case {
+        std::vector<std::string> arguments;
+        std::string line;
+    };
+    const std::string see = " (see mqtool sub --help)\n";
+    const Case cases[] = {
+        {{"s", "--tpic", "x"}, "mqtool: there is no option --tpic; is it --topic?" + see},
+        {{"s", "-z"}, "mqtool: there is no option -z" + see},
+        {{"s", "--count"}, "mqtool: --count needs a value, N" + see},
+        {{"s", "--count", "x"}, "mqtool: --count: 'x' is not a number" + see},
+        {{"s", "--level", "mid"}, "mqtool: --level: 'mid' is not one of low|high" + see},
+        {{"s", "--all=1"}, "mqtool: --all takes no value" + see},
+        {{"s", "--idle", "5"}, "mqtool: --idle: '5' is not a duration (like 500ms, 10s, 2h)" + see},
+        {{}, "mqtool: STORE is required" + see},
+    };
+    for (const auto& c : cases) {
+        Tool tool;
+        const auto result = run(tool.cli, c.arguments);
+        CHECK(result.status == 2);
+        CHECK(result.err == c.line);
+        CHECK(result.out == "");
+    }
+}
+
+TEST_CASE("more positional arguments than there are places are refused") {
+    cli::Parser parser("mqtool", "x");
+    std::string one;
+    parser.positional("ONE", one, "the only one");
+    const auto result = run(parser, {"a", "b"});
+    CHECK(result.status == 2);
+    CHECK(result.err == "mqtool: too many arguments: 'b' (see mqtool --help)\n");
+}
+
+TEST_CASE("of exclusive options one may be given, of needed ones one must") {
+    for (const bool needed : {false, true}) {
+        cli::Parser parser("mqtool", "x");
+        std::string a, b;
+        parser.option("-a", a, "A", "a");
+        parser.option("-b,--bee", b, "B", "b");
+        parser.exclusive({"-a", "--bee"}, needed);
+        const auto none = run(parser, {});
+        if (needed) {
+            CHECK(none.status == 2);
+            CHECK(none.err == "mqtool: one of -a or --bee is required (see mqtool --help)\n");
+        } else {
+            CHECK(!none.status);
+        }
+        const auto both = run(parser, {"-a", "1", "-b", "2"});
+        CHECK(both.status == 2);
+        CHECK(both.err == "mqtool: only one of -a or --bee can be given (see mqtool --help)\n");
+    }
+}
+
+TEST_CASE("help wins over other mistakes, goes to stdout and ends with the examples") {
+    Tool tool;
+    const auto result = run(tool.cli, {"--count", "x", "-h"});
+    CHECK(result.status == 0);
+    CHECK(result.err == "");
+    CHECK(result.out.starts_with("usage: mqtool sub [options] STORE [FILE...]\n\ndoes a thing\n"));
+    CHECK(result.out.ends_with("examples:\n  mqtool sub x\n      an example\n"));
+    CHECK(result.out.find("  -t, --topic TOPIC           which\n") != std::string::npos);
+}
+
+TEST_CASE("the version is the program's, not the subcommand's") {
+    Tool tool;
+    const auto result = run(tool.cli, {"--version"});
+    CHECK(result.status == 0);
+    CHECK(result.out == "mqtool " MQD_VERSION "\n");
+}
+
+TEST_CASE("name servers come from the option, else the environment, else the default") {
+    const auto settled = [](std::vector<std::string> arguments) {
+        cli::Parser parser("mqtool", "x");
+        cli::Server server;
+        parser.common(server);
+        const auto result = run(parser, std::move(arguments));
+        CHECK(!result.status);
+        return server.namesrv;
+    };
+    ::unsetenv("NAMESRV_ADDR");
+    CHECK(settled({}) == std::vector<std::string>{"127.0.0.1:9876"});
+    ::setenv("NAMESRV_ADDR", "a:1;b:2", 1);
+    CHECK(settled({}) == std::vector<std::string>{"a:1", "b:2"});
+    CHECK(settled({"-n", "c"}) == std::vector<std::string>{"c:9876"});
+    CHECK(settled({"--namesrvAddr", "[::1]:7;::2"}) ==
+          std::vector<std::string>{"[::1]:7", "[::2]:9876"});
+    ::setenv("NAMESRV_ADDR", "a:99999", 1);
+    cli::Parser parser("mqtool", "x");
+    cli::Server server;
+    parser.common(server);
+    const auto result = run(parser, {});
+    CHECK(result.status == 2);
+    CHECK(result.err == "mqtool: $NAMESRV_ADDR: 'a:99999' is not HOST:PORT\n");
+    ::unsetenv("NAMESRV_ADDR");
+}
+
+TEST_CASE("errors end with the status a script expects") {
+    CHECK(cli::exit_status_of({Errc::unavailable, ""}) == 3);
+    CHECK(cli::exit_status_of({Errc::not_found, ""}) == 4);
+    CHECK(cli::exit_status_of({Errc::refused, ""}) == 5);
+    CHECK(cli::exit_status_of({Errc::invalid, ""}) == 2);
+    CHECK(cli::exit_status_of({Errc::corrupt, ""}) == 1);
+    CHECK(cli::exit_status_of({Errc::io, ""}) == 1);
+    CHECK(cli::exit_status_of({Errc::invalid, "", 1}) == 1);
+    CHECK(cli::exit_status_of({Errc::refused, "", 16}) == 5);
+    CHECK(cli::exit_status_of({Errc::invalid, "", 17}) == 4);
+}
+
+TEST_CASE("the first error of several results gives the status") {
+    const cli::Parser parser("mqtool", "x");
+    CHECK(parser.finish(Result<>(), Result<int>(1)) == 0);
+}
