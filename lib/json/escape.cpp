@@ -1,6 +1,10 @@
 #include "json/escape.h"
 
 #include <charconv>
+#include <cstring>
+
+#include "base/parse.h"
+#include "json/writer.h"
 
 namespace mqd::json {
 
@@ -73,6 +77,66 @@ std::size_t put_utf8(char* to, std::uint32_t character) {
     to[2] = byte(0x80 | ((character >> 6) & 0x3f));
     to[3] = byte(0x80 | (character & 0x3f));
     return 4;
+}
+
+namespace {
+
+/// Nonzero when one of the 8 bytes cannot stand as it is: a control character, a quote, a
+/// backslash, or part of a longer character (which has to be looked at).
+std::uint64_t special_bytes(std::uint64_t eight) {
+    constexpr std::uint64_t ones = 0x0101010101010101;
+    constexpr std::uint64_t tops = 0x8080808080808080;
+    const auto zeros = [](std::uint64_t v) { return (v - ones) & ~v; };
+    const auto below_blank = (eight - 0x20 * ones) & ~eight;
+    return (zeros(eight ^ ('"' * ones)) | zeros(eight ^ ('\\' * ones)) | below_blank | eight) &
+           tops;
+}
+
+char* put_escaped(char* to, std::string_view text) {
+    constexpr char digits[] = "0123456789abcdef";
+    for (const char c : text) {
+        const auto byte = static_cast<unsigned char>(c);
+        if (byte >= 0x20 && c != '"' && c != '\\') {
+            *to++ = c;
+        } else if (byte >= 0x20) {
+            *to++ = '\\';
+            *to++ = c;
+        } else {
+            std::memcpy(to, "\\u00", 4);
+            to[4] = digits[byte >> 4];
+            to[5] = digits[byte & 15];
+            to += 6;
+        }
+    }
+    return to;
+}
+
+}  // namespace
+
+void put_quoted(Buffer& out, std::string_view text) {
+    const auto before = out.size();
+    // Six bytes for each at worst, and eight at a time are stored.
+    char* const begin = reinterpret_cast<char*>(out.extend(text.size() * 6 + 10));
+    char* to = begin;
+    *to++ = '"';
+    std::size_t plain = 0;
+    while (text.size() - plain >= 8) {
+        std::uint64_t eight = 0;
+        std::memcpy(&eight, text.data() + plain, 8);
+        if (special_bytes(eight) != 0) break;
+        std::memcpy(to, &eight, 8);
+        to += 8;
+        plain += 8;
+    }
+    const auto rest = text.substr(plain);
+    if (is_utf8(rest)) {
+        to = put_escaped(to, rest);
+        *to++ = '"';
+        out.truncate(before + static_cast<std::size_t>(to - begin));
+        return;
+    }
+    out.truncate(before);
+    put_quoted(out, repaired_utf8(text));
 }
 
 }  // namespace mqd::json

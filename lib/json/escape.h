@@ -1,10 +1,13 @@
 #pragma once
-// The escapes inside JSON strings, for whoever reads strings by hand.
+// The escapes inside JSON strings, for whoever reads or writes strings by hand.
 //
 // Threads: pure functions.
 
 #include <cstddef>
 #include <cstdint>
+#include <string_view>
+
+#include "base/bytes.h"
 
 namespace mqd::json {
 
@@ -18,5 +21,8 @@ Escape read_escape(const char* at, const char* end);
 
 /// Writes at most 4 bytes to `to`; gives their number.
 std::size_t put_utf8(char* to, std::uint32_t character);
+
+/// Appends `text` as a quoted JSON string; what is no UTF-8 becomes U+FFFD.
+void put_quoted(Buffer& out, std::string_view text);
 
 }  // namespace mqd::json

@@ -106,8 +106,19 @@ template <class H>
 Result<H> read_header(const Command& command) {
     H header{};
     Error error{Errc::invalid, {}};
+    // Most peers write the fields in the order of the table: each search begins where the last
+    // one ended, and comes round.
+    std::size_t next = 0;
+    const auto find = [&](std::string_view name) -> const std::string_view* {
+        for (std::size_t tried = 0; tried < command.ext.size(); ++tried) {
+            if (next == command.ext.size()) next = 0;
+            const auto& field = command.ext[next++];
+            if (field.key == name) return &field.value;
+        }
+        return nullptr;
+    };
     const auto read = [&](const auto& field) {
-        const auto text = command.find(field.name);
+        const auto* const text = find(field.name);
         if (!text) {
             if (field.is_required)
                 error.what = fmt::format("the header field {} is missing", field.name);
