@@ -1,0 +1,55 @@
+#pragma once
+// Client presence 35, 38, 40 (spec remoting.md 3.5); the heartbeat 34 has a body only. Connection
+// lists 203 and 204 and the progress 208 of groups (spec remoting.md 4.5).
+
+#include "wire/header.h"
+
+namespace mqd::wire {
+
+/// UNREGISTER_CLIENT 35.
+struct UnregisterClient {
+    std::string_view client_id;
+    std::optional<std::string_view> producer_group;
+    std::optional<std::string_view> consumer_group;
+
+    static constexpr auto fields() {
+        using H = UnregisterClient;
+        return std::tuple{optional("clientID", &H::client_id),
+                          optional("producerGroup", &H::producer_group),
+                          optional("consumerGroup", &H::consumer_group)};
+    }
+};
+
+/// GET_CONSUMER_LIST_BY_GROUP 38, NOTIFY_CONSUMER_IDS_CHANGED 40,
+/// GET_CONSUMER_CONNECTION_LIST 203.
+struct ConsumerGroupHeader {
+    std::string_view consumer_group;
+
+    static constexpr auto fields() {
+        return std::tuple{required("consumerGroup", &ConsumerGroupHeader::consumer_group)};
+    }
+};
+
+/// GET_PRODUCER_CONNECTION_LIST 204.
+struct ProducerGroupHeader {
+    std::string_view producer_group;
+
+    static constexpr auto fields() {
+        return std::tuple{required("producerGroup", &ProducerGroupHeader::producer_group)};
+    }
+};
+
+/// GET_CONSUME_STATS 208. Without a topic: all that the group has offsets of.
+struct GetConsumeStats {
+    std::string_view consumer_group;
+    std::optional<std::string_view> topic;
+    std::optional<std::string_view> topic_list;  ///< semicolons between, 5.x
+
+    static constexpr auto fields() {
+        using H = GetConsumeStats;
+        return std::tuple{required("consumerGroup", &H::consumer_group),
+                          optional("topic", &H::topic), optional("topicList", &H::topic_list)};
+    }
+};
+
+}  // namespace mqd::wire

@@ -1,0 +1,81 @@
+#pragma once
+// Consumer offsets 14 and 15, queue offsets 29 to 32 (spec remoting.md 3.6).
+
+#include "wire/header.h"
+
+namespace mqd::wire {
+
+/// QUERY_CONSUMER_OFFSET 14; answered by OffsetResponse.
+struct QueryConsumerOffset {
+    std::string_view consumer_group;
+    std::string_view topic;
+    std::int32_t queue_id = 0;
+    std::optional<bool> set_zero_if_not_found;
+
+    static constexpr auto fields() {
+        using H = QueryConsumerOffset;
+        return std::tuple{required("consumerGroup", &H::consumer_group),
+                          required("topic", &H::topic), required("queueId", &H::queue_id),
+                          optional("setZeroIfNotFound", &H::set_zero_if_not_found)};
+    }
+};
+
+/// UPDATE_CONSUMER_OFFSET 15. A missing queue or offset has an answer of its own, 29.
+struct UpdateConsumerOffset {
+    std::string_view consumer_group;
+    std::string_view topic;
+    std::optional<std::int32_t> queue_id;
+    std::optional<std::int64_t> commit_offset;
+
+    static constexpr auto fields() {
+        using H = UpdateConsumerOffset;
+        return std::tuple{required("consumerGroup", &H::consumer_group),
+                          required("topic", &H::topic), optional("queueId", &H::queue_id),
+                          optional("commitOffset", &H::commit_offset)};
+    }
+};
+
+/// SEARCH_OFFSET_BY_TIMESTAMP 29; answered by OffsetResponse.
+struct SearchOffset {
+    std::string_view topic;
+    std::int32_t queue_id = 0;
+    std::int64_t timestamp = 0;
+    std::optional<std::string_view> boundary_type;  ///< lower (the default) or upper, any case
+
+    static constexpr auto fields() {
+        using H = SearchOffset;
+        return std::tuple{required("topic", &H::topic), required("queueId", &H::queue_id),
+                          required("timestamp", &H::timestamp),
+                          optional("boundaryType", &H::boundary_type)};
+    }
+};
+
+/// GET_MAX_OFFSET 30 and GET_MIN_OFFSET 31, answered by OffsetResponse;
+/// GET_EARLIEST_MSG_STORETIME 32, answered by TimestampResponse.
+struct QueueHeader {
+    std::string_view topic;
+    std::int32_t queue_id = 0;
+
+    static constexpr auto fields() {
+        using H = QueueHeader;
+        return std::tuple{required("topic", &H::topic), required("queueId", &H::queue_id)};
+    }
+};
+
+struct OffsetResponse {
+    std::int64_t offset = 0;
+
+    static constexpr auto fields() {
+        return std::tuple{required("offset", &OffsetResponse::offset)};
+    }
+};
+
+struct TimestampResponse {
+    std::int64_t timestamp = -1;
+
+    static constexpr auto fields() {
+        return std::tuple{required("timestamp", &TimestampResponse::timestamp)};
+    }
+};
+
+}  // namespace mqd::wire

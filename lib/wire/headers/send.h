@@ -1,0 +1,92 @@
+#pragma once
+// SEND_MESSAGE 10, _V2 310, _BATCH 320 and SEND_REPLY_MESSAGE 324, 325 (spec remoting.md 3.1):
+// the same fields under long names or under letters.
+
+#include "wire/codes.h"
+#include "wire/header.h"
+
+namespace mqd::wire {
+
+struct SendMessage {
+    std::string_view producer_group;
+    std::string_view topic;
+    std::string_view default_topic;  ///< template for auto-creation
+    std::int32_t default_topic_queue_nums = 4;
+    std::int32_t queue_id = -1;  ///< -1: the broker picks one
+    std::int32_t sys_flag = 0;
+    std::int64_t born_timestamp = 0;
+    std::int32_t flag = 0;
+    std::string_view properties;
+    std::int32_t reconsume_times = 0;
+    bool unit_mode = false;
+    std::optional<std::int32_t> max_reconsume_times;
+    bool batch = false;  ///< this and not the code says that the body is a batch
+    std::optional<std::string_view> broker_name;
+};
+
+struct SendMessageV1 : SendMessage {
+    static constexpr auto fields() {
+        using H = SendMessage;
+        return std::tuple{optional("producerGroup", &H::producer_group),
+                          required("topic", &H::topic),
+                          optional("defaultTopic", &H::default_topic),
+                          optional("defaultTopicQueueNums", &H::default_topic_queue_nums),
+                          required("queueId", &H::queue_id),
+                          optional("sysFlag", &H::sys_flag),
+                          optional("bornTimestamp", &H::born_timestamp),
+                          optional("flag", &H::flag),
+                          optional("properties", &H::properties),
+                          optional("reconsumeTimes", &H::reconsume_times),
+                          optional("unitMode", &H::unit_mode),
+                          optional("maxReconsumeTimes", &H::max_reconsume_times),
+                          optional("batch", &H::batch),
+                          optional("bname", &H::broker_name)};
+    }
+};
+
+struct SendMessageV2 : SendMessage {
+    static constexpr auto fields() {
+        using H = SendMessage;
+        return std::tuple{
+            optional("a", &H::producer_group), required("b", &H::topic),
+            optional("c", &H::default_topic),  optional("d", &H::default_topic_queue_nums),
+            required("e", &H::queue_id),       optional("f", &H::sys_flag),
+            optional("g", &H::born_timestamp), optional("h", &H::flag),
+            optional("i", &H::properties),     optional("j", &H::reconsume_times),
+            optional("k", &H::unit_mode),      optional("l", &H::max_reconsume_times),
+            optional("m", &H::batch),          optional("n", &H::broker_name)};
+    }
+};
+
+/// By the code of the command. invalid: as read_header().
+inline Result<SendMessage> read_send_message(const Command& command) {
+    constexpr std::int32_t send_reply_message = 324;
+    if (command.code == request_code::send_message || command.code == send_reply_message) {
+        TRY(const SendMessage header, read_header<SendMessageV1>(command));
+        return header;
+    }
+    TRY(const SendMessage header, read_header<SendMessageV2>(command));
+    return header;
+}
+
+/// Of codes 0, 10, 11 and 12.
+struct SendMessageResponse {
+    std::string_view msg_id;  ///< the offset message id; for a batch all of them, commas between
+    std::int32_t queue_id = 0;
+    std::int64_t queue_offset = 0;
+    std::optional<std::string_view> transaction_id;
+    std::optional<std::string_view> region;
+    std::optional<bool> trace_on;
+
+    static constexpr auto fields() {
+        using H = SendMessageResponse;
+        return std::tuple{optional("MSG_REGION", &H::region),
+                          optional("TRACE_ON", &H::trace_on),
+                          required("msgId", &H::msg_id),
+                          required("queueId", &H::queue_id),
+                          required("queueOffset", &H::queue_offset),
+                          optional("transactionId", &H::transaction_id)};
+    }
+};
+
+}  // namespace mqd::wire
