@@ -24,8 +24,11 @@ public:
 class Loop {
 public:
     virtual ~Loop() = default;
-    virtual void post(std::function<void()> call) = 0;           ///< any thread
+    virtual void post(std::function<void()> call) = 0;  ///< any thread; dropped behind stop()
     virtual bool is_current_thread() const = 0;
+    /// Any thread: runs `call` on the loop's and returns when it is done. At once when this is the
+    /// loop's thread, or when that has ended.
+    virtual void run_and_wait(std::function<void()> call) = 0;
     /// Loop's thread only: calls once after the delay, precise to a millisecond.
     virtual std::unique_ptr<Timer> after(std::chrono::milliseconds delay,
                                          std::function<void()> call) = 0;
@@ -42,13 +45,13 @@ public:
     std::size_t size() const;
     Loop& at(std::size_t i);
     Loop& next();  ///< in turn
-    /// No new work; connections are closed; threads are joined.
+    /// Connections are closed (their on_close comes first), threads are joined, then what had been
+    /// posted runs here. Streams and listeners may be destroyed afterwards, but before *this.
     void stop();
 
 private:
     struct State;
     std::unique_ptr<State> state_;
-    friend struct Access;  // net's own sources reach the io_context through it
 };
 
 }  // namespace mqd::net

@@ -33,8 +33,11 @@ public:
         std::function<std::size_t(Bytes)> on_bytes;
         /// Once, last: the peer closed (Error what "closed"), an error, or idle for too long.
         std::function<void(const Error&)> on_close;
-        /// The unsent output has fallen below the low mark after having been above the high one.
+        /// The unsent output has fallen below half of StreamOptions::unsent_bytes_high after having
+        /// been above it.
         std::function<void()> on_drained;
+        /// Some of the output that had to wait for the peer has gone out.
+        std::function<void()> on_progress;
     };
     virtual void start(Callbacks callbacks) = 0;
 
@@ -43,12 +46,18 @@ public:
     virtual Buffer& output() = 0;
     /// Queues pieces behind what output() holds now.
     virtual void send_pieces(std::vector<Piece> pieces) = 0;
+    /// Hands what is queued to the kernel, as far as it takes it; the rest follows by itself.
     virtual void flush() = 0;
+    /// The same behind the posted calls the loop is running: many answers, one write.
+    virtual void flush_soon() = 0;
     virtual std::size_t unsent_bytes() const = 0;
-    /// Stops reading (backpressure) and goes on.
+    /// Stops reading and goes on. By itself, a stream does not read while more than
+    /// unsent_bytes_high are unsent: a peer that never reads its answers gets no more of them.
+    /// What on_bytes left unconsumed comes again when reading goes on.
     virtual void pause_reading() = 0;
     virtual void resume_reading() = 0;
-    /// Sends what is queued, then closes; on_close is not called.
+    /// Sends what is queued, then closes, also when the Stream is destroyed at once; no callback
+    /// comes any more.
     virtual void close() = 0;
 
     virtual Loop& loop() = 0;
@@ -57,9 +66,9 @@ public:
 };
 
 struct StreamOptions {
-    std::int64_t idle_ms = 120'000;               ///< closed when nothing came or went; 0: never
+    std::int64_t idle_ms = 120'000;                 ///< closed when nothing came or went; 0: never
     std::size_t input_bytes_max = 16'777'216 + 64;  ///< one frame at most is kept unconsumed
-    std::size_t unsent_bytes_high = 4 << 20;
+    std::size_t unsent_bytes_high = 4 << 20;        ///< see pause_reading()
 };
 
 class Listener {
@@ -77,7 +86,6 @@ public:
 /// Connects from the loop's thread; `done` is called there. unavailable: refused, no route, no
 /// such host, or `timeout_ms` passed.
 void connect(Loop& loop, const std::string& host_port, std::int64_t timeout_ms,
-             StreamOptions options,
-             std::function<void(Result<std::unique_ptr<Stream>>)> done);
+             StreamOptions options, std::function<void(Result<std::unique_ptr<Stream>>)> done);
 
 }  // namespace mqd::net
