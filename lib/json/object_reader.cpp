@@ -171,10 +171,11 @@ Result<> ObjectReader::read(std::string_view text, std::size_t readable_bytes) {
     return {};
 }
 
-std::size_t ObjectReader::minify(std::string_view json, char* out) {
+void ObjectReader::minify(std::string_view json, std::string& out) {
+    out.resize(json.size() + padding_bytes);  // it writes whole blocks
     std::size_t written = 0;
-    const auto error = simdjson::minify(json.data(), json.size(), out, written);
-    return error ? 0 : written;
+    const auto error = simdjson::minify(json.data(), json.size(), out.data(), written);
+    out.resize(error ? 0 : written);
 }
 
 }  // namespace mqd::json

@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <memory>
 #include <span>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -45,8 +46,8 @@ public:
         return std::span(children_).subspan(parent.first_child, parent.child_count);
     }
 
-    /// `json`, which is valid, without the blanks between its tokens. `out` has json's size.
-    static std::size_t minify(std::string_view json, char* out);
+    /// `json`, which is valid, without the blanks between its tokens.
+    static void minify(std::string_view json, std::string& out);
 
 private:
     struct State;

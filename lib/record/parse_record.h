@@ -1,0 +1,47 @@
+#pragma once
+// The two forms of a record with named fields, taken apart in place.
+//
+// Threads: one at a time; the views live until the next call.
+
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "base/result.h"
+#include "json/object_reader.h"
+#include "record/record.h"
+
+namespace mqd::record {
+
+class JsonRecords {
+public:
+    /// `readable_bytes` as ObjectReader::read(). corrupt: not JSON, or a key of another type than
+    /// the table of cli.md 2 says. Unknown keys are passed over.
+    Result<> parse(std::string_view text, std::size_t readable_bytes, Record& into);
+
+private:
+    Result<> take(const json::ObjectReader::Member& member, Record& into);
+
+    json::ObjectReader reader_;
+    std::string body_;  ///< decoded or minified
+    bool has_body_ = false;
+};
+
+class MsgpackRecords {
+public:
+    MsgpackRecords();
+    ~MsgpackRecords();
+
+    struct Parsed {
+        std::size_t bytes = 0;  ///< of the value; 0: it goes on behind the end of `bytes`
+        bool broken = false;    ///< no value at all begins here; nothing behind it can be read
+        Result<> record;        ///< corrupt: a value, but no record
+    };
+    Parsed parse(std::string_view bytes, Record& into);
+
+private:
+    struct State;
+    std::unique_ptr<State> state_;
+};
+
+}  // namespace mqd::record

@@ -1,0 +1,279 @@
+#include "record/reader.h"
+
+#include <fmt/format.h>
+
+#include <cstring>
+
+#include "record/block_input.h"
+#include "record/parse_record.h"
+
+namespace mqd::record {
+
+class Reader::Impl {
+public:
+    Impl(int fd, std::string name, ReaderOptions options)
+        : options_(std::move(options)),
+          name_(std::move(name)),
+          input_(fd, options_.stop_fd, name_),
+          delimiter_(options_.input == Input::nul ? '\0' : '\n') {}
+
+    Result<const Record*> next() {
+        release();
+        for (;;) {
+            TRY(const bool there, find());
+            if (!there) return static_cast<const Record*>(nullptr);
+            if (!raw_.empty() || !drops_empty()) break;
+            ++skipped_empty_;
+            release();
+        }
+        if (options_.input != Input::msgpack) record_.clear();
+        switch (options_.input) {
+            case Input::json:
+                TRY_OK(accept(parse_json()));
+                break;
+            case Input::msgpack:
+                TRY_OK(accept(std::move(msgpack_result_)));
+                break;
+            case Input::lines:
+            case Input::nul:
+                split_key();
+                break;
+            case Input::file:
+                record_.body = raw_;
+                break;
+        }
+        return &record_;
+    }
+
+    std::string_view raw() const { return raw_; }
+    std::uint64_t number() const { return number_; }
+    std::uint64_t begin_at() const { return begin_at_; }
+    std::uint64_t end_at() const { return input_.consumed() + pending_; }
+    std::uint64_t skipped_empty() const { return skipped_empty_; }
+
+    bool ready() const {
+        if (at_end_) return true;
+        const auto rest = input_.window().substr(pending_);
+        switch (options_.input) {
+            case Input::msgpack:
+                return rest.size() > incomplete_bytes_;
+            case Input::file:
+                return false;
+            default:
+                return rest.find(delimiter_) != std::string_view::npos;
+        }
+    }
+
+private:
+    bool drops_empty() const {
+        // Between JSON lines an empty one means nothing.
+        return options_.input == Input::json ||
+               (options_.skip_empty && options_.input != Input::msgpack);
+    }
+
+    // The last record's bytes are given up only now: its views were good until here.
+    void release() {
+        input_.consume(pending_);
+        pending_ = 0;
+        raw_ = {};
+    }
+
+    Result<bool> find() {
+        if (at_end_) return false;
+        if (skipping_) TRY_OK(skip_long());
+        if (at_end_) return false;
+        begin_at_ = input_.consumed();
+        switch (options_.input) {
+            case Input::msgpack:
+                return find_msgpack();
+            case Input::file:
+                return find_file();
+            default:
+                return find_chunk();
+        }
+    }
+
+    void found(std::size_t raw_bytes, std::size_t with_delimiter) {
+        raw_ = input_.window().substr(0, raw_bytes);
+        pending_ = with_delimiter;
+        ++number_;
+    }
+
+    Result<bool> more() {
+        auto got = input_.more();
+        if (!got) at_end_ = true;
+        return got;
+    }
+
+    Result<bool> find_chunk() {
+        std::size_t scanned = 0;
+        for (;;) {
+            const auto window = input_.window();
+            const auto at = window.find(delimiter_, scanned);
+            if (at <= options_.record_bytes_max) return found(at, at + 1), true;
+            if (window.size() > options_.record_bytes_max) return too_long();
+            scanned = window.size();
+            TRY(const bool got, more());
+            if (got) continue;
+            return at_chunk_end(window.size());
+        }
+    }
+
+    Result<bool> at_chunk_end(std::size_t left) {
+        if (options_.follow && !input_.stopped()) return false;
+        at_end_ = true;
+        // What stood before an interrupt is no whole line.
+        if (left == 0 || input_.stopped()) return false;
+        return found(left, left), true;
+    }
+
+    Result<bool> too_long() {
+        if (options_.split_long && options_.input != Input::json)
+            return found(options_.record_bytes_max, options_.record_bytes_max), true;
+        ++number_;
+        skipping_ = true;
+        return Error{Errc::corrupt,
+                     fmt::format("{}: longer than {} bytes", where(), options_.record_bytes_max)};
+    }
+
+    Result<> skip_long() {
+        for (;;) {
+            const auto window = input_.window();
+            const auto at = window.find(delimiter_);
+            const auto bytes = at == std::string_view::npos ? window.size() : at + 1;
+            if (options_.refused) options_.refused(window.substr(0, bytes));
+            input_.consume(bytes);
+            if (at != std::string_view::npos) break;
+            TRY(const bool got, more());
+            if (!got) {
+                at_end_ = true;
+                break;
+            }
+        }
+        skipping_ = false;
+        return {};
+    }
+
+    Result<bool> find_msgpack() {
+        for (;;) {
+            const auto window = input_.window();
+            if (window.size() > incomplete_bytes_) {
+                record_.clear();
+                auto parsed = msgpack_.parse(window, record_);
+                if (parsed.broken) {
+                    at_end_ = true;
+                    ++number_;
+                    return Error{Errc::corrupt, fmt::format("{}: {}; nothing behind it can be read",
+                                                            where(), parsed.record.error().what)};
+                }
+                if (parsed.bytes > 0) {
+                    incomplete_bytes_ = 0;
+                    msgpack_result_ = std::move(parsed.record);
+                    if (parsed.bytes > options_.record_bytes_max)
+                        msgpack_result_ =
+                            Error{Errc::corrupt,
+                                  fmt::format("longer than {} bytes", options_.record_bytes_max)};
+                    return found(parsed.bytes, parsed.bytes), true;
+                }
+                incomplete_bytes_ = window.size();
+            }
+            if (window.size() > options_.record_bytes_max) {
+                at_end_ = true;
+                ++number_;
+                return Error{Errc::corrupt,
+                             fmt::format("{}: longer than {} bytes; nothing behind it can be read",
+                                         where(), options_.record_bytes_max)};
+            }
+            TRY(const bool got, more());
+            if (got) continue;
+            if (options_.follow && !input_.stopped()) return false;
+            at_end_ = true;
+            if (window.empty() || input_.stopped()) return false;
+            ++number_;
+            return Error{Errc::corrupt, fmt::format("{}: the input ends inside a map", where())};
+        }
+    }
+
+    Result<bool> find_file() {
+        for (;;) {
+            if (input_.window().size() > options_.record_bytes_max) {
+                at_end_ = true;
+                ++number_;
+                return Error{Errc::corrupt, fmt::format("{}: longer than {} bytes", name_,
+                                                        options_.record_bytes_max)};
+            }
+            TRY(const bool got, more());
+            if (got) continue;
+            at_end_ = true;
+            if (input_.stopped()) return false;
+            return found(input_.window().size(), input_.window().size()), true;
+        }
+    }
+
+    Result<> parse_json() { return json_.parse(raw_, input_.readable_bytes(), record_); }
+
+    Result<> accept(Result<> parsed) {
+        if (parsed) return {};
+        if (options_.refused) options_.refused(input_.window().substr(0, pending_));
+        return Error{Errc::corrupt, fmt::format("{}: {}", where(), parsed.error().what)};
+    }
+
+    void split_key() {
+        record_.body = raw_;
+        if (options_.key_delimiter.empty()) return;
+        const auto at = raw_.find(options_.key_delimiter);
+        if (at == std::string_view::npos) return;
+        if (at > 0) record_.keys.push_back(raw_.substr(0, at));
+        record_.body = raw_.substr(at + options_.key_delimiter.size());
+    }
+
+    std::string where() const {
+        const bool lines = options_.input == Input::lines || options_.input == Input::json;
+        return fmt::format("{}: {} {} (byte {})", name_, lines ? "line" : "record", number_,
+                           begin_at_);
+    }
+
+    const ReaderOptions options_;
+    const std::string name_;
+    BlockInput input_;
+    const char delimiter_;
+    JsonRecords json_;
+    MsgpackRecords msgpack_;
+    Result<> msgpack_result_;
+    Record record_;
+    std::string_view raw_;
+    std::size_t pending_ = 0;  ///< bytes of the window that the last record takes
+    std::size_t incomplete_bytes_ = 0;
+    std::uint64_t number_ = 0;
+    std::uint64_t begin_at_ = 0;
+    std::uint64_t skipped_empty_ = 0;
+    bool skipping_ = false;
+    bool at_end_ = false;
+};
+
+Reader::Reader(int fd, std::string name, ReaderOptions options)
+    : impl_(std::make_unique<Impl>(fd, std::move(name), std::move(options))) {}
+Reader::~Reader() = default;
+Result<const Record*> Reader::next() {
+    return impl_->next();
+}
+std::string_view Reader::raw() const {
+    return impl_->raw();
+}
+bool Reader::ready() const {
+    return impl_->ready();
+}
+std::uint64_t Reader::number() const {
+    return impl_->number();
+}
+std::uint64_t Reader::begin_at() const {
+    return impl_->begin_at();
+}
+std::uint64_t Reader::end_at() const {
+    return impl_->end_at();
+}
+std::uint64_t Reader::skipped_empty() const {
+    return impl_->skipped_empty();
+}
+
+}  // namespace mqd::record

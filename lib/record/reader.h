@@ -1,0 +1,59 @@
+#pragma once
+// Messages in: lines, NUL-ended chunks, JSON lines, msgpack maps or one whole file, from a
+// descriptor, with bounded memory (spec cli.md 2 and 3).
+//
+// Threads: one at a time.
+// Owner:   the tool's main, one for each file it reads.
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "base/result.h"
+#include "record/record.h"
+
+namespace mqd::record {
+
+enum class Input { lines, nul, json, msgpack, file };
+
+struct ReaderOptions {
+    Input input = Input::lines;
+    std::size_t record_bytes_max = 4 << 20;  ///< of one line, chunk, map or file
+    bool split_long = false;                 ///< lines, nul: cut instead of refusing
+    bool skip_empty = false;                 ///< lines, nul, file: empty ones are only counted
+    std::string key_delimiter = {};               ///< lines, nul: KEY<D>BODY
+    bool follow = false;  ///< an end in the middle of a record is not its end: ask again later
+    int stop_fd = -1;     ///< readable: the input ends here
+    /// Gets every byte of a refused record, its delimiter too, in one or more pieces.
+    std::function<void(std::string_view piece)> refused = {};
+};
+
+class Reader {
+public:
+    /// `fd` stays the caller's; `name` stands in messages.
+    Reader(int fd, std::string name, ReaderOptions options);
+    ~Reader();
+
+    /// The next record, good until the next call; nullptr at the end.
+    /// corrupt: no record; `what` names where and why. The next call goes on behind it.
+    /// io: the input fails; nothing more comes.
+    Result<const Record*> next();
+
+    /// The bytes the last record was made of, without its delimiter.
+    std::string_view raw() const;
+    /// Whether next() would answer without waiting for input.
+    bool ready() const;
+    std::uint64_t number() const;    ///< of the last record, counted from 1, refused ones too
+    std::uint64_t begin_at() const;  ///< byte at which the last record began
+    std::uint64_t end_at() const;    ///< byte behind it: where to go on another day
+    std::uint64_t skipped_empty() const;
+
+private:
+    class Impl;
+    std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace mqd::record
