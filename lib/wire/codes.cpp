@@ -1,6 +1,7 @@
 #include "wire/codes.h"
 
 #include <algorithm>
+#include <array>
 #include <iterator>
 #include <utility>
 
@@ -74,6 +75,11 @@ constexpr std::pair<std::int32_t, std::string_view> names[] = {
     {3002, "POLICY_NOT_EXIST"},
 };
 
+constexpr std::array<std::string_view, 14> languages = {
+    "JAVA",  "CPP",  "DOTNET", "PYTHON", "DELPHI", "ERLANG", "RUBY",
+    "OTHER", "HTTP", "GO",     "PHP",    "OMS",    "RUST",   "NODE_JS",
+};
+
 }  // namespace
 
 std::string_view response_name(std::int32_t code) {
@@ -82,6 +88,16 @@ std::string_view response_name(std::int32_t code) {
         std::begin(names), end, code,
         [](const auto& entry, std::int32_t wanted) { return entry.first < wanted; });
     return found != end && found->first == code ? found->second : std::string_view();
+}
+
+std::uint8_t language_of(std::string_view name) {
+    for (std::size_t i = 0; i < languages.size(); ++i)
+        if (languages[i] == name) return static_cast<std::uint8_t>(i);
+    return 0;
+}
+
+std::string_view language_name(std::uint8_t language) {
+    return language < languages.size() ? languages[language] : languages[0];
 }
 
 }  // namespace mqd::wire

@@ -1,5 +1,5 @@
 #pragma once
-// Request and response codes, spec remoting.md 2.
+// Request and response codes, spec remoting.md 2, and those of languages, 1.5.
 
 #include <cstdint>
 #include <string_view>
@@ -103,5 +103,10 @@ inline constexpr std::int32_t go_away = 1500;
 
 /// `TOPIC_NOT_EXIST` for 17; "" for a code without a name.
 std::string_view response_name(std::int32_t code);
+
+/// The languages of spec 1.5: CPP is 1; 0 (JAVA) for a name that nobody knows.
+std::uint8_t language_of(std::string_view name);
+/// "JAVA" for a number that nobody knows.
+std::string_view language_name(std::uint8_t language);
 
 }  // namespace mqd::wire

@@ -2,21 +2,16 @@
 
 #include <fmt/format.h>
 
-#include <array>
 #include <bit>
 #include <cstring>
 
 #include "base/parse.h"
 #include "json/escape.h"
+#include "wire/codes.h"
 
 namespace mqd::wire {
 
 namespace {
-
-constexpr std::array<std::string_view, 14> languages = {
-    "JAVA",  "CPP",  "DOTNET", "PYTHON", "DELPHI", "ERLANG", "RUBY",
-    "OTHER", "HTTP", "GO",     "PHP",    "OMS",    "RUST",   "NODE_JS",
-};
 
 constexpr int depth_max = 64;
 constexpr std::size_t scratch_kept_bytes = 65536;
@@ -272,16 +267,6 @@ private:
 
 Result<> read_json_header(std::string_view text, HeaderScratch& scratch, Command& command) {
     return Reader(text, scratch, command).read();
-}
-
-std::uint8_t language_of(std::string_view name) {
-    for (std::size_t i = 0; i < languages.size(); ++i)
-        if (languages[i] == name) return static_cast<std::uint8_t>(i);
-    return 0;
-}
-
-std::string_view language_name(std::uint8_t language) {
-    return language < languages.size() ? languages[language] : languages[0];
 }
 
 }  // namespace mqd::wire

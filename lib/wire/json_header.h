@@ -24,9 +24,4 @@ struct HeaderScratch {
 /// Decoder::padding_bytes. invalid: not JSON, a number where none can be, too many ext fields.
 Result<> read_json_header(std::string_view text, HeaderScratch& scratch, Command& command);
 
-/// CPP is 1, spec 1.5; 0 (JAVA) for a name that nobody knows.
-std::uint8_t language_of(std::string_view name);
-/// "JAVA" for a number that nobody knows.
-std::string_view language_name(std::uint8_t language);
-
 }  // namespace mqd::wire
