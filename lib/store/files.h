@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -31,6 +32,8 @@ public:
     virtual Result<std::size_t> read(std::int64_t at, MutableBytes into) const = 0;
     /// Writes all of it, or fails having written any part. refused: no space; io: the rest.
     virtual Result<> write(std::int64_t at, Bytes bytes) = 0;
+    /// The pieces one behind the other, as one write where the system can.
+    virtual Result<> write_all(std::int64_t at, std::span<const Bytes> pieces);
     virtual Result<> sync() = 0;  ///< data (fdatasync)
     virtual Result<std::int64_t> size() const = 0;
     virtual Result<> resize(std::int64_t bytes) = 0;
@@ -42,16 +45,19 @@ enum class OpenMode { read_only, read_write, create };  ///< create: read-write,
 class Files {
 public:
     virtual ~Files() = default;
-    virtual Result<std::unique_ptr<File>> open(const std::filesystem::path& path, OpenMode mode) = 0;
+    virtual Result<std::unique_ptr<File>> open(const std::filesystem::path& path,
+                                               OpenMode mode) = 0;
     /// Names in the directory, sorted, without . and ..; empty when it does not exist.
     virtual Result<std::vector<std::string>> list(const std::filesystem::path& dir) = 0;
     virtual Result<bool> exists(const std::filesystem::path& path) = 0;
     virtual Result<bool> is_directory(const std::filesystem::path& path) = 0;
     virtual Result<> make_directories(const std::filesystem::path& dir) = 0;
     virtual Result<> rename(const std::filesystem::path& from, const std::filesystem::path& to) = 0;
-    virtual Result<> remove(const std::filesystem::path& path) = 0;      ///< gone is fine
+    virtual Result<> remove(const std::filesystem::path& path) = 0;  ///< gone is fine
     virtual Result<> remove_all(const std::filesystem::path& dir) = 0;
     virtual Result<> sync_directory(const std::filesystem::path& dir) = 0;
+    /// Everything on the file system of `path`: cheaper than thousands of File::sync().
+    virtual Result<> sync_filesystem(const std::filesystem::path& path) = 0;
     struct Space {
         std::int64_t total_bytes = 0, available_bytes = 0, used_percent = 0;
     };

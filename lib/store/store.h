@@ -32,11 +32,11 @@ struct Options {
     std::int64_t commit_log_file_bytes = 1LL << 30;
     std::int64_t consume_queue_file_bytes = 6'000'000;
     std::int64_t message_bytes_max = 4 << 20;
-    bool flush_sync = false;              ///< flushDiskType=SYNC_FLUSH
+    bool flush_sync = false;  ///< flushDiskType=SYNC_FLUSH
     std::int64_t flush_interval_ms = 500;
     std::int64_t flush_thorough_ms = 10'000;
     std::int64_t flush_queues_ms = 1'000;
-    int disk_full_percent = 90;           ///< appends are refused above
+    int disk_full_percent = 90;             ///< appends are refused above
     std::vector<std::string> delay_levels;  ///< as messageDelayLevel, empty: the 18 defaults
 };
 
@@ -46,7 +46,7 @@ class Queue;
 /// span two log files. append() fills in the rest and patches the records.
 struct Append {
     Queue* queue = nullptr;
-    MutableBytes records;      ///< as message::encode() made them
+    MutableBytes records;  ///< as message::encode() made them
     std::uint32_t count = 1;
     bool consumes_offset = true;  ///< false: a prepared or rollback record, queue offset 0
 
@@ -74,13 +74,13 @@ public:
 
 enum class ReadStatus {
     found,
-    no_matched_message,    ///< scanned some, none matched; go on at next
-    message_was_removing,  ///< units without a record any more; go on at next
-    offset_found_null,     ///< the unit's file is gone; go on at next
-    offset_overflow_one,   ///< asked == max
-    offset_overflow_badly, ///< asked > max; next = max
-    offset_too_small,      ///< asked < min; next = min
-    no_message_in_queue,   ///< max == 0; next = 0
+    no_matched_message,     ///< scanned some, none matched; go on at next
+    message_was_removing,   ///< units without a record any more; go on at next
+    offset_found_null,      ///< the unit's file is gone; go on at next
+    offset_overflow_one,    ///< asked == max
+    offset_overflow_badly,  ///< asked > max; next = max
+    offset_too_small,       ///< asked < min; next = min
+    no_message_in_queue,    ///< max == 0; next = 0
 };
 
 struct ReadLimits {
@@ -113,8 +113,8 @@ public:
     virtual ~Queue() = default;
     virtual const std::string& topic() const = 0;
     virtual std::int32_t id() const = 0;
-    virtual QueueOffset min() const = 0;   ///< first offset still readable
-    virtual QueueOffset max() const = 0;   ///< one past the last readable one (dispatched)
+    virtual QueueOffset min() const = 0;  ///< first offset still readable
+    virtual QueueOffset max() const = 0;  ///< one past the last readable one (dispatched)
 
     /// While watched, every arrival is announced to Store::on_arrival.
     void watch() { watchers_.fetch_add(1); }
@@ -169,7 +169,7 @@ public:
     /// Before traffic: who is told of arrivals in watched queues, from the dispatcher's thread.
     virtual void on_arrival(std::function<void(std::span<const Arrival>)> listener) = 0;
 
-    virtual bool writable() const = 0;              ///< false: disk full, failed disk, closing
+    virtual bool writable() const = 0;  ///< false: disk full, failed disk, closing
     /// Used percent of the partition, rounded up, spec store.md 6.5.
     virtual int disk_used_percent() const = 0;
     virtual const Options& options() const = 0;

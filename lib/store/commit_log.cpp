@@ -1,0 +1,352 @@
+#include "store/commit_log.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "store/consume_queue.h"
+#include "store/file_names.h"
+
+namespace mqd::store {
+namespace {
+
+constexpr std::int64_t blank_bytes = 8;
+constexpr std::int64_t full_retry_ms = 100;
+
+}  // namespace
+
+// ---- append
+
+void CommitLog::append(std::span<Append> units, std::int64_t now_ms) {
+    const Lock lock(append_lock_);
+    for (Append& unit : units) {
+        unit.stored = false;
+        unit.why_not = failed() ? Errc::io : Errc::refused;
+    }
+    if (!may_append()) return;
+    last_ts_ms_ = std::max(last_ts_ms_, now_ms);
+    while (!units.empty()) {
+        if (end_.load(std::memory_order_relaxed) == tail_limit_) {
+            if (auto ok = next_tail(); !ok) {
+                no_next_file(ok.error());
+                for (Append& unit : units) unit.why_not = ok.error().code;
+                return;
+            }
+        }
+        const std::size_t done = append_to_tail(units);
+        if (full() || failed()) return;
+        units = units.subspan(done);
+    }
+}
+
+bool CommitLog::may_append() {
+    if (stopped_ || failed()) return false;
+    if (!full()) return true;
+    const std::int64_t now_ms = monotonic_ms();
+    if (now_ms < retry_at_ms_) return false;
+    retry_at_ms_ = now_ms + full_retry_ms;
+    if (!erase_failed_write()) return false;
+    full_ = false;
+    return true;
+}
+
+/// Places and writes the units that fit into the tail, and the blank if one does not. Gives how
+/// many have been dealt with.
+std::size_t CommitLog::append_to_tail(std::span<Append> units) {
+    const std::int64_t start = end_.load(std::memory_order_relaxed);
+    std::int64_t at = start;
+    const std::int64_t limit = tail_->limit();
+    pieces_.clear();
+    std::size_t count = 0;
+    bool roll = false;
+    for (; count < units.size(); ++count) {
+        Append& unit = units[count];
+        const auto bytes = static_cast<std::int64_t>(unit.records.size());
+        if (bytes + blank_bytes <= file_bytes_ && at + bytes + blank_bytes > limit) {
+            roll = true;
+            break;
+        }
+        if (!place(unit, at)) continue;
+        if (!pieces_.empty() &&
+            pieces_.back().data() + pieces_.back().size() == unit.records.data())
+            pieces_.back() = {pieces_.back().data(), pieces_.back().size() + unit.records.size()};
+        else
+            pieces_.push_back(unit.records);
+        at += bytes;
+    }
+    std::array<std::byte, blank_bytes> blank;
+    if (roll) {
+        store_be(blank.data(), static_cast<std::int32_t>(limit - at));
+        store_be(blank.data() + 4, message::magic_blank);
+        pieces_.push_back(blank);
+    }
+    if (pieces_.empty()) return count;
+    if (auto ok = tail_file_->write_all(start - tail_->base, pieces_); !ok) {
+        undo(units.first(count), ok.error().code);
+        for (Append& unit : units.subspan(count)) unit.why_not = ok.error().code;
+        write_failed(ok.error(), at - start + (roll ? blank_bytes : 0));
+        return count;
+    }
+    end_.store(roll ? limit : at, std::memory_order_release);
+    return count;
+}
+
+/// Fills in the unit and patches its records for `at`; false when it can never be stored.
+bool CommitLog::place(Append& unit, std::int64_t at) {
+    unit.why_not = Errc::invalid;
+    if (static_cast<std::int64_t>(unit.records.size()) + blank_bytes > file_bytes_) return false;
+    auto* queue = static_cast<ConsumeQueue*>(unit.queue);
+    if (queue->deleted()) return unit.why_not = Errc::not_found, false;
+    if (!queue->usable()) return unit.why_not = Errc::io, false;
+    QueueOffset offset{unit.consumes_offset ? queue->next : 0};
+    unit.queue_offset = offset;
+    unit.at = {at};
+    unit.store_ts_ms = last_ts_ms_;
+    MutableBytes rest = unit.records;
+    for (std::uint32_t i = 0; i < unit.count; ++i) {
+        if (rest.size() < message::record_bytes_min) return false;
+        const auto bytes = message::RecordHead::read(rest.data()).total_bytes;
+        if (bytes < static_cast<std::int32_t>(message::record_bytes_min) ||
+            static_cast<std::size_t>(bytes) > rest.size())
+            return false;
+        const auto record = rest.first(static_cast<std::size_t>(bytes));
+        message::place(record, offset, {at}, last_ts_ms_);
+        rest = rest.subspan(record.size());
+        at += bytes;
+        if (unit.consumes_offset) offset.value++;
+    }
+    if (!rest.empty() || unit.count == 0) return false;
+    if (unit.consumes_offset) queue->next = offset.value;
+    unit.stored = true;
+    return true;
+}
+
+/// Takes back what place() gave to those that have not been written.
+void CommitLog::undo(std::span<Append> units, Errc why) {
+    for (Append& unit : units) {
+        if (!unit.stored) continue;
+        unit.stored = false;
+        unit.why_not = why;
+        if (unit.consumes_offset) static_cast<ConsumeQueue*>(unit.queue)->next -= unit.count;
+    }
+}
+
+/// Nothing of a failed write may be taken for records later, by recovery or behind a later append.
+void CommitLog::write_failed(const Error& error, std::int64_t bytes) {
+    failed_bytes_ = std::max(failed_bytes_, bytes);
+    erase_failed_write();
+    retry_at_ms_ = monotonic_ms() + full_retry_ms;
+    if (error.code != Errc::refused) return fail("log-write-failed", error);
+    if (!full_.exchange(true)) log::error("log-full", {{"why", error.what}});
+}
+
+/// No bytes are at stake: whatever the reason was, it may pass.
+void CommitLog::no_next_file(const Error& error) {
+    retry_at_ms_ = monotonic_ms() + full_retry_ms;
+    if (!full_.exchange(true)) log::error("log-file-not-made", {{"why", error.what}});
+}
+
+bool CommitLog::erase_failed_write() {
+    if (failed_bytes_ == 0) return true;
+    const std::vector<std::byte> zeros(static_cast<std::size_t>(failed_bytes_));
+    const std::int64_t at = end_.load(std::memory_order_relaxed);
+    if (auto ok = tail_file_->write(at - tail_->base, zeros); !ok) {
+        if (ok.error().code != Errc::refused) fail("log-write-failed", ok.error());
+        return false;
+    }
+    failed_bytes_ = 0;
+    return true;
+}
+
+void CommitLog::fail(const char* event, const Error& error) {
+    if (!failed_.exchange(true)) log::error(event, {{"why", error.what}});
+}
+
+void CommitLog::probe_room() {
+    const Lock lock(append_lock_);
+    may_append();
+}
+
+void CommitLog::stop_appends() {
+    const Lock lock(append_lock_);
+    stopped_ = true;
+}
+
+// ---- files
+
+Result<std::shared_ptr<LogFile>> CommitLog::make_file(std::int64_t base) {
+    auto out = std::make_shared<LogFile>();
+    out->base = base;
+    out->path = dir_ / file_name(base);
+    TRY(const auto file, os_.open(out->path, OpenMode::create));
+    TRY_OK(file->resize(file_bytes_));
+    TRY_OK(file->sync());
+    TRY_OK(os_.sync_directory(dir_));
+    TRY(out->mapping, file->map());
+    out->bytes = out->mapping->bytes();
+    return out;
+}
+
+Result<> CommitLog::prepare_next() {
+    const Lock lock(prepare_lock_);
+    needs_file_ = false;
+    if (prepared_ || failed()) return {};
+    TRY(prepared_, make_file(tail_limit_));
+    return {};
+}
+
+Result<> CommitLog::remove_prepared() {
+    const Lock lock(prepare_lock_);
+    if (!prepared_) return {};
+    TRY_OK(os_.remove(prepared_->path));
+    prepared_.reset();
+    return {};
+}
+
+Result<> CommitLog::open_tail() {
+    TRY(tail_file_, os_.open(tail_->path, OpenMode::read_write));
+    tail_limit_ = tail_->limit();
+    return {};
+}
+
+Result<> CommitLog::next_tail() {
+    const Lock prepare(prepare_lock_);
+    if (!prepared_) {
+        TRY(prepared_, make_file(tail_limit_));
+    }
+    auto before = std::exchange(tail_, prepared_);
+    if (auto ok = open_tail(); !ok) {
+        tail_ = std::move(before);
+        return ok;
+    }
+    prepared_.reset();
+    needs_file_ = true;
+    const Lock lock(files_lock_);
+    files_.push_back(tail_);
+    return {};
+}
+
+std::shared_ptr<const LogFile> CommitLog::file_at(std::int64_t offset) const {
+    const Lock lock(files_lock_);
+    const auto after =
+        std::upper_bound(files_.begin(), files_.end(), offset,
+                         [](std::int64_t wanted, const auto& file) { return wanted < file->base; });
+    if (after == files_.begin()) return nullptr;
+    const auto& file = *std::prev(after);
+    return offset < file->limit() ? file : nullptr;
+}
+
+std::vector<std::shared_ptr<const LogFile>> CommitLog::files() const {
+    const Lock lock(files_lock_);
+    return files_;
+}
+
+// ---- opening
+
+Result<std::unique_ptr<CommitLog>> CommitLog::open(Files& files, std::filesystem::path dir,
+                                                   std::int64_t file_bytes, bool mend) {
+    std::unique_ptr<CommitLog> log(new CommitLog(files, std::move(dir), file_bytes));
+    TRY_OK(log->os_.make_directories(log->dir_));
+    TRY_OK(log->load(mend));
+    return log;
+}
+
+Result<> CommitLog::load(bool mend) {
+    TRY(const auto names, os_.list(dir_));
+    const Lock lock(files_lock_);
+    for (const auto& name : names) {
+        const auto path = dir_ / name;
+        TRY(const bool directory, os_.is_directory(path));
+        if (directory) continue;
+        const bool last = &name == &names.back();
+        TRY(const auto file, os_.open(path, OpenMode::read_write));
+        TRY(std::int64_t size, file->size());
+        if (last && size == 0) {
+            TRY_OK(os_.remove(path));
+            continue;
+        }
+        const auto base = parse_file_name(name);
+        if (base && last && mend && size < file_bytes_) {
+            TRY_OK(file->resize(file_bytes_));
+            size = file_bytes_;
+        }
+        if (!base || size != file_bytes_)
+            return Error{Errc::corrupt,
+                         fmt::format("{} does not belong to a log of {}-byte files ({} bytes)",
+                                     path.string(), file_bytes_, size)};
+        auto out = std::make_shared<LogFile>();
+        out->base = *base;
+        out->path = path;
+        TRY(out->mapping, file->map());
+        out->bytes = out->mapping->bytes();
+        files_.push_back(std::move(out));
+    }
+    if (files_.empty()) return {};
+    begin_ = files_.front()->base;
+    end_ = files_.back()->limit();
+    return {};
+}
+
+Result<> CommitLog::recovered(Mark mark, std::int64_t synced) {
+    const Lock lock(append_lock_);
+    std::shared_ptr<const LogFile> last;
+    {
+        const Lock files(files_lock_);
+        while (!files_.empty() && files_.back()->base >= mark.end) {
+            // The first file of a log that has never held a record may as well stay.
+            if (files_.size() == 1 && files_.back()->base == mark.end) break;
+            TRY_OK(os_.remove(files_.back()->path));
+            files_.pop_back();
+        }
+        if (!files_.empty()) last = files_.back();
+    }
+    end_ = mark.end;
+    last_ts_ms_ = mark.store_ts_ms;
+    synced_ = std::min(mark.end, synced);
+    tail_limit_ = mark.end;
+    if (!last) return {};
+    tail_ = std::const_pointer_cast<LogFile>(last);
+    TRY_OK(open_tail());
+    if (mark.end == tail_limit_) return {};
+    // Stale bytes behind the end could one day continue a record: shrinking and growing drops
+    // them all, and gives their blocks back. Nobody reads there.
+    TRY_OK(tail_file_->resize(mark.end - tail_->base));
+    return tail_file_->resize(file_bytes_);
+}
+
+// ---- sync
+
+CommitLog::Mark CommitLog::mark() const {
+    const Lock lock(append_lock_);
+    return {end_.load(std::memory_order_relaxed), last_ts_ms_};
+}
+
+Result<CommitLog::Mark> CommitLog::sync() {
+    const Mark to = mark();
+    if (failed()) return Error{Errc::io, "the log has failed; nothing more is acknowledged"};
+    std::int64_t at = synced();
+    while (at < to.end) {
+        const auto file = file_at(at);
+        check(file != nullptr);
+        if (auto ok = sync_file(*file); !ok) {
+            fail("log-sync-failed", ok.error());
+            return std::move(ok).error();
+        }
+        at = std::min(file->limit(), to.end);
+        synced_.store(at, std::memory_order_release);
+    }
+    return to;
+}
+
+Result<> CommitLog::sync_file(const LogFile& file) {
+    if (sync_base_ != file.base) {
+        TRY(sync_handle_, os_.open(file.path, OpenMode::read_write));
+        sync_base_ = file.base;
+    }
+    return sync_handle_->sync();
+}
+
+}  // namespace mqd::store

@@ -1,0 +1,129 @@
+#pragma once
+// The commit log: every message of every topic in order of arrival, in files named by the 20-digit
+// offset of their first byte. Bytes: spec store.md 2.
+//
+// Appends are written, not stored into a mapping, so that a full disk is an error and no signal.
+// Readers map the files and never look past end(), which is stored with release after the bytes.
+//
+// Threads: append() from any, one at a time inside; file_at() and the marks from any; sync() from
+//          the flusher; prepare_next() from the housekeeper.
+// Owner:   the store.
+
+#include <atomic>
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "base/mutex.h"
+#include "store/files.h"
+#include "store/store.h"
+
+namespace mqd::store {
+
+/// One file of the log; whoever holds it may read its bytes up to end().
+struct LogFile {
+    std::int64_t base = 0;
+    std::filesystem::path path;
+    std::unique_ptr<Mapping> mapping;
+    Bytes bytes;
+
+    std::int64_t limit() const { return base + static_cast<std::int64_t>(bytes.size()); }
+};
+
+class CommitLog {
+public:
+    /// Loads the files; end() is not known until recovered(). corrupt: a file of another length
+    /// than `file_bytes` (an empty last one is removed, with `mend` a short last one is extended).
+    static Result<std::unique_ptr<CommitLog>> open(Files& files, std::filesystem::path dir,
+                                                   std::int64_t file_bytes, bool mend);
+
+    struct Mark {
+        std::int64_t end = 0;
+        std::int64_t store_ts_ms = 0;  ///< of the last record before `end`
+    };
+    /// Recovery's finding: what lies behind `mark` is dropped, files and bytes. `synced` says how
+    /// much of it is known to be on disk.
+    Result<> recovered(Mark mark, std::int64_t synced);
+
+    /// Store::append(). Every queue's load() has been seen.
+    void append(std::span<Append> units, std::int64_t now_ms);
+
+    /// Brings everything up to the mark taken at its start to disk. io: nothing more will be
+    /// acknowledged until the store is opened again.
+    Result<Mark> sync();
+
+    /// Makes the file behind the current one, so that no append has to.
+    Result<> prepare_next();
+    bool needs_file() const { return needs_file_.load(std::memory_order_relaxed); }
+    /// At a clean stop: a file prepared and never used.
+    Result<> remove_prepared();
+
+    /// The file that holds `offset`; null when none does. Says nothing about end().
+    std::shared_ptr<const LogFile> file_at(std::int64_t offset) const;
+    std::vector<std::shared_ptr<const LogFile>> files() const;
+
+    std::int64_t begin() const { return begin_.load(std::memory_order_acquire); }
+    std::int64_t end() const { return end_.load(std::memory_order_acquire); }
+    std::int64_t synced() const { return synced_.load(std::memory_order_acquire); }
+    Mark mark() const;
+    bool failed() const { return failed_.load(); }  ///< a write or sync said io
+    bool full() const { return full_.load(); }      ///< the last write found no space
+    /// Tries again whether there is room; appends do so too, but not everybody appends when full.
+    void probe_room();
+    /// No append is taken any more; those before have left end() where it stays.
+    void stop_appends();
+
+private:
+    CommitLog(Files& files, std::filesystem::path dir, std::int64_t file_bytes)
+        : os_(files), dir_(std::move(dir)), file_bytes_(file_bytes) {}
+
+    Result<> load(bool mend);
+    Result<std::shared_ptr<LogFile>> make_file(std::int64_t base);
+    Result<> open_tail() REQUIRES(append_lock_);
+    Result<> next_tail() REQUIRES(append_lock_);
+    bool may_append() REQUIRES(append_lock_);
+    bool erase_failed_write() REQUIRES(append_lock_);
+    void write_failed(const Error& error, std::int64_t bytes) REQUIRES(append_lock_);
+    void no_next_file(const Error& error) REQUIRES(append_lock_);
+    void undo(std::span<Append> units, Errc why) REQUIRES(append_lock_);
+    bool place(Append& unit, std::int64_t at) REQUIRES(append_lock_);
+    std::size_t append_to_tail(std::span<Append> units) REQUIRES(append_lock_);
+    Result<> sync_file(const LogFile& file);
+    void fail(const char* event, const Error& error);
+
+    Files& os_;
+    const std::filesystem::path dir_;
+    const std::int64_t file_bytes_;
+
+    mutable Mutex append_lock_;  // held over the write of a batch: it orders the log
+    std::shared_ptr<LogFile> tail_ GUARDED_BY(append_lock_);
+    std::unique_ptr<File> tail_file_ GUARDED_BY(append_lock_);
+    std::vector<Bytes> pieces_ GUARDED_BY(append_lock_);
+    std::int64_t last_ts_ms_ GUARDED_BY(append_lock_) = 0;
+    std::int64_t failed_bytes_ GUARDED_BY(append_lock_) = 0;  // behind end(), to be zeroed
+    std::int64_t retry_at_ms_ GUARDED_BY(append_lock_) = 0;
+    bool stopped_ GUARDED_BY(append_lock_) = false;
+
+    Mutex prepare_lock_;  // held over the making of a file; appends want it once a file
+    std::shared_ptr<LogFile> prepared_ GUARDED_BY(prepare_lock_);
+
+    mutable Mutex files_lock_;  // held for a look or a push_back
+    std::vector<std::shared_ptr<const LogFile>> files_ GUARDED_BY(files_lock_);
+
+    // The flusher's: a descriptor that was open before the writes it syncs, so that no error of
+    // theirs goes to somebody else.
+    std::unique_ptr<File> sync_handle_;
+    std::int64_t sync_base_ = -1;
+
+    std::atomic<std::int64_t> begin_ = 0;
+    std::atomic<std::int64_t> end_ = 0;
+    std::atomic<std::int64_t> synced_ = 0;
+    std::atomic<std::int64_t> tail_limit_ = 0;
+    std::atomic<bool> needs_file_ = true;
+    std::atomic<bool> failed_ = false;
+    std::atomic<bool> full_ = false;
+};
+
+}  // namespace mqd::store

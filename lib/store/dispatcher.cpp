@@ -1,0 +1,115 @@
+#include "store/dispatcher.h"
+
+#include "base/log.h"
+#include "store/named_thread.h"
+
+namespace mqd::store {
+namespace {
+
+constexpr std::int64_t retry_ms = 100;
+
+}  // namespace
+
+Dispatcher::Dispatcher(CommitLog& log, QueueWriter& writer, CommitLog::Mark from, bool after_sync)
+    : log_(log),
+      writer_(writer),
+      walker_(log, from.end),
+      after_sync_(after_sync),
+      dispatched_(from.end),
+      dispatched_ts_ms_(from.store_ts_ms),
+      newest_ts_ms_(from.store_ts_ms) {
+    thread_ = named_thread("mqd-dispatch", [this] { run(); });
+}
+
+void Dispatcher::run() {
+    for (;;) {
+        if (stopping_ && !finish_) return;
+        const std::int64_t to = limit();
+        if (walker_.at() >= to) {
+            if (stopping_) return;
+            bell_.wait();
+            continue;
+        }
+        collect(to);
+        if (!write()) return;
+        announce();
+        writer_.clear();
+    }
+}
+
+void Dispatcher::collect(std::int64_t to) {
+    const std::int64_t start = walker_.at();
+    while (walker_.at() - start < batch_bytes_max && writer_.size() < batch_units_max) {
+        const auto step = walker_.next(to, LogWalker::Check::lengths);
+        if (step == LogWalker::Step::end) return;
+        if (step == LogWalker::Step::bad) {
+            log::error("log-not-readable", {{"at", walker_.at()}});
+            walker_.skip_file();
+            continue;
+        }
+        writer_.add(walker_.record());
+        newest_ts_ms_ = walker_.record().store_ts_ms;
+    }
+}
+
+/// Tries until the units are written; false when told to stop meanwhile.
+bool Dispatcher::write() {
+    for (;;) {
+        {
+            const Lock lock(writing_);
+            const auto ok = writer_.flush(QueueWriter::Mode::follow);
+            if (ok) {
+                failing_ = false;
+                for (ConsumeQueue* queue : writer_.touched()) queue->publish();
+                break;
+            }
+            if (!failing_.exchange(true))
+                log::error("queues-not-written", {{"why", ok.error().what}});
+        }
+        if (stopping_) return false;
+        bell_.wait(retry_ms);
+    }
+    dispatched_ts_ms_ = newest_ts_ms_;
+    dispatched_.store(walker_.at(), std::memory_order_release);
+    const Lock lock(dirty_lock_);
+    for (ConsumeQueue* queue : writer_.touched())
+        if (queue->mark_dirty()) dirty_.push_back(queue);
+    return true;
+}
+
+void Dispatcher::announce() {
+    // publish() and watched() against watch() and max(): one of the two sides sees the other.
+    std::atomic_thread_fence(std::memory_order_seq_cst);
+    for (ConsumeQueue* queue : writer_.touched())
+        if (queue->watched() && !queue->deleted()) add_arrivals(*queue, arrivals_);
+    if (!arrivals_.empty() && listener_) listener_(arrivals_);
+    arrivals_.clear();
+    pins_.clear();
+}
+
+void Dispatcher::add_arrivals(ConsumeQueue& queue, std::vector<Arrival>& out) {
+    writer_.for_each(queue, [&](std::int64_t offset, const Unit& unit) {
+        auto file = log_.file_at(unit.at);
+        if (!file) return;
+        auto record = message::RecordView::parse(
+            file->bytes.subspan(static_cast<std::size_t>(unit.at - file->base)));
+        if (!record) return;
+        out.push_back({&queue, {offset}, unit.tags_code, record->store_ts_ms, *record});
+        if (pins_.empty() || pins_.back() != file) pins_.push_back(std::move(file));
+    });
+}
+
+std::vector<ConsumeQueue*> Dispatcher::take_dirty() {
+    const Lock lock(dirty_lock_);
+    return std::exchange(dirty_, {});
+}
+
+void Dispatcher::stop(bool finish) {
+    if (!thread_.joinable()) return;
+    finish_ = finish;
+    stopping_ = true;
+    bell_.ring();
+    thread_.join();
+}
+
+}  // namespace mqd::store

@@ -1,0 +1,100 @@
+#include "store/flusher.h"
+
+#include <algorithm>
+
+#include "base/clock.h"
+#include "store/named_thread.h"
+
+namespace mqd::store {
+
+Flusher::Flusher(CommitLog& log, Timing timing, std::function<void()> progressed)
+    : log_(log), timing_(timing), progressed_(std::move(progressed)) {
+    last_sync_ms_ = monotonic_ms();
+    thread_ = named_thread("mqd-flush", [this] { run(); });
+}
+
+void Flusher::run() {
+    while (!stopping_) {
+        if (due()) {
+            if (const auto mark = log_.sync()) {
+                synced_ts_ms_ = mark->store_ts_ms;
+                progressed_();
+            }
+            last_sync_ms_ = monotonic_ms();
+        }
+        release(false);
+        rest();
+    }
+}
+
+bool Flusher::due() const {
+    const std::int64_t dirty = log_.end() - log_.synced();
+    if (dirty == 0 || log_.failed()) return false;
+    if (timing_.at_once) return true;
+    {
+        const Lock lock(lock_);
+        if (!waiters_.empty()) return true;
+    }
+    const std::int64_t since_ms = monotonic_ms() - last_sync_ms_;
+    return since_ms >= timing_.thorough_ms ||
+           (since_ms >= timing_.interval_ms && dirty >= least_bytes);
+}
+
+void Flusher::rest() {
+    const bool dirty = log_.end() > log_.synced() && !log_.failed();
+    if (dirty && timing_.at_once) return;
+    if (dirty) return bell_.wait(timing_.interval_ms);
+    idle_ = true;
+    if (log_.end() == log_.synced() || log_.failed()) bell_.wait();
+    idle_ = false;
+}
+
+void Flusher::appended() {
+    // The caller's ring of the dispatcher lies between its store of end() and this load.
+    if (idle_.load()) bell_.ring();
+}
+
+void Flusher::when_synced(std::int64_t at, std::int64_t timeout_ms,
+                          std::function<void(bool)> done) {
+    if (log_.synced() >= at) return done(true);
+    bool closed = log_.failed();
+    if (!closed) {
+        const Lock lock(lock_);
+        closed = closed_;
+        if (!closed) waiters_.push_back({at, monotonic_ms() + timeout_ms, std::move(done)});
+    }
+    if (closed) return done(false);
+    bell_.ring();
+}
+
+void Flusher::expire() {
+    release(false);
+}
+
+void Flusher::release(bool nothing_more) {
+    const std::int64_t synced = log_.synced();
+    const std::int64_t now_ms = monotonic_ms();
+    const bool over = nothing_more || log_.failed();
+    std::vector<Waiter> ready;
+    {
+        const Lock lock(lock_);
+        closed_ = closed_ || nothing_more;
+        const auto waits = [&](const Waiter& w) {
+            return !over && w.at > synced && w.deadline_ms > now_ms;
+        };
+        const auto first = std::partition(waiters_.begin(), waiters_.end(), waits);
+        ready.assign(std::make_move_iterator(first), std::make_move_iterator(waiters_.end()));
+        waiters_.erase(first, waiters_.end());
+    }
+    for (const Waiter& waiter : ready) waiter.done(waiter.at <= synced);
+}
+
+void Flusher::stop() {
+    if (!thread_.joinable()) return;
+    stopping_ = true;
+    bell_.ring();
+    thread_.join();
+    release(true);
+}
+
+}  // namespace mqd::store

@@ -1,0 +1,69 @@
+#pragma once
+// The flusher: brings the log to disk, spec store.md 6.1. Asynchronously every interval; at once
+// when somebody waits or nothing may be seen before it is on disk, all who wait by then together.
+//
+// Threads: one of its own (mqd-flush); the functions from any.
+// Owner:   the store.
+
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <thread>
+#include <vector>
+
+#include "base/mutex.h"
+#include "store/bell.h"
+#include "store/commit_log.h"
+
+namespace mqd::store {
+
+class Flusher {
+public:
+    struct Timing {
+        bool at_once = false;  ///< SYNC_FLUSH
+        std::int64_t interval_ms = 500;
+        std::int64_t thorough_ms = 10'000;
+    };
+    /// `progressed` is called from the thread whenever synced() has moved.
+    Flusher(CommitLog& log, Timing timing, std::function<void()> progressed);
+    ~Flusher() { stop(); }
+
+    /// After every append.
+    void appended();
+    /// Store::when_synced().
+    void when_synced(std::int64_t at, std::int64_t timeout_ms, std::function<void(bool)> done);
+    /// Tells those whose time is over; for when the disk hangs in a sync.
+    void expire();
+    /// Ends the thread; who still waits is told false.
+    void stop();
+    /// Store time of the newest record known to be on disk.
+    std::int64_t synced_ts_ms() const { return synced_ts_ms_.load(); }
+
+private:
+    static constexpr std::int64_t least_bytes = 4 * 4096;
+    struct Waiter {
+        std::int64_t at = 0;
+        std::int64_t deadline_ms = 0;
+        std::function<void(bool)> done;
+    };
+
+    void run();
+    bool due() const;
+    void rest();
+    void release(bool nothing_more);
+
+    CommitLog& log_;
+    const Timing timing_;
+    const std::function<void()> progressed_;
+    Bell bell_;
+    std::atomic<bool> stopping_ = false;
+    std::atomic<bool> idle_ = false;  // sleeps until an append
+    std::atomic<std::int64_t> synced_ts_ms_ = 0;
+    std::int64_t last_sync_ms_ = 0;
+    mutable Mutex lock_;  // held to add to or take from the waiters
+    std::vector<Waiter> waiters_ GUARDED_BY(lock_);
+    bool closed_ GUARDED_BY(lock_) = false;
+    std::thread thread_;
+};
+
+}  // namespace mqd::store

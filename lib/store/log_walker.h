@@ -1,0 +1,39 @@
+#pragma once
+// LogWalker: the records of the log one after the other, over blanks and file ends.
+//
+// Threads: one at a time.
+
+#include <cstdint>
+#include <memory>
+
+#include "message/record.h"
+#include "store/commit_log.h"
+
+namespace mqd::store {
+
+class LogWalker {
+public:
+    enum class Check { lengths, crc };  ///< what a record has to stand besides its own position
+    enum class Step {
+        record,  ///< record() is the next one
+        end,     ///< at() is `limit`, or no file follows
+        bad,     ///< no whole record begins at at()
+    };
+
+    LogWalker(const CommitLog& log, std::int64_t at) : log_(log), at_(at) {}
+
+    /// Looks at what lies at at(), and steps over a blank. Nothing at or behind `limit` is read.
+    Step next(std::int64_t limit, Check check);
+    const message::RecordView& record() const { return record_; }
+    std::int64_t at() const { return at_; }  ///< behind the last record that next() gave
+    /// To the next file's start: what is left of this one cannot be read.
+    void skip_file();
+
+private:
+    const CommitLog& log_;
+    std::int64_t at_;
+    std::shared_ptr<const LogFile> file_;
+    message::RecordView record_;
+};
+
+}  // namespace mqd::store

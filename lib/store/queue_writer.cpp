@@ -1,0 +1,164 @@
+#include "store/queue_writer.h"
+
+#include <fmt/format.h>
+
+#include "base/log.h"
+#include "message/sys_flag.h"
+
+namespace mqd::store {
+namespace {
+
+constexpr std::size_t window_units = 800;
+
+}  // namespace
+
+bool QueueWriter::gets_unit(const message::RecordView& record) {
+    const auto transaction = record.transaction_type();
+    return transaction != message::sys_flag::transaction_prepared &&
+           transaction != message::sys_flag::transaction_rollback &&
+           (record.sys_flag & message::sys_flag::inner_batch) == 0 &&
+           record.queue_offset.value >= 0;
+}
+
+void QueueWriter::add(const message::RecordView& record) {
+    if (!gets_unit(record)) return;
+    ConsumeQueue* queue = queue_of(record);
+    if (queue == nullptr) return;
+
+    const auto index = static_cast<std::uint32_t>(entries_.size());
+    entries_.push_back({{record.at.value, static_cast<std::int32_t>(record.bytes.size()),
+                         levels_.tags_code(record)},
+                        none,
+                        record.queue_offset.value});
+    if (queue->batch.number != batch_number_) {
+        queue->batch = {batch_number_, index, index};
+        touched_.push_back(queue);
+    } else {
+        entries_[queue->batch.last].next = index;
+        queue->batch.last = index;
+    }
+}
+
+/// Looked up in a table of our own first: the other one has a lock.
+ConsumeQueue* QueueWriter::queue_of(const message::RecordView& record) {
+    const std::size_t slot = (std::hash<std::string_view>{}(record.topic) +
+                              static_cast<std::size_t>(record.queue_id) * 0x9e3779b9U) %
+                             cache_size;
+    ConsumeQueue* queue = cache_[slot];
+    if (queue == nullptr || queue->id() != record.queue_id || queue->deleted() ||
+        queue->topic() != record.topic) {
+        queue = queues_.for_record(record.topic, record.queue_id, record.at.value);
+        if (queue == nullptr) return nullptr;
+        cache_[slot] = queue;
+    }
+    return record.at.value < queue->ignore_before() ? nullptr : queue;
+}
+
+void QueueWriter::clear() {
+    entries_.clear();
+    touched_.clear();
+    ++batch_number_;
+}
+
+Result<> QueueWriter::flush(Mode mode, bool complain) {
+    for (ConsumeQueue* queue : touched_) {
+        if (queue->deleted()) continue;
+        queue->load();
+        if (!queue->usable()) continue;
+        run_.clear();
+        TRY_OK(mode == Mode::follow ? follow(*queue) : recover(*queue, complain));
+        TRY_OK(write_run(*queue));
+    }
+    return {};
+}
+
+Result<> QueueWriter::write_run(ConsumeQueue& queue) {
+    if (run_.empty()) return {};
+    TRY_OK(queue.write_units(run_first_, run_, run_last_at_));
+    run_.clear();
+    return {};
+}
+
+Result<> QueueWriter::follow(ConsumeQueue& queue) {
+    run_first_ = queue.written();
+    std::int64_t expected = run_first_;
+    for (std::uint32_t i = queue.batch.first; i != none; i = entries_[i].next) {
+        const Entry& entry = entries_[i];
+        if (entry.offset < expected) continue;  // from before an error that had us repeat it
+        if (entry.offset > expected) {
+            log::error("queue-gap", {{"topic", queue.topic()},
+                                     {"queue", queue.id()},
+                                     {"expected", expected},
+                                     {"found", entry.offset}});
+            TRY_OK(write_run(queue));
+            run_first_ = entry.offset;
+        }
+        run_.resize(run_.size() + Unit::bytes_each);
+        entry.unit.store(run_.data() + run_.size() - Unit::bytes_each);
+        run_last_at_ = entry.unit.at;
+        expected = entry.offset + 1;
+    }
+    return {};
+}
+
+Result<> QueueWriter::recover(ConsumeQueue& queue, bool complain) {
+    window_.clear();
+    const Entry& first = entries_[queue.batch.first];
+    if (complain && queue.has_files() && first.offset > queue.written() &&
+        first.unit.at > queue.last_at())
+        return Error{Errc::not_found,
+                     fmt::format("queue {} of {} ends at {}, its next record is {}", queue.id(),
+                                 queue.topic(), queue.written(), first.offset)};
+    for (std::uint32_t i = queue.batch.first; i != none; i = entries_[i].next) {
+        const Entry& entry = entries_[i];
+        TRY(const bool append, settle(queue, entry));
+        if (!append) continue;
+        const std::int64_t expected =
+            run_first_ + static_cast<std::int64_t>(run_.size()) / Unit::bytes_each;
+        if (run_.empty() || expected != entry.offset) {
+            TRY_OK(write_run(queue));
+            run_first_ = entry.offset;
+        }
+        run_.resize(run_.size() + Unit::bytes_each);
+        entry.unit.store(run_.data() + run_.size() - Unit::bytes_each);
+        run_last_at_ = entry.unit.at;
+    }
+    return {};
+}
+
+/// True when the entry is to be appended; otherwise the queue holds it already, or holds what came
+/// after the topic had been deleted and made again, or it has been put right here.
+Result<bool> QueueWriter::settle(ConsumeQueue& queue, const Entry& entry) {
+    const auto run_units = static_cast<std::int64_t>(run_.size()) / Unit::bytes_each;
+    if (run_units > 0 && entry.offset == run_first_ + run_units) return true;
+    TRY_OK(write_run(queue));
+    if (entry.offset >= queue.written()) return entry.unit.at > queue.last_at();
+
+    const std::int64_t in_window = entry.offset - window_first_;
+    if (in_window < 0 ||
+        in_window * Unit::bytes_each >= static_cast<std::int64_t>(window_.size())) {
+        window_.resize(window_units * Unit::bytes_each);
+        auto got = queue.read_units(entry.offset, queue.written(), window_);
+        if (!got && got.error().code != Errc::not_found) return std::move(got).error();
+        window_first_ = entry.offset;
+        window_.resize((got ? *got : 0) * Unit::bytes_each);
+    }
+    Unit there;
+    if (!window_.empty())
+        there = Unit::load(window_.data() + (entry.offset - window_first_) * Unit::bytes_each);
+    if (there.at == entry.unit.at && there.bytes == entry.unit.bytes) return false;
+
+    const bool other = queue.is_mine(there, entry.offset);
+    if (other && there.at > entry.unit.at) return false;
+    window_.clear();
+    if (other) {  // the topic's next life began here
+        TRY_OK(queue.truncate(entry.offset));
+        return true;
+    }
+    std::array<std::byte, Unit::bytes_each> bytes;
+    entry.unit.store(bytes.data());
+    TRY_OK(queue.rewrite_units(entry.offset, bytes));
+    return false;
+}
+
+}  // namespace mqd::store

@@ -1,0 +1,79 @@
+#pragma once
+// QueueWriter: collects the units of a stretch of the log and writes them queue by queue, one
+// write for each queue, since a unit for itself would cost a system call.
+//
+// Threads: one at a time: recovery, then the dispatcher.
+// Owner:   the store.
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "store/delay_levels.h"
+#include "store/queue_table.h"
+
+namespace mqd::store {
+
+class QueueWriter {
+public:
+    enum class Mode {
+        recovery,  ///< units may be there already, missing, or of an earlier life of the topic
+        follow,    ///< every unit is its queue's next
+    };
+
+    QueueWriter(QueueTable& queues, DelayLevels levels)
+        : queues_(queues), levels_(std::move(levels)), cache_(cache_size) {}
+
+    /// Prepared and rolled back messages get none, and batches get units of another kind.
+    static bool gets_unit(const message::RecordView& record);
+    /// Takes the record into the batch if it gets a unit (spec 3.1).
+    void add(const message::RecordView& record);
+    std::size_t size() const { return entries_.size(); }
+
+    /// Writes the batch. May be repeated after an error (refused, io).
+    /// not_found, in recovery with `complain`: a queue ends before the first record that is to be
+    /// written to it: the log has to be read from further back (trap 14).
+    Result<> flush(Mode mode, bool complain = false);
+
+    /// The queues of the batch, once each.
+    std::span<ConsumeQueue* const> touched() const { return touched_; }
+    /// The batch's units of one queue in order: f(offset, unit).
+    template <class Function>
+    void for_each(const ConsumeQueue& queue, Function f) const {
+        for (std::uint32_t i = queue.batch.first; i != none; i = entries_[i].next)
+            f(entries_[i].offset, entries_[i].unit);
+    }
+    void clear();
+
+private:
+    static constexpr std::uint32_t none = 0xffffffffU;
+    static constexpr std::size_t cache_size = 8192;
+    struct Entry {
+        Unit unit;
+        std::uint32_t next = none;
+        std::int64_t offset = 0;
+    };
+
+    ConsumeQueue* queue_of(const message::RecordView& record);
+    Result<> follow(ConsumeQueue& queue);
+    Result<> recover(ConsumeQueue& queue, bool complain);
+    Result<bool> settle(ConsumeQueue& queue, const Entry& entry);
+    Result<> write_run(ConsumeQueue& queue);
+
+    QueueTable& queues_;
+    const DelayLevels levels_;
+    std::vector<ConsumeQueue*> cache_;
+    std::vector<Entry> entries_;
+    std::vector<ConsumeQueue*> touched_;
+    std::uint64_t batch_number_ = 1;
+
+    // a run of units not yet written
+    std::vector<std::byte> run_;
+    std::int64_t run_first_ = 0;
+    std::int64_t run_last_at_ = -1;
+    // what the disk holds of the queue at hand
+    std::vector<std::byte> window_;
+    std::int64_t window_first_ = 0;
+};
+
+}  // namespace mqd::store

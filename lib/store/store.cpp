@@ -1,0 +1,307 @@
+#include "store/store.h"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <algorithm>
+
+#include "base/log.h"
+#include "store/checkpoint.h"
+#include "store/dispatcher.h"
+#include "store/flusher.h"
+#include "store/named_thread.h"
+#include "store/reader.h"
+#include "store/recovery.h"
+
+namespace mqd::store {
+namespace {
+
+constexpr std::size_t open_queue_files_max = 512;
+constexpr std::int64_t tick_ms = 1000;
+constexpr std::int64_t full_tick_ms = 100;
+/// More dirty queues than this are synced all at once, and only at the thorough interval.
+constexpr std::size_t dirty_queues_few = 16;
+
+std::int64_t rounded_up(std::int64_t value, std::int64_t to) {
+    return (value + to - 1) / to * to;
+}
+
+class StoreImpl final : public Store {
+public:
+    StoreImpl(Files& files, const Clock& clock, Options options, DelayLevels levels)
+        : os_(files),
+          clock_(clock),
+          options_(std::move(options)),
+          levels_(std::move(levels)),
+          open_files_(files, open_queue_files_max) {}
+    ~StoreImpl() override { stop_threads(false); }
+
+    Result<> start();
+    Result<> close() override;
+
+    Queue* queue(std::string_view topic, std::int32_t id) override {
+        ConsumeQueue* queue = queues_->find_or_make(topic, id);
+        queue->load();
+        return queue;
+    }
+    Queue* find_queue(std::string_view topic, std::int32_t id) const override {
+        return queues_->find(topic, id);
+    }
+    std::vector<Queue*> queues() const override {
+        const auto all = queues_->all();
+        return {all.begin(), all.end()};
+    }
+    Result<> delete_topic(std::string_view topic) override;
+    void append(std::span<Append> units) override;
+
+    ReadResult read(Queue& queue, QueueOffset from, const ReadLimits& limits,
+                    const ReadFilter* filter) const override {
+        return read_queue(*log_, own(queue), from, limits, filter);
+    }
+    Result<Slice> record_at(PhysicalOffset at) const override {
+        return store::record_at(*log_, at);
+    }
+    std::optional<std::int64_t> store_time(Queue& queue, QueueOffset offset) const override {
+        return store::store_time(*log_, own(queue), offset);
+    }
+    QueueOffset offset_by_time(Queue& queue, std::int64_t t_ms, bool upper) const override {
+        return store::offset_by_time(*log_, own(queue), t_ms, upper);
+    }
+
+    PhysicalOffset begin() const override { return {log_->begin()}; }
+    PhysicalOffset end() const override { return {log_->end()}; }
+    PhysicalOffset synced() const override { return {log_->synced()}; }
+    PhysicalOffset dispatched() const override { return {dispatcher_->dispatched()}; }
+
+    void when_synced(PhysicalOffset at, std::int64_t timeout_ms,
+                     std::function<void(bool)> done) override {
+        flusher_->when_synced(at.value, timeout_ms, std::move(done));
+    }
+    void on_arrival(std::function<void(std::span<const Arrival>)> listener) override {
+        dispatcher_->on_arrival(std::move(listener));
+    }
+
+    bool writable() const override { return takes_appends() && !log_->full() && !log_->failed(); }
+    int disk_used_percent() const override { return used_percent_; }
+    const Options& options() const override { return options_; }
+
+private:
+    static ConsumeQueue& own(Queue& queue) { return static_cast<ConsumeQueue&>(queue); }
+    bool takes_appends() const {
+        return !closing_ && !dispatcher_->failing() && used_percent_ <= options_.disk_full_percent;
+    }
+
+    Result<> write_abort();
+    void start_threads(bool clean);
+    void stop_threads(bool finish);
+    void keep_house();
+    void tick();
+    Result<> sync_queues(bool all);
+    Result<> save_checkpoint();
+    void measure_disk();
+
+    Files& os_;
+    const Clock& clock_;
+    const Options options_;
+    DelayLevels levels_;
+    std::unique_ptr<File> lock_;
+    Checkpoint checkpoint_;
+    OpenFiles open_files_;
+    std::unique_ptr<CommitLog> log_;
+    std::unique_ptr<QueueTable> queues_;
+    std::unique_ptr<QueueWriter> writer_;
+    std::unique_ptr<Dispatcher> dispatcher_;
+    std::unique_ptr<Flusher> flusher_;
+
+    // the housekeeper's
+    Bell house_bell_;
+    std::atomic<bool> house_stopping_ = false;
+    std::vector<ConsumeQueue*> dirty_queues_;
+    std::int64_t queues_ts_ms_ = 0;  // newest message whose unit is on disk
+    std::int64_t next_tick_ms_ = 0;
+    std::int64_t next_queue_sync_ms_ = 0;
+    std::int64_t next_thorough_ms_ = 0;
+    std::thread house_;
+
+    std::atomic<bool> closing_ = false;
+    std::atomic<int> used_percent_ = 0;
+};
+
+// ---- opening and closing
+
+Result<> StoreImpl::start() {
+    TRY_OK(os_.make_directories(options_.root));
+    TRY(lock_, os_.lock(options_.root / "lock"));
+    TRY(const bool crashed, os_.exists(options_.root / "abort"));
+    // Before recovery, not behind it as the reference has it: a crash in recovery is one too.
+    TRY_OK(write_abort());
+    TRY(checkpoint_, Checkpoint::load(os_, options_.root / "checkpoint"));
+    TRY(log_,
+        CommitLog::open(os_, options_.root / "commitlog", options_.commit_log_file_bytes, crashed));
+    queues_ = std::make_unique<QueueTable>(
+        QueueContext{os_, open_files_, *log_, options_.root / "consumequeue",
+                     rounded_up(options_.consume_queue_file_bytes, Unit::bytes_each)});
+    TRY_OK(queues_->scan());
+    writer_ = std::make_unique<QueueWriter>(*queues_, levels_);
+    TRY_OK(recover(*log_, *queues_, *writer_, checkpoint_, !crashed));
+    // Nothing is shown to readers that is not on disk, were it even older than this process.
+    if (options_.flush_sync) {
+        if (auto ok = log_->sync(); !ok) return std::move(ok).error();
+    }
+    measure_disk();
+    start_threads(!crashed);
+    return {};
+}
+
+Result<> StoreImpl::write_abort() {
+    const auto path = options_.root / "abort";
+    TRY(const auto file, os_.open(path, OpenMode::create));
+    TRY_OK(file->resize(0));
+    TRY_OK(file->write(0, as_bytes(fmt::to_string(::getpid()))));
+    TRY_OK(file->sync());
+    return os_.sync_directory(options_.root);
+}
+
+void StoreImpl::start_threads(bool clean) {
+    const auto mark = log_->mark();
+    if (clean) queues_ts_ms_ = mark.store_ts_ms;
+    dispatcher_ = std::make_unique<Dispatcher>(*log_, *writer_, mark, options_.flush_sync);
+    flusher_ =
+        std::make_unique<Flusher>(*log_,
+                                  Flusher::Timing{options_.flush_sync, options_.flush_interval_ms,
+                                                  options_.flush_thorough_ms},
+                                  [this] {
+                                      if (options_.flush_sync) dispatcher_->ring();
+                                  });
+    house_ = named_thread("mqd-house", [this] { keep_house(); });
+}
+
+void StoreImpl::stop_threads(bool finish) {
+    closing_ = true;
+    if (log_) log_->stop_appends();
+    if (flusher_) flusher_->stop();
+    if (house_.joinable()) {
+        house_stopping_ = true;
+        house_bell_.ring();
+        house_.join();
+    }
+    if (finish && log_) static_cast<void>(log_->sync());  // tells by synced()
+    if (dispatcher_) dispatcher_->stop(finish);
+}
+
+Result<> StoreImpl::close() {
+    if (!lock_) return {};
+    stop_threads(true);
+    const auto held = std::move(lock_);
+    if (log_->synced() != log_->end() || dispatcher_->dispatched() != log_->end())
+        return Error{Errc::io, fmt::format("{}: not everything could be written; `abort` stays",
+                                           options_.root.string())};
+    TRY_OK(sync_queues(true));
+    const std::int64_t newest_ms = log_->mark().store_ts_ms;
+    checkpoint_.log_ts_ms = newest_ms;
+    checkpoint_.queues_ts_ms = newest_ms;
+    TRY_OK(checkpoint_.save(os_, options_.root / "checkpoint"));
+    TRY_OK(log_->remove_prepared());
+    TRY_OK(os_.remove(options_.root / "abort"));
+    return os_.sync_directory(options_.root);
+}
+
+// ---- writing
+
+void StoreImpl::append(std::span<Append> units) {
+    for (Append& unit : units) static_cast<ConsumeQueue*>(unit.queue)->load();
+    if (!takes_appends()) {
+        for (Append& unit : units) {
+            unit.stored = false;
+            unit.why_not = Errc::refused;
+        }
+        return;
+    }
+    log_->append(units, clock_.wall_ms());
+    dispatcher_->ring();
+    flusher_->appended();
+    if (log_->needs_file()) house_bell_.ring();
+}
+
+Result<> StoreImpl::delete_topic(std::string_view topic) {
+    const Lock writing(dispatcher_->writing());
+    // First no more appends, then the mark behind the last of them.
+    queues_->mark_deleted(topic);
+    for (ConsumeQueue* queue : queues_->remove(topic, log_->mark().end))
+        open_files_.forget(queue, 0);
+    if (topic.empty() || topic.front() == '.' || topic.find('/') != topic.npos)
+        return Error{Errc::invalid, fmt::format("'{}' is no topic", topic)};
+    return os_.remove_all(options_.root / "consumequeue" / topic);
+}
+
+// ---- housekeeping
+
+void StoreImpl::keep_house() {
+    while (!house_stopping_) {
+        if (log_->needs_file())
+            if (auto ok = log_->prepare_next(); !ok)
+                log::warn("log-file-not-prepared", {{"why", ok.error().what}});
+        if (log_->full()) log_->probe_room();
+        if (monotonic_ms() >= next_tick_ms_) tick();
+        const bool hurry = log_->full();
+        house_bell_.wait(hurry ? full_tick_ms
+                               : std::max<std::int64_t>(0, next_tick_ms_ - monotonic_ms()));
+    }
+}
+
+void StoreImpl::tick() {
+    next_tick_ms_ = monotonic_ms() + tick_ms;
+    measure_disk();
+    flusher_->expire();
+    if (auto ok = sync_queues(false); !ok)
+        log::error("queues-not-synced", {{"why", ok.error().what}});
+    if (auto ok = save_checkpoint(); !ok)
+        log::error("checkpoint-not-saved", {{"why", ok.error().what}});
+}
+
+Result<> StoreImpl::sync_queues(bool all) {
+    const std::int64_t now_ms = monotonic_ms();
+    if (!all && now_ms < next_queue_sync_ms_) return {};
+    const std::int64_t ts_ms = dispatcher_->dispatched_ts_ms();
+    const auto fresh = dispatcher_->take_dirty();
+    dirty_queues_.insert(dirty_queues_.end(), fresh.begin(), fresh.end());
+    if (!all && dirty_queues_.size() > dirty_queues_few && now_ms < next_thorough_ms_) return {};
+    next_queue_sync_ms_ = now_ms + options_.flush_queues_ms;
+    next_thorough_ms_ = now_ms + options_.flush_thorough_ms;
+    for (ConsumeQueue* queue : dirty_queues_) queue->mark_clean();
+    if (dirty_queues_.size() > dirty_queues_few) {
+        TRY_OK(os_.sync_filesystem(options_.root));
+    } else {
+        for (ConsumeQueue* queue : dirty_queues_)
+            if (auto ok = queue->sync(); !ok && !queue->deleted()) return ok;
+    }
+    dirty_queues_.clear();
+    queues_ts_ms_ = ts_ms;
+    return {};
+}
+
+Result<> StoreImpl::save_checkpoint() {
+    Checkpoint now = checkpoint_;
+    now.log_ts_ms = std::max(now.log_ts_ms, flusher_->synced_ts_ms());
+    now.queues_ts_ms = std::max(now.queues_ts_ms, queues_ts_ms_);
+    if (now == checkpoint_) return {};
+    TRY_OK(now.save(os_, options_.root / "checkpoint"));
+    checkpoint_ = now;
+    return {};
+}
+
+void StoreImpl::measure_disk() {
+    const auto space = os_.space(options_.root);
+    if (space) used_percent_ = static_cast<int>(space->used_percent);
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Store>> Store::open(Files& files, const Clock& clock, Options options) {
+    TRY(auto levels, DelayLevels::parse(options.delay_levels));
+    auto store = std::make_unique<StoreImpl>(files, clock, std::move(options), std::move(levels));
+    TRY_OK(store->start());
+    return std::unique_ptr<Store>(std::move(store));
+}
+
+}  // namespace mqd::store
