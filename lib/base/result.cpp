@@ -7,9 +7,8 @@
 
 namespace mqd {
 
-void check_failed(std::source_location where) {
-    std::fprintf(stderr, "bug: a check failed at %s:%u in %s\n", where.file_name(), where.line(),
-                 where.function_name());
+void check_failed(const char* file, int line, const char* function) {
+    std::fprintf(stderr, "bug: a check failed at %s:%d in %s\n", file, line, function);
     std::abort();
 }
 
