@@ -53,7 +53,7 @@ final class Groups {
             Check.until("both have all", 20, () -> union(List.of(inbox), mqpull.lines()).size() == 200);
             mqpull.terminate();
             Check.equal(143, mqpull.status(), "mqpull's status after SIGTERM");
-            Check.until("the Java member has all queues", 10, () -> queues(consumer, context.topic) == QUEUES);
+            Check.until("the Java member has all queues", 10, () -> Inbox.queues(consumer, context.topic) == QUEUES);
 
             int before = inbox.size();
             context.send(List.of(Record.of("later-1"), Record.of("later-2")));
@@ -84,23 +84,13 @@ final class Groups {
         int most = (QUEUES + members - 1) / members;
         Check.until("the queues are shared by " + members, 15, () -> {
             for (DefaultMQPushConsumer consumer : consumers) {
-                int queues = queues(consumer, context.topic);
+                int queues = Inbox.queues(consumer, context.topic);
                 if (queues < least || queues > most) {
                     return false;
                 }
             }
             return true;
         });
-    }
-
-    private static int queues(DefaultMQPushConsumer consumer, String topic) {
-        int queues = 0;
-        for (var queue : consumer.getDefaultMQPushConsumerImpl().getRebalanceImpl().getProcessQueueTable().keySet()) {
-            if (queue.getTopic().equals(topic)) { // the retry topic has a queue too
-                queues++;
-            }
-        }
-        return queues;
     }
 
     private static Set<String> union(List<Inbox> inboxes, String jsonLines) {

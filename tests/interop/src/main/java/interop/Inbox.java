@@ -26,8 +26,38 @@ final class Inbox {
             inbox.received.addAll(messages);
             return ConsumeConcurrentlyStatus.CONSUME_SUCCESS;
         });
-        consumer.start();
+        start(consumer, topic);
         return inbox;
+    }
+
+    /**
+     * Starts a consumer and sees to it that it has queues. The 5.3.3 client at times loses its first
+     * heartbeat or request for a route to a lock of its own, and then tries again only after 20 to 30 s.
+     */
+    static void start(DefaultMQPushConsumer consumer, String topic) throws Exception {
+        consumer.start();
+        var client = consumer.getDefaultMQPushConsumerImpl().getmQClientFactory();
+        Check.until("a consumer has queues of " + topic, 15, () -> {
+            if (queues(consumer, topic) > 0) {
+                return true;
+            }
+            Thread.sleep(200);
+            client.updateTopicRouteInfoFromNameServer(topic);
+            client.sendHeartbeatToAllBrokerWithLock();
+            client.rebalanceImmediately();
+            return false;
+        });
+    }
+
+    /** How many queues of the topic the consumer reads. */
+    static int queues(DefaultMQPushConsumer consumer, String topic) {
+        int queues = 0;
+        for (var queue : consumer.getDefaultMQPushConsumerImpl().getRebalanceImpl().getProcessQueueTable().keySet()) {
+            if (queue.getTopic().equals(topic)) { // the retry topic has a queue too
+                queues++;
+            }
+        }
+        return queues;
     }
 
     /** A lite pull consumer's inbox, polled until `count` messages are in. */
