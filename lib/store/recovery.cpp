@@ -133,9 +133,16 @@ private:
         }
         TRY_OK(flush(start > 0));
         mark_.end = walker.at();
-        if (step == LogWalker::Step::bad && mark_.end < files_.back()->base)
-            log::error("log-cut", {{"at", mark_.end}, {"files-end", limit_}});
+        if (step == LogWalker::Step::bad) report_cut();
         return {};
+    }
+
+    /// Zeros are the usual end. Records behind a bad one are lost, as the reference loses them,
+    /// but not without a word.
+    void report_cut() const {
+        for (const auto& file : files_)
+            if (file->base > mark_.end && first_record(*file))
+                log::error("log-cut", {{"at", mark_.end}, {"dropped", file->base}});
     }
 
     Result<> flush(bool complain) {

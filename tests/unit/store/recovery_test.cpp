@@ -1,0 +1,344 @@
+#include <fstream>
+
+#include "support.h"
+
+namespace mqd::store::test {
+namespace {
+
+/// The folder as a killed process would leave it: everything written so far, `abort` included.
+void copy_as_killed(const fs::path& from, const fs::path& to) {
+    fs::copy(from, to, fs::copy_options::recursive);
+    REQUIRE(fs::exists(to / "abort"));
+}
+
+void overwrite(const fs::path& path, std::int64_t at, std::string_view bytes) {
+    std::fstream file(path, std::ios::in | std::ios::out | std::ios::binary);
+    file.seekp(at);
+    file.write(bytes.data(), static_cast<std::streamsize>(bytes.size()));
+    REQUIRE(file.good());
+}
+
+std::string read_at(const fs::path& path, std::int64_t at, std::size_t bytes) {
+    std::ifstream file(path, std::ios::binary);
+    file.seekg(at);
+    std::string out(bytes, '?');
+    file.read(out.data(), static_cast<std::streamsize>(bytes));
+    REQUIRE(file.good());
+    return out;
+}
+
+/// Appends `count` messages to each of two queues, in turn.
+void fill(Store& store, int first, int count) {
+    for (int i = first; i < first + count; ++i)
+        for (int q = 0; q < 2; ++q) REQUIRE(append(store, "T", q, "m" + std::to_string(i)).stored);
+    wait_dispatched(store);
+}
+
+void check_whole(Store& store, int count) {
+    for (int q = 0; q < 2; ++q)
+        CHECK(bodies(store, *store.queue("T", q)) == numbered("m", 0, count));
+}
+
+const fs::path first_log = fs::path("commitlog") / "00000000000000000000";
+const fs::path first_queue = fs::path("consumequeue") / "T" / "0" / "00000000000000000000";
+
+}  // namespace
+
+TEST_CASE("a cleanly stopped store goes on where it stopped") {
+    const Folder folder;
+    const auto options = small(folder.path());
+    PhysicalOffset end;
+    for (int round = 0; round < 3; ++round) {
+        const auto store = open(options);
+        if (round > 0) CHECK(store->end() == end);
+        check_whole(*store, round * 40);
+        fill(*store, round * 40, 40);
+        end = store->end();
+        REQUIRE(store->close().has_value());
+    }
+}
+
+TEST_CASE("an empty store opens again, clean or not") {
+    const Folder folder;
+    const auto options = small(folder.path());
+    { const auto store = open(options); }
+    {
+        const auto store = open(options);
+        CHECK(store->end().value == 0);
+        CHECK(store->close().has_value());
+    }
+    const auto store = open(options);
+    fill(*store, 0, 1);
+    check_whole(*store, 1);
+}
+
+TEST_CASE("after a crash everything written is there and numbering goes on") {
+    const Folder folder;
+    const auto options = small(folder.path());
+    {
+        const auto store = open(options);
+        fill(*store, 0, 100);
+    }
+    CHECK(fs::exists(folder.path() / "abort"));
+    const auto store = open(options);
+    check_whole(*store, 100);
+    CHECK(append(*store, "T", 0, "m100").queue_offset.value == 100);
+    REQUIRE(append(*store, "T", 1, "m100").stored);
+    wait_dispatched(*store);
+    check_whole(*store, 101);
+}
+
+TEST_CASE("a copy taken from a running store opens with all its messages") {
+    const Folder folder;
+    auto options = small(folder.path() / "live");
+    const auto live = open(options);
+    fill(*live, 0, 100);
+    copy_as_killed(options.root, folder.path() / "copy");
+    options.root = folder.path() / "copy";
+    const auto store = open(options);
+    check_whole(*store, 100);
+}
+
+TEST_CASE("queues lost before a crash are built again from the log") {
+    const Folder folder;
+    const auto options = small(folder.path());
+    {
+        const auto store = open(options);
+        fill(*store, 0, 100);
+    }
+    SUBCASE("all of them") {
+        fs::remove_all(folder.path() / "consumequeue");
+    }
+    SUBCASE("all units of one are zero") {
+        for (const auto& file : fs::directory_iterator(folder.path() / "consumequeue/T/0"))
+            overwrite(file.path(), 0, std::string(200, '\0'));
+    }
+    SUBCASE("units in the middle of one are zero") {
+        overwrite(folder.path() / first_queue, 60, std::string(100, '\0'));
+    }
+    SUBCASE("the last file of one is gone") {
+        fs::remove(folder.path() / "consumequeue/T/1/00000000000000001800");
+    }
+    SUBCASE("the checkpoint is gone") {
+        fs::remove(folder.path() / "checkpoint");
+    }
+    const auto store = open(options);
+    check_whole(*store, 100);
+}
+
+TEST_CASE("queues deleted after a clean stop are built again from the first file") {
+    const Folder folder;
+    const auto options = small(folder.path());
+    {
+        const auto store = open(options);
+        fill(*store, 0, 100);
+        REQUIRE(store->close().has_value());
+    }
+    fs::remove_all(folder.path() / "consumequeue");
+    const auto store = open(options);
+    check_whole(*store, 100);
+}
+
+TEST_CASE("units older than the checkpoint that never reached the disk are found missing") {
+    const Folder folder;
+    const auto options = small(folder.path());
+    {
+        const auto store = open(options);
+        fill(*store, 0, 100);
+        REQUIRE(store->close().has_value());
+    }
+    // As after a power failure under a checkpoint that ran ahead: replay begins at the last file,
+    // the queue ends long before.
+    std::ofstream(folder.path() / "abort") << "1";
+    for (int base = 200; base < 2000; base += 200)
+        fs::remove(folder.path() / "consumequeue/T/0" / fmt::format("{:020}", base));
+    overwrite(folder.path() / first_queue, 100, std::string(100, '\0'));
+    std::string newest(16, '\x7f');
+    newest[0] = newest[8] = '\x01';
+    overwrite(folder.path() / "checkpoint", 0, newest);
+    const auto store = open(options);
+    check_whole(*store, 100);
+}
+
+TEST_CASE("a torn tail is cut at the last whole record") {
+    const Folder folder;
+    auto options = small(folder.path());
+    options.commit_log_file_bytes = 1 << 16;
+    PhysicalOffset last, end;
+    {
+        const auto store = open(options);
+        fill(*store, 0, 10);
+        last = append(*store, "T", 0, "torn").at;
+        wait_dispatched(*store);
+        end = store->end();
+    }
+    SUBCASE("its head is missing") {
+        overwrite(folder.path() / first_log, last.value, std::string(60, '\0'));
+    }
+    SUBCASE("its body is missing") {
+        overwrite(folder.path() / first_log, last.value + 90, std::string(3, '\0'));
+    }
+    SUBCASE("its length is absurd") {
+        overwrite(folder.path() / first_log, last.value, "\x7f\xff\xff\xff");
+    }
+    SUBCASE("it says that it lies elsewhere") {
+        overwrite(folder.path() / first_log, last.value + 30, "x");
+    }
+    const auto store = open(options);
+    CHECK(store->end() == last);
+    check_whole(*store, 10);
+    CHECK(read_at(folder.path() / first_log, last.value, static_cast<std::size_t>(end - last)) ==
+          std::string(static_cast<std::size_t>(end - last), '\0'));
+    CHECK(read_at(folder.path() / first_queue.parent_path() / "00000000000000000200", 0, 20) ==
+          std::string(20, '\0'));
+    CHECK(append(*store, "T", 0, "m10").queue_offset.value == 10);
+    append(*store, "T", 1, "m10");
+    wait_dispatched(*store);
+    check_whole(*store, 11);
+}
+
+TEST_CASE("a stale tail that would continue the log is cut off with the torn record before it") {
+    const Folder folder;
+    auto options = small(folder.path());
+    options.commit_log_file_bytes = 1 << 16;
+    PhysicalOffset torn;
+    {
+        const auto store = open(options);
+        fill(*store, 0, 10);
+        torn = append(*store, "T", 0, "x").at;
+        for (int i = 0; i < 50; ++i) append(*store, "T", 0, "y");
+        wait_dispatched(*store);
+    }
+    overwrite(folder.path() / first_log, torn.value, std::string(40, '\0'));
+    {
+        const auto store = open(options);
+        CHECK(store->end() == torn);
+        append(*store, "T", 0, "m");  // as long as the torn one: "y" would follow it
+    }
+    const auto store = open(options);
+    auto expected = numbered("m", 0, 10);
+    expected.emplace_back("m");
+    CHECK(bodies(*store, *store->queue("T", 0)) == expected);
+}
+
+TEST_CASE("stale units behind a queue's end do not come back") {
+    const Folder folder;
+    const auto options = small(folder.path());
+    std::string unit;
+    {
+        const auto store = open(options);
+        fill(*store, 0, 15);
+        REQUIRE(store->close().has_value());
+        unit = read_at(folder.path() / first_queue, 60, 20);
+    }
+    const auto second = folder.path() / "consumequeue/T/0/00000000000000000200";
+    overwrite(second, 100, unit);
+    overwrite(second, 120, std::string("\0\0\0\0\x01\0\0\0\0\0\0\xff", 12));
+    const auto store = open(options);
+    CHECK(store->queue("T", 0)->max().value == 15);
+    CHECK(read_at(second, 100, 40) == std::string(40, '\0'));
+    fill(*store, 15, 5);
+    check_whole(*store, 20);
+}
+
+TEST_CASE("records appended behind a clean stop by somebody else are dispatched") {
+    const Folder folder;
+    auto options = small(folder.path());
+    options.commit_log_file_bytes = 1 << 16;
+    const fs::path kept = folder.path() / "consumequeue.kept";
+    auto store = open(options);
+    fill(*store, 0, 10);
+    REQUIRE(store->close().has_value());
+    fs::copy(folder.path() / "consumequeue", kept, fs::copy_options::recursive);
+    store = open(options);
+    fill(*store, 10, 3);
+    REQUIRE(store->close().has_value());
+    fs::remove_all(folder.path() / "consumequeue");
+    fs::rename(kept, folder.path() / "consumequeue");
+    store = open(options);
+    check_whole(*store, 13);
+}
+
+TEST_CASE("a topic deleted and made again comes out of a crash with its second life") {
+    const Folder folder;
+    const auto options = small(folder.path());
+    {
+        const auto store = open(options);
+        for (int i = 0; i < 30; ++i) append(*store, "T", 0, "old" + std::to_string(i));
+        wait_dispatched(*store);
+        REQUIRE(store->delete_topic("T").has_value());
+        for (int i = 0; i < 20; ++i) append(*store, "T", 0, "new" + std::to_string(i));
+        wait_dispatched(*store);
+    }
+    SUBCASE("with its queue") {}
+    SUBCASE("with its queue gone") {
+        fs::remove_all(folder.path() / "consumequeue");
+    }
+    SUBCASE("with part of its queue gone") {
+        fs::remove(folder.path() / "consumequeue/T/0/00000000000000000200");
+    }
+    const auto store = open(options);
+    CHECK(bodies(*store, *store->queue("T", 0)) == numbered("new", 0, 20));
+}
+
+TEST_CASE("a queue that begins behind 0 is filled up to its first message") {
+    const Folder folder;
+    const auto options = small(folder.path());
+    {
+        const auto store = open(options);
+        fill(*store, 0, 60);
+    }
+    // The log's first file has expired; the queues are gone.
+    fs::remove(folder.path() / first_log);
+    fs::remove_all(folder.path() / "consumequeue");
+    auto store = open(options);
+    Queue* queue = store->queue("T", 0);
+    const std::int64_t min = queue->min().value;
+    CHECK(min > 0);
+    CHECK(min < 30);
+    CHECK(queue->max().value == 60);
+    CHECK(bodies(*store, *queue, min) == numbered("m", static_cast<int>(min), 60));
+    const auto base = min * 20 / 200 * 200;
+    const auto file = folder.path() / "consumequeue/T/0" / fmt::format("{:020}", base);
+    if (min * 20 != base)
+        CHECK(read_at(file, 0, 20) ==
+              std::string("\0\0\0\0\0\0\0\0\x7f\xff\xff\xff\0\0\0\0\0\0\0\0", 20));
+    REQUIRE(store->close().has_value());
+    store = open(options);
+    CHECK(store->queue("T", 0)->min().value == min);
+    CHECK(store->queue("T", 0)->max().value == 60);
+}
+
+TEST_CASE("a foreign or short file in the log keeps the store closed") {
+    const Folder folder;
+    const auto options = small(folder.path());
+    {
+        const auto store = open(options);
+        fill(*store, 0, 100);
+        REQUIRE(store->close().has_value());
+    }
+    SUBCASE("foreign") {
+        std::ofstream(folder.path() / "commitlog" / "notes") << "x";
+    }
+    SUBCASE("short") {
+        fs::resize_file(folder.path() / first_log, 100);
+    }
+    const auto store = Store::open(posix_files(), system_clock(), options);
+    REQUIRE_FALSE(store.has_value());
+    CHECK(store.error().code == Errc::corrupt);
+}
+
+TEST_CASE("an empty last log file is no reason not to start") {
+    const Folder folder;
+    const auto options = small(folder.path());
+    {
+        const auto store = open(options);
+        fill(*store, 0, 10);
+        REQUIRE(store->close().has_value());
+    }
+    std::ofstream(folder.path() / "commitlog" / "00000000000000040960").close();
+    const auto store = open(options);
+    check_whole(*store, 10);
+}
+
+}  // namespace mqd::store::test

@@ -1,0 +1,106 @@
+// A store written by RocketMQ 5.3.3 itself. It is too big to lie in this repository: MQD_SAMPLE_DIR
+// names the directory with the archive and its expected.jsonl; without it, a directory
+// shared/data beside the source tree is looked for.
+#include <stdlib.h>
+
+#include <fstream>
+
+#include "json/value.h"
+#include "support.h"
+
+namespace mqd::store::test {
+namespace {
+
+const char* archive = "rocketmq-5.3.3-store.tar.gz";
+
+fs::path sample_dir() {
+    if (const char* named = ::getenv("MQD_SAMPLE_DIR")) return named;
+    for (fs::path dir = fs::path(__FILE__).is_absolute() ? fs::path(__FILE__)
+                                                         : fs::absolute(__FILE__);
+         dir.has_relative_path(); dir = dir.parent_path())
+        if (fs::exists(dir / "shared" / "data" / archive)) return dir / "shared" / "data";
+    return {};
+}
+
+bool unpack(const fs::path& sample, const fs::path& into) {
+    const auto command = fmt::format("tar xzf '{}' -C '{}' --strip-components=1",
+                                     (sample / archive).string(), into.string());
+    return ::system(command.c_str()) == 0;
+}
+
+Options geometry(const fs::path& root) {
+    Options options = small(root);
+    options.commit_log_file_bytes = 262'144;
+    options.consume_queue_file_bytes = 400;
+    return options;
+}
+
+/// Every message of the list lies where it says and is found through its queue.
+void check_expected(const Store& store, const fs::path& expected) {
+    std::ifstream lines(expected);
+    int messages = 0;
+    for (std::string line; std::getline(lines, line);) {
+        const auto value = json::parse(line);
+        REQUIRE(value.has_value());
+        if ((*value)["kind"].as_text() != "message") continue;
+        ++messages;
+        const PhysicalOffset at{(*value)["physicalOffset"].as_int()};
+        const auto slice = store.record_at(at);
+        REQUIRE(slice.has_value());
+        const auto record = message::RecordView::parse(slice->bytes);
+        REQUIRE(record.has_value());
+        CHECK(record->topic == (*value)["topic"].as_text());
+        CHECK(record->body_crc == (*value)["bodyCrc"].as_int());
+        CHECK(record->bytes.size() == static_cast<std::size_t>((*value)["size"].as_int()));
+
+        Queue* queue = store.find_queue((*value)["topic"].as_text(),
+                                        static_cast<std::int32_t>((*value)["queueId"].as_int()));
+        REQUIRE(queue != nullptr);
+        ReadLimits limits;
+        limits.messages = 1;
+        const auto read = store.read(*queue, {(*value)["queueOffset"].as_int()}, limits, nullptr);
+        REQUIRE(read.messages == 1);
+        CHECK(message::RecordView::parse(read.slices[0].bytes)->at == at);
+    }
+    CHECK(messages == 477);
+}
+
+}  // namespace
+
+TEST_CASE("a store of the real RocketMQ is opened, read and written on") {
+    const fs::path sample = sample_dir();
+    if (sample.empty()) {
+        MESSAGE("skipped: MQD_SAMPLE_DIR does not name the sample store");
+        return;
+    }
+    const Folder folder;
+    REQUIRE(unpack(sample, folder.path()));
+    const fs::path root = folder.path() / "store";
+    SUBCASE("after its clean stop") {}
+    SUBCASE("after a crash") {
+        std::ofstream(root / "abort") << "1";
+    }
+    SUBCASE("without its queues") {
+        fs::remove_all(root / "consumequeue");
+    }
+    SUBCASE("after a crash without queues and checkpoint") {
+        std::ofstream(root / "abort") << "1";
+        fs::remove_all(root / "consumequeue");
+        fs::remove(root / "checkpoint");
+    }
+    std::int64_t next = 0;
+    {
+        const auto store = open(geometry(root));
+        check_expected(*store, sample / "expected.jsonl");
+        Queue* queue = store->queue("OrdersTopic", 0);
+        next = queue->max().value;
+        CHECK(append(*store, "OrdersTopic", 0, "one more").queue_offset.value == next);
+        REQUIRE(store->close().has_value());
+    }
+    const auto store = open(geometry(root));
+    check_expected(*store, sample / "expected.jsonl");
+    CHECK(bodies(*store, *store->queue("OrdersTopic", 0), next) ==
+          std::vector<std::string>{"one more"});
+}
+
+}  // namespace mqd::store::test
