@@ -1,0 +1,54 @@
+#include "namesrv/options.h"
+
+#include <fmt/format.h>
+
+#include <cstdlib>
+
+namespace mqd::namesrv {
+
+Options::Options() {
+    const char* home = std::getenv("HOME");
+    const std::string folder = fmt::format("{}/namesrv", home != nullptr ? home : ".");
+    kv_config_path = folder + "/kvConfig.json";
+    config_store_path = folder + "/namesrv.properties";
+}
+
+std::string Options::listen_address() const {
+    const bool is_ipv6 = bind_address.find(':') != std::string::npos;
+    return is_ipv6 ? fmt::format("[{}]:{}", bind_address, listen_port)
+                   : fmt::format("{}:{}", bind_address, listen_port);
+}
+
+void describe(config::Config& c, Options& o) {
+    c.text("bindAddress", o.bind_address, "address to listen on");
+    c.integer("listenPort", o.listen_port, 0, 65535, "port to listen on; 0: any that is free");
+    c.integer("serverSelectorThreads", o.io_threads, 0, 1024, "I/O threads; 0: one per core");
+    c.integer("serverChannelMaxIdleTimeSeconds", o.connection_idle_s, 0, 86'400,
+              "a connection without traffic for so long is closed; 0: never");
+    c.text("kvConfigPath", o.kv_config_path, "file of the KV configuration");
+    c.text("configStorePath", o.config_store_path, "file that keeps what is set at run time");
+    c.text("configBlackList", o.config_black_list, "keys that cannot be set at run time");
+    c.duration("scanNotActiveBrokerInterval", o.scan_interval_ms, 10, 3'600'000,
+               "how often to look for brokers that gave no sign of life")
+        .reloadable();
+    c.boolean("orderMessageEnable", o.order_message_enable, "routes carry orderTopicConf")
+        .reloadable();
+    c.boolean("returnOrderTopicConfigToBroker", o.return_order_topic_config,
+              "registrations are answered with the ordered topics")
+        .reloadable();
+    c.boolean("supportActingMaster", o.support_acting_master,
+              "a broker without master is routed to its lowest id")
+        .reloadable();
+    c.boolean("enableAllTopicList", o.enable_all_topic_list, "all topics may be listed")
+        .reloadable();
+    c.boolean("enableTopicList", o.enable_topic_list, "topics of a cluster or kind may be listed")
+        .reloadable();
+    c.boolean("deleteTopicWithBrokerRegistration", o.delete_topic_with_registration,
+              "a registration takes away the topics it does not name")
+        .reloadable();
+    c.boolean("needWaitForService", o.wait_for_service,
+              "routes are refused for waitSecondsForService after the start");
+    c.integer("waitSecondsForService", o.wait_seconds, 0, 3600, "see needWaitForService");
+}
+
+}  // namespace mqd::namesrv
