@@ -128,24 +128,30 @@ void AsioLoop::flush_behind(std::shared_ptr<Flushable> stream) {
 void AsioLoop::end() {
     post([this] {
         sweeper_.reset();
-        while (!residents_.empty()) {
-            const auto held = residents_.back()->hold();
-            held->loop_ends();
-            if (!residents_.empty() && residents_.back() == held.get()) remove(*held);
-        }
+        end_residents();
         io_.stop();
     });
+}
+
+void AsioLoop::end_residents() {
+    while (!residents_.empty()) {
+        const auto held = residents_.back()->hold();
+        held->loop_ends();
+        check(residents_.empty() || residents_.back() != held.get());
+    }
 }
 
 void AsioLoop::ended() {
     // As the loop's own thread: what runs now may ask is_current_thread().
     t_current = this;
-    for (bool more = true; more;) {
-        run_posted();
+    run_posted();
+    end_residents();
+    {
         Lock lock(posted_lock_);
-        more = !posted_.empty();
-        has_ended_ = !more;
+        has_ended_ = true;
     }
+    run_posted();
+    end_residents();
     io_.restart();
     io_.poll();  // the handlers of what was closed let go of it
     t_current = nullptr;

@@ -68,6 +68,7 @@ public:
 
 private:
     void run_posted();
+    void end_residents();
     void sweep_later();
     void sweep();
 

@@ -32,6 +32,7 @@ public:
         /// rest comes again with more behind it. At least 64 readable bytes lie behind the end.
         std::function<std::size_t(Bytes)> on_bytes;
         /// Once, last: the peer closed (Error what "closed"), an error, or idle for too long.
+        /// unsent_bytes() tells then what the kernel has not been given any more.
         std::function<void(const Error&)> on_close;
         /// The unsent output has fallen below half of StreamOptions::unsent_bytes_high after having
         /// been above it.

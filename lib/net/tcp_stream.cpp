@@ -8,6 +8,7 @@
 #include <array>
 #include <cerrno>
 #include <cstring>
+#include <system_error>
 #include <utility>
 
 #include "base/clock.h"
@@ -29,6 +30,11 @@ constexpr std::int64_t linger_ms = 10'000;  // for the last bytes of a closed st
 constexpr std::size_t idle_bytes_kept = 256;
 constexpr std::size_t busy_bytes_kept = 1 << 20;
 constexpr std::byte tls_hello{0x16};
+
+/// `Connection reset by peer`; whoever hears it knows whose connection it is.
+Error reason_of(int error_number) {
+    return {Errc::unavailable, std::generic_category().message(error_number)};
+}
 
 class TcpStream final : public Stream {
 public:
@@ -123,7 +129,7 @@ bool TcpCore::received(ssize_t n) {
     } else if (error == EAGAIN || error == EINTR) {
         wait_readable();
     } else {
-        fail(errno_error(remote_, error));
+        fail(reason_of(error));
     }
     return false;
 }
@@ -208,7 +214,7 @@ void TcpCore::send_pieces(std::vector<Piece> pieces) {
 }
 
 void TcpCore::flush() {
-    if (is_shut_ || is_failing_) return drop_output();
+    if (is_shut_ || is_failing_) return;  // unsent_bytes() is still asked for in on_close
     if (!waits_writable_ && unsent_bytes() > 0) send_all();
     if (unsent_bytes() > options_.unsent_bytes_high) is_backed_up_ = true;
 }
@@ -233,7 +239,7 @@ void TcpCore::send_all() {
             return wait_writable();
         } else if (errno != EINTR) {
             // Reported from the loop: the caller is in the middle of something.
-            return fail_later(errno_error(remote_));
+            return fail_later(reason_of(errno));
         }
     }
 }
@@ -338,23 +344,23 @@ void TcpCore::fail(Error error) {
     if (is_shut_) return;
     const bool tell = !is_closing_ && !is_detached_;
     shut();
-    if (!tell) return;
-    ++callback_depth_;
-    if (callbacks_.on_close) callbacks_.on_close(error);
-    --callback_depth_;
-    if (callback_depth_ == 0) release_callbacks();
+    if (tell && callbacks_.on_close) {
+        ++callback_depth_;
+        callbacks_.on_close(error);
+        --callback_depth_;
+    }
+    release_callbacks();
+    drop_output();
 }
 
 void TcpCore::fail_later(Error error) {
     if (std::exchange(is_failing_, true)) return;
-    drop_output();
     loop_.post([self = shared_from_this(), error = std::move(error)] { self->fail(error); });
 }
 
 void TcpCore::shut() {
     if (std::exchange(is_shut_, true)) return;
     loop_.remove(*this);
-    drop_output();
     std::error_code ignored;  // closing is the last thing done with it
     socket_.close(ignored);
 }
@@ -366,13 +372,15 @@ void TcpCore::release_callbacks() {
 void TcpCore::close() {
     if (is_shut_ || std::exchange(is_closing_, true)) return;
     flush();
-    if (unsent_bytes() == 0) shut();
+    if (unsent_bytes() == 0 || is_failing_) shut();
 }
 
 void TcpCore::detach() {
     is_detached_ = true;
     release_callbacks();
-    if (!is_closing_) shut();
+    if (is_closing_) return;
+    shut();
+    drop_output();
 }
 
 bool TcpCore::sweep(std::int64_t now_ms) {

@@ -19,35 +19,34 @@ public:
     struct Options {
         std::int64_t connect_timeout_ms = 3000;
         wire::Encoding encoding = wire::Encoding::json;
-        std::size_t unsent_bytes_max = 8 << 20;  ///< wait_writable() waits above this
+        std::size_t unsent_bytes_max = 8 << 20;                ///< wait_writable() waits above this
         std::function<void(const wire::Command&)> on_request;  ///< pushes of the server
         std::function<void(const Error&)> on_disconnect;
     };
     static std::shared_ptr<Channel> make(net::Loop& loop, std::string host_port, Options options);
     virtual ~Channel() = default;
 
-    /// `frame` is appended by `write(Buffer&, opaque)`: a whole request with that opaque. Errors as
-    /// call().
-    template <class H>
+    /// Errors as send(); invalid: longer than a frame may be (`done` comes at once then).
+    template <Header H>
     void call(std::int32_t code, const H& header, Bytes body, std::int64_t timeout_ms,
               std::function<void(Result<Answer>)> done) {
         const std::int32_t opaque = next_opaque();
         Buffer frame;
         wire::Encoder encoder(frame, encoding(), code, opaque, 0);
         wire::write_header(encoder, header);
-        encoder.finish(body);
+        if (!encoder.finish(body)) return done(frame_too_long());
         send(std::move(frame), opaque, timeout_ms, std::move(done));
     }
-    template <class H>
+    /// What is longer than a frame may be is not sent.
+    template <Header H>
     void oneway(std::int32_t code, const H& header, Bytes body = {}) {
         Buffer frame;
         wire::Encoder encoder(frame, encoding(), code, next_opaque(), wire::flag_oneway);
         wire::write_header(encoder, header);
-        encoder.finish(body);
-        send_oneway(std::move(frame));
+        if (encoder.finish(body)) send_oneway(std::move(frame));
     }
     /// Blocks until it answered: not on the loop's thread. unavailable: not reached in time.
-    template <class H>
+    template <Header H>
     Result<Answer> call_and_wait(std::int32_t code, const H& header, Bytes body,
                                  std::int64_t timeout_ms) {
         return wait([&](std::function<void(Result<Answer>)> done) {
@@ -59,7 +58,7 @@ public:
     /// unavailable when there is no connection, it broke, or the time is over.
     virtual void send(Buffer frame, std::int32_t opaque, std::int64_t timeout_ms,
                       std::function<void(Result<Answer>)> done) = 0;
-    /// Handed to the socket or lost with the connection: see handed_over_bytes().
+    /// Handed to the socket or lost with the connection: see take_lost_oneways().
     virtual void send_oneway(Buffer frame) = 0;
     virtual std::int32_t next_opaque() = 0;
     virtual wire::Encoding encoding() const = 0;
@@ -69,7 +68,8 @@ public:
     virtual bool wait_writable(std::int64_t timeout_ms) = 0;
     /// Blocks until all that was sent has been handed to the kernel; errors as send().
     virtual Result<> flush(std::int64_t timeout_ms) = 0;
-    /// One-way frames lost with a broken connection since the last call.
+    /// One-way frames that the kernel had not accepted when a connection broke or could not be
+    /// made, since the last call.
     virtual std::size_t take_lost_oneways() = 0;
 
     virtual bool connected() const = 0;

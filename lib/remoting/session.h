@@ -22,6 +22,12 @@ namespace mqd::remoting {
 
 class Session;
 
+/// A header's struct, wire/header.h; keeps a remark from being taken for one.
+template <class H>
+concept Header = requires {
+    H::fields();
+};
+
 /// An answer, whole and owned: what calls from other threads and relays carry.
 struct Answer {
     std::int32_t code = 0;
@@ -31,6 +37,9 @@ struct Answer {
     std::string body;
     std::string_view find(std::string_view key) const;  ///< "" when absent
 };
+
+/// Of a request that was not written.
+Error frame_too_long();
 
 /// Who asked what: enough to answer later, from any thread, even when the session is gone by then.
 struct Ticket {
@@ -48,17 +57,17 @@ class Session : public std::enable_shared_from_this<Session> {
 public:
     virtual ~Session() = default;
 
-    Ticket ticket(const wire::Command& request);
+    Ticket ticket(const wire::Command& request) { return ticket_of(request); }
 
     void reply(const wire::Command& request, std::int32_t code, std::string_view remark = {}) {
         reply(ticket_of(request), code, wire::NoHeader{}, {}, remark);
     }
-    template <class H>
+    template <Header H>
     void reply(const wire::Command& request, std::int32_t code, const H& header, Bytes body = {},
                std::string_view remark = {}) {
         reply(ticket_of(request), code, header, body, remark);
     }
-    template <class H>
+    template <Header H>
     void reply(const Ticket& to, std::int32_t code, const H& header, Bytes body = {},
                std::string_view remark = {}) {
         if (to.oneway) return;
@@ -68,7 +77,7 @@ public:
         written();
     }
     /// The body goes out from where it lies.
-    template <class H>
+    template <Header H>
     void reply_pieces(const Ticket& to, std::int32_t code, const H& header,
                       std::vector<net::Piece> body, std::string_view remark = {}) {
         if (to.oneway) return;
@@ -76,12 +85,12 @@ public:
         for (const auto& piece : body) bytes += piece.bytes.size();
         wire::Encoder encoder(output(), to.encoding, code, to.opaque, wire::flag_response, remark);
         wire::write_header(encoder, header);
-        encoder.finish_for(bytes);
-        send_pieces(std::move(body));
+        // Too long for a frame: the encoder has written an error instead.
+        if (encoder.finish_for(bytes)) send_pieces(std::move(body));
         written();
     }
     /// A one-way request to the client (39, 40, 220).
-    template <class H>
+    template <Header H>
     void push(std::int32_t code, const H& header, Bytes body = {}) {
         wire::Encoder encoder(output(), wire::Encoding::json, code, next_opaque(),
                               wire::flag_oneway);
@@ -90,14 +99,15 @@ public:
         written();
     }
     /// A request to the client; `done` comes on this thread. unavailable: no answer within
-    /// `timeout_ms`, or the connection closed first.
-    template <class H>
+    /// `timeout_ms`, or the connection closed first. invalid: longer than a frame may be.
+    template <Header H>
     void call(std::int32_t code, const H& header, Bytes body, std::int64_t timeout_ms,
               std::function<void(Result<Answer>)> done) {
-        const std::int32_t opaque = expect_answer(timeout_ms, std::move(done));
+        const std::int32_t opaque = next_opaque();
         wire::Encoder encoder(output(), wire::Encoding::json, code, opaque, 0);
         wire::write_header(encoder, header);
-        encoder.finish(body);
+        if (!encoder.finish(body)) return done(frame_too_long());
+        expect_answer(opaque, timeout_ms, std::move(done));
         written();
     }
 
@@ -105,6 +115,9 @@ public:
     virtual const message::Host& remote_host() const = 0;
     virtual const std::string& remote() const = 0;
     virtual std::size_t unsent_bytes() const = 0;
+    /// False once on_close has been called: what is written then goes nowhere.
+    virtual bool is_open() const = 0;
+    /// Behind the call being made: what was written is still sent, then on_close comes.
     virtual void close() = 0;
 
     /// What the service keeps with the connection (its registrations and the like).
@@ -113,17 +126,20 @@ public:
 protected:
     virtual Ticket ticket_of(const wire::Command& request) = 0;
     virtual Buffer& output() = 0;
-    virtual void written() = 0;  ///< flushes at once unless a read is being worked on
+    /// Answers to one read leave in one write at its end; so do those made in the calls that the
+    /// loop has been posted at a time.
+    virtual void written() = 0;
     virtual void send_pieces(std::vector<net::Piece> pieces) = 0;
     virtual std::int32_t next_opaque() = 0;
-    virtual std::int32_t expect_answer(std::int64_t timeout_ms,
-                                       std::function<void(Result<Answer>)> done) = 0;
+    virtual void expect_answer(std::int32_t opaque, std::int64_t timeout_ms,
+                               std::function<void(Result<Answer>)> done) = 0;
 };
 
 /// What a server plugs in. Called on the session's thread.
 class Service {
 public:
     virtual ~Service() = default;
+    /// Each session that was opened is closed once, on the same thread.
     virtual void on_open(Session&) {}
     /// The command's views are good during the call only.
     virtual void on_request(Session& session, const wire::Command& request) = 0;
