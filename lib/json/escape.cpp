@@ -4,7 +4,6 @@
 #include <cstring>
 
 #include "base/parse.h"
-#include "json/writer.h"
 
 namespace mqd::json {
 
@@ -81,32 +80,64 @@ std::size_t put_utf8(char* to, std::uint32_t character) {
 
 namespace {
 
-/// Nonzero when one of the 8 bytes cannot stand as it is: a control character, a quote, a
-/// backslash, or part of a longer character (which has to be looked at).
+constexpr std::uint64_t tops = 0x8080808080808080;
+
+/// Nonzero when one of the 8 bytes cannot stand as it is: a control character, quote or backslash.
 std::uint64_t special_bytes(std::uint64_t eight) {
     constexpr std::uint64_t ones = 0x0101010101010101;
-    constexpr std::uint64_t tops = 0x8080808080808080;
     const auto zeros = [](std::uint64_t v) { return (v - ones) & ~v; };
     const auto below_blank = (eight - 0x20 * ones) & ~eight;
-    return (zeros(eight ^ ('"' * ones)) | zeros(eight ^ ('\\' * ones)) | below_blank | eight) &
-           tops;
+    return (zeros(eight ^ ('"' * ones)) | zeros(eight ^ ('\\' * ones)) | below_blank) & tops;
 }
 
-char* put_escaped(char* to, std::string_view text) {
+char* put_escaped(char* to, char c) {
     constexpr char digits[] = "0123456789abcdef";
-    for (const char c : text) {
-        const auto byte = static_cast<unsigned char>(c);
-        if (byte >= 0x20 && c != '"' && c != '\\') {
-            *to++ = c;
-        } else if (byte >= 0x20) {
-            *to++ = '\\';
-            *to++ = c;
+    const auto byte = static_cast<unsigned char>(c);
+    if (byte >= 0x20 && c != '"' && c != '\\') {
+        *to = c;
+        return to + 1;
+    }
+    *to++ = '\\';
+    switch (c) {
+        case '"':
+        case '\\':
+            *to = c;
+            return to + 1;
+        case '\n':
+            *to = 'n';
+            return to + 1;
+        case '\r':
+            *to = 'r';
+            return to + 1;
+        case '\t':
+            *to = 't';
+            return to + 1;
+        default:
+            break;
+    }
+    std::memcpy(to, "u00", 3);
+    to[3] = digits[byte >> 4];
+    to[4] = digits[byte & 15];
+    return to + 5;
+}
+
+/// `seen` collects all bits of the text: only one beyond ASCII needs a look at its UTF-8.
+char* put_escaped(char* to, std::string_view text, std::uint64_t& seen) {
+    while (text.size() >= 8) {
+        std::uint64_t eight = 0;
+        std::memcpy(&eight, text.data(), 8);
+        seen |= eight;
+        if (special_bytes(eight) == 0) {
+            std::memcpy(to, &eight, 8);
+            to += 8;
         } else {
-            std::memcpy(to, "\\u00", 4);
-            to[4] = digits[byte >> 4];
-            to[5] = digits[byte & 15];
-            to += 6;
+            for (const char c : text.substr(0, 8)) to = put_escaped(to, c);
         }
+        text.remove_prefix(8);
+    }
+    for (const char c : text) {
+        seen |= static_cast<unsigned char>(c);
+        to = put_escaped(to, c);
     }
     return to;
 }
@@ -114,29 +145,43 @@ char* put_escaped(char* to, std::string_view text) {
 }  // namespace
 
 void put_quoted(Buffer& out, std::string_view text) {
-    const auto before = out.size();
-    // Six bytes for each at worst, and eight at a time are stored.
-    char* const begin = reinterpret_cast<char*>(out.extend(text.size() * 6 + 10));
-    char* to = begin;
-    *to++ = '"';
-    std::size_t plain = 0;
-    while (text.size() - plain >= 8) {
-        std::uint64_t eight = 0;
-        std::memcpy(&eight, text.data() + plain, 8);
-        if (special_bytes(eight) != 0) break;
-        std::memcpy(to, &eight, 8);
-        to += 8;
-        plain += 8;
-    }
-    const auto rest = text.substr(plain);
-    if (is_utf8(rest)) {
-        to = put_escaped(to, rest);
-        *to++ = '"';
-        out.truncate(before + static_cast<std::size_t>(to - begin));
-        return;
-    }
-    out.truncate(before);
+    // In pieces, since each byte may become six: a long text shall not reserve that at once.
+    constexpr std::size_t piece_bytes = 4096;
+    const auto begin = out.size();
+    std::uint64_t seen = 0;
+    auto rest = text;
+    do {
+        const auto piece = rest.substr(0, piece_bytes);
+        rest.remove_prefix(piece.size());
+        const auto before = out.size();
+        char* const from = reinterpret_cast<char*>(out.extend(piece.size() * 6 + 2));
+        char* to = from;
+        if (before == begin) *to++ = '"';
+        to = put_escaped(to, piece, seen);
+        if (rest.empty()) *to++ = '"';
+        out.truncate(before + static_cast<std::size_t>(to - from));
+    } while (!rest.empty());
+    if ((seen & tops) == 0 || is_utf8(text)) return;
+    out.truncate(begin);
     put_quoted(out, repaired_utf8(text));
+}
+
+std::string repaired_utf8(std::string_view text) {
+    std::string out;
+    out.reserve(text.size() + 8);
+    while (!text.empty()) {
+        // The longest character is 4 bytes; the shortest prefix that is valid is one character.
+        std::size_t bytes = 1;
+        while (bytes <= 4 && bytes <= text.size() && !is_utf8(text.substr(0, bytes))) ++bytes;
+        if (bytes > 4 || bytes > text.size()) {
+            out += "\xef\xbf\xbd";
+            bytes = 1;
+        } else {
+            out += text.substr(0, bytes);
+        }
+        text.remove_prefix(bytes);
+    }
+    return out;
 }
 
 }  // namespace mqd::json

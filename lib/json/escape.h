@@ -5,6 +5,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <string>
 #include <string_view>
 
 #include "base/bytes.h"
@@ -24,5 +25,8 @@ std::size_t put_utf8(char* to, std::uint32_t character);
 
 /// Appends `text` as a quoted JSON string; what is no UTF-8 becomes U+FFFD.
 void put_quoted(Buffer& out, std::string_view text);
+
+/// `text` with every byte that is no UTF-8 replaced by U+FFFD.
+std::string repaired_utf8(std::string_view text);
 
 }  // namespace mqd::json

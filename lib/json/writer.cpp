@@ -1,111 +1,105 @@
 #include "json/writer.h"
 
-#include <rapidjson/writer.h>
-
 #include <charconv>
 #include <cmath>
+#include <utility>
 
-#include "base/parse.h"
+#include "json/escape.h"
 
 namespace mqd::json {
 
-namespace {
-
-/// RapidJSON's idea of an output stream.
-struct Sink {
-    using Ch = char;
-
-    void Put(char c) {
-        if (buffer)
-            buffer->put_char(c);
-        else
-            text->push_back(c);
-    }
-    void Flush() {}
-
-    Buffer* buffer;
-    std::string* text;
-};
-
-rapidjson::SizeType size_of(std::string_view text) {
-    return static_cast<rapidjson::SizeType>(text.size());
+void Writer::put(std::string_view json) {
+    if (buffer_)
+        buffer_->put(json);
+    else
+        string_->append(json);
 }
 
-}  // namespace
+void Writer::separate() {
+    if (std::exchange(comma_due_, true)) put(",");
+}
 
-struct Writer::State {
-    Sink sink;
-    rapidjson::Writer<Sink> json{sink};
-};
+Writer& Writer::begin(char bracket) {
+    separate();
+    put({&bracket, 1});
+    comma_due_ = false;
+    return *this;
+}
 
-Writer::Writer(Buffer& out) : state_(new State{{&out, nullptr}}) {}
-Writer::Writer(std::string& out) : state_(new State{{nullptr, &out}}) {}
-Writer::~Writer() = default;
+Writer& Writer::end(char bracket) {
+    put({&bracket, 1});
+    comma_due_ = true;
+    return *this;
+}
+
+Writer& Writer::item(std::string_view json) {
+    separate();
+    put(json);
+    return *this;
+}
 
 Writer& Writer::begin_object() {
-    state_->json.StartObject();
-    return *this;
+    return begin('{');
 }
 
 Writer& Writer::end_object() {
-    state_->json.EndObject();
-    return *this;
+    return end('}');
 }
 
 Writer& Writer::begin_array() {
-    state_->json.StartArray();
-    return *this;
+    return begin('[');
 }
 
 Writer& Writer::end_array() {
-    state_->json.EndArray();
-    return *this;
+    return end(']');
 }
 
 Writer& Writer::key(std::string_view name) {
-    return text(name);
+    text(name);
+    put(":");
+    comma_due_ = false;
+    return *this;
 }
 
 Writer& Writer::raw_key(std::string_view text) {
-    // As a "string", because RapidJSON checks that nothing else stands where a key belongs.
-    state_->json.RawValue(text.data(), text.size(), rapidjson::kStringType);
+    item(text);
+    put(":");
+    comma_due_ = false;
     return *this;
 }
 
 Writer& Writer::text(std::string_view value) {
-    if (is_utf8(value)) {
-        state_->json.String(value.data(), size_of(value));
+    separate();
+    if (buffer_) {
+        put_quoted(*buffer_, value);
     } else {
-        const auto repaired = repaired_utf8(value);
-        state_->json.String(repaired.data(), size_of(repaired));
+        quoted_.clear();
+        put_quoted(quoted_, value);
+        string_->append(quoted_.text());
     }
     return *this;
 }
 
 Writer& Writer::integer(std::int64_t value) {
-    state_->json.Int64(value);
-    return *this;
+    char digits[24];
+    const auto [end, error] = std::to_chars(digits, digits + sizeof digits, value);
+    return item({digits, static_cast<std::size_t>(end - digits)});
 }
 
 Writer& Writer::real(double value) {
-    const auto text = real_text(value);
-    state_->json.RawValue(text.data(), text.size(), rapidjson::kNumberType);
-    return *this;
+    return item(real_text(value));
 }
 
 Writer& Writer::boolean(bool value) {
-    state_->json.Bool(value);
-    return *this;
+    return item(value ? "true" : "false");
 }
 
 Writer& Writer::null() {
-    state_->json.Null();
-    return *this;
+    return item("null");
 }
 
 Writer& Writer::raw(std::string_view json) {
-    state_->json.RawValue(json.data(), json.size(), rapidjson::kObjectType);
-    return *this;
+    return item(json);
 }
 
 Writer& Writer::value(const Value& value) {
@@ -139,24 +133,6 @@ std::string real_text(double value) {
     std::string text(digits, end);
     if (text.find_first_of(".e") == std::string::npos) text += ".0";
     return text;
-}
-
-std::string repaired_utf8(std::string_view text) {
-    std::string out;
-    out.reserve(text.size() + 8);
-    while (!text.empty()) {
-        // The longest character is 4 bytes; the shortest prefix that is valid is one character.
-        std::size_t bytes = 1;
-        while (bytes <= 4 && bytes <= text.size() && !is_utf8(text.substr(0, bytes))) ++bytes;
-        if (bytes > 4 || bytes > text.size()) {
-            out += "\xef\xbf\xbd";
-            bytes = 1;
-        } else {
-            out += text.substr(0, bytes);
-        }
-        text.remove_prefix(bytes);
-    }
-    return out;
 }
 
 namespace {

@@ -1,12 +1,11 @@
 #pragma once
-// JSON out, strict but where an object is a key (spec remoting.md 7.3). Over RapidJSON's Writer;
-// appends to a Buffer or a std::string.
+// JSON out, strict but where an object is a key (spec remoting.md 7.3). Appends to a Buffer or a
+// std::string. That keys and values alternate is up to the caller.
 //
 // Threads: one at a time.
 
 #include <concepts>
 #include <cstdint>
-#include <memory>
 #include <string>
 #include <string_view>
 
@@ -17,9 +16,8 @@ namespace mqd::json {
 
 class Writer {
 public:
-    explicit Writer(Buffer& out);
-    explicit Writer(std::string& out);
-    ~Writer();
+    explicit Writer(Buffer& out) : buffer_(&out) {}
+    explicit Writer(std::string& out) : string_(&out) {}
     Writer(const Writer&) = delete;
     Writer& operator=(const Writer&) = delete;
 
@@ -49,14 +47,20 @@ public:
     }
 
 private:
-    struct State;  // keeps RapidJSON out of this header
-    std::unique_ptr<State> state_;
+    Writer& begin(char bracket);
+    Writer& end(char bracket);
+    Writer& item(std::string_view json);
+    void separate();
+    void put(std::string_view json);
+
+    Buffer* buffer_ = nullptr;
+    std::string* string_ = nullptr;
+    Buffer quoted_;           // on its way to string_
+    bool comma_due_ = false;  // once something on this level is complete
 };
 
 /// As Writer::real() writes it.
 std::string real_text(double value);
-/// `text` with every byte that is no UTF-8 replaced by U+FFFD.
-std::string repaired_utf8(std::string_view text);
 
 /// Compact text of a tree; with `pretty`, one member or item a line behind tabs, as fastjson
 /// prints it (spec store.md 7.1).

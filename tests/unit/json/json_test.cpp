@@ -159,6 +159,20 @@ TEST_CASE("bytes that are no UTF-8 are written as replacement characters") {
     CHECK(json::parse(out));
 }
 
+TEST_CASE("a text longer than a piece is escaped and repaired as a whole") {
+    std::string text(4095, 'x');
+    text += "ä\x01\n\"" + std::string(5000, 'y') + "\\";
+    std::string out;
+    json::Writer(out).text(text);
+    CHECK(json::parse(out)->as_text() == text);
+    CHECK(out.find("ä\\u0001\\n\\\"y") == 1 + 4095);
+    json::Writer(out).text(text + "\xff");
+    CHECK(out.ends_with("y\\\\\xef\xbf\xbd\""));
+    Buffer buffer;
+    json::Writer(buffer).text("");
+    CHECK(buffer.text() == "\"\"");
+}
+
 TEST_CASE("pretty text has one member a line behind tabs") {
     const auto value = json::parse(R"({"a":{"0":1},"b":[1,"x"],"c":{},"d":[]})");
     REQUIRE(value);
