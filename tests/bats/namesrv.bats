@@ -235,3 +235,20 @@ route='{"brokerDatas":[{"brokerAddrs":{"0":"127.0.0.1:10911"},"brokerName":"b","
   daemon_pids+=($!)
   wait_until logged json '^\{"time":".*","level":"info","event":"listening","role":"namesrv","address":"127.0.0.1:[0-9]+"\}$'
 }
+
+@test "the man page has every key, and its default where that is no path" {
+  local page=$BATS_TEST_DIRNAME/../../man/mqd-namesrv.8 key value
+  mqd-namesrv -p | sed 's/  # .*//' > "$BATS_TEST_TMPDIR/keys"
+  while IFS= read -r line; do
+    key=${line%% = *} value=${line#* = }
+    [[ $value != \"* ]] || value="Qq "
+    grep -q "^\.It Ic $key No = $value" "$page" || { echo "not in the man page: $line"; return 1; }
+  done < "$BATS_TEST_TMPDIR/keys"
+}
+
+@test "the man page has every option" {
+  local page=$BATS_TEST_DIRNAME/../../man/mqd-namesrv.8 option
+  for option in $(mqd-namesrv --help | grep -oE '^ +(-[a-z], )?--[a-z-]+' | grep -oE -- '--[a-z-]+'); do
+    grep -q -- "Fl -${option#--}" "$page" || { echo "not in the man page: $option"; return 1; }
+  done
+}
