@@ -9,6 +9,7 @@
 
 #include "base/clock.h"
 #include "base/parse.h"
+#include "cli/commands.h"
 
 namespace mqd::cli {
 namespace {
@@ -41,20 +42,6 @@ Parser::Set set_number(Int& into) {
         into = *number;
         return {};
     };
-}
-
-// How many edits lead from a to b; for the hint behind a mistyped name.
-std::size_t distance(std::string_view a, std::string_view b) {
-    std::vector<std::size_t> row(b.size() + 1);
-    for (std::size_t j = 0; j <= b.size(); ++j) row[j] = j;
-    for (std::size_t i = 1; i <= a.size(); ++i) {
-        std::size_t diagonal = std::exchange(row[0], i);
-        for (std::size_t j = 1; j <= b.size(); ++j) {
-            const std::size_t changed = diagonal + (a[i - 1] == b[j - 1] ? 0 : 1);
-            diagonal = std::exchange(row[j], std::min({changed, row[j] + 1, row[j - 1] + 1}));
-        }
-    }
-    return row[b.size()];
 }
 
 }  // namespace
@@ -201,7 +188,7 @@ Result<Option*> Parser::find_long(std::string_view name) {
                 ambiguous |= found != nullptr && found != &option;
                 found = &option;
             }
-            const auto d = distance(known, name);
+            const auto d = edit_distance(known, name);
             if (known.starts_with("--") && d < nearest_distance) {
                 nearest_distance = d;
                 nearest = known;

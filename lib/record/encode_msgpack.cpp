@@ -2,6 +2,7 @@
 #include <msgpack.hpp>
 
 #include "record/encoder.h"
+#include "record/value_msgpack.h"
 
 namespace mqd::record {
 namespace {
@@ -74,6 +75,52 @@ void Encoder::append_msgpack(Buffer& out, const message::RecordView& message,
     put_int(pack, "flag", message.flag);
     put_int(pack, "sys_flag", message.sys_flag);
     put_map(pack, "system", fields.system);
+}
+
+namespace {
+
+void put_value(Packer& pack, const json::Value& value) {
+    using Kind = json::Value::Kind;
+    switch (value.kind()) {
+        case Kind::null:
+            pack.pack_nil();
+            break;
+        case Kind::boolean:
+            if (value.as_bool()) {
+                pack.pack_true();
+            } else {
+                pack.pack_false();
+            }
+            break;
+        case Kind::integer:
+            pack.pack_int64(value.as_int());
+            break;
+        case Kind::real:
+            pack.pack_double(value.as_real());
+            break;
+        case Kind::text:
+            put_text(pack, value.as_text());
+            break;
+        case Kind::array:
+            pack.pack_array(static_cast<std::uint32_t>(value.items().size()));
+            for (const auto& item : value.items()) put_value(pack, item);
+            break;
+        case Kind::object:
+            pack.pack_map(static_cast<std::uint32_t>(value.members().size()));
+            for (const auto& [name, member] : value.members()) {
+                put_text(pack, name);
+                put_value(pack, member);
+            }
+            break;
+    }
+}
+
+}  // namespace
+
+void append_msgpack(Buffer& out, const json::Value& value) {
+    Sink sink{out};
+    Packer pack(sink);
+    put_value(pack, value);
 }
 
 }  // namespace mqd::record

@@ -24,7 +24,7 @@ struct ReaderOptions {
     std::size_t record_bytes_max = 4 << 20;  ///< of one line, chunk, map or file
     bool split_long = false;                 ///< lines, nul: cut instead of refusing
     bool skip_empty = false;                 ///< lines, nul, file: empty ones are only counted
-    std::string key_delimiter = {};               ///< lines, nul: KEY<D>BODY
+    std::string key_delimiter = {};          ///< lines, nul: KEY<D>BODY
     bool follow = false;  ///< an end in the middle of a record is not its end: ask again later
     int stop_fd = -1;     ///< readable: the input ends here
     /// Gets every byte of a refused record, its delimiter too, in one or more pieces.

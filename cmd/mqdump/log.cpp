@@ -1,0 +1,226 @@
+// mqdump log: the records of a commit log.
+
+#include <fmt/format.h>
+#include <regex.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <memory>
+#include <optional>
+
+#include "base/parse.h"
+#include "cli/parser.h"
+#include "cli/signals.h"
+#include "commands.h"
+#include "filter/tags.h"
+#include "message/properties.h"
+#include "message/sys_flag.h"
+#include "record/fields.h"
+#include "record/writer.h"
+#include "store/scan.h"
+
+namespace mqd::dump {
+namespace {
+
+constexpr std::size_t body_bytes_max = 256 << 20;
+constexpr std::int64_t poll_ms = 100;
+
+// An extended regular expression over bytes; a body may hold NULs.
+class Pattern {
+public:
+    static Result<Pattern> parse(std::string_view text) {
+        Pattern pattern;
+        pattern.regex_ = std::shared_ptr<regex_t>(new regex_t, [](regex_t* r) { delete r; });
+        const int code = ::regcomp(pattern.regex_.get(), std::string(text).c_str(), REG_EXTENDED);
+        if (code == 0) {
+            pattern.regex_ = {pattern.regex_.get(),
+                              [kept = pattern.regex_](regex_t* r) { ::regfree(r); }};
+            return pattern;
+        }
+        char why[256];
+        ::regerror(code, pattern.regex_.get(), why, sizeof why);
+        return Error{Errc::invalid, fmt::format("'{}' is no regular expression: {}", text, why)};
+    }
+    bool matches(std::string_view text) const {
+        if (!regex_) return true;
+        regmatch_t range[1];
+        range[0].rm_so = 0;
+        range[0].rm_eo = static_cast<regoff_t>(text.size());
+        return ::regexec(regex_.get(), text.data(), 1, range, REG_STARTEND) == 0;
+    }
+    bool empty() const { return !regex_; }
+
+private:
+    std::shared_ptr<regex_t> regex_;
+};
+
+struct Wanted {
+    std::optional<std::int64_t> from, to, since_ms, until_ms, count;
+    std::vector<std::string> topics;
+    std::optional<std::int32_t> queue;
+    std::optional<std::string> key;
+    std::optional<filter::Tags> tags;
+    Pattern grep;
+
+    bool matches(const message::RecordView& record) const {
+        if (from && record.at.value < *from) return false;
+        if (since_ms && record.store_ts_ms < *since_ms) return false;
+        if (queue && record.queue_id != *queue) return false;
+        if (!topics.empty() && std::ranges::find(topics, record.topic) == topics.end())
+            return false;
+        if (tags && !tags->tag_matches(property(record, message::property::tags))) return false;
+        if (key && !has_key(record)) return false;
+        return true;
+    }
+    bool is_over(const message::RecordView& record) const {
+        return (to && record.at.value >= *to) || (until_ms && record.store_ts_ms >= *until_ms);
+    }
+
+private:
+    static std::string_view property(const message::RecordView& record, std::string_view name) {
+        return message::find_property(record.properties, name).value_or("");
+    }
+    bool has_key(const message::RecordView& record) const {
+        if (property(record, message::property::uniq_key) == *key) return true;
+        bool found = false;
+        record::for_each_key(property(record, message::property::keys),
+                             [&](std::string_view word) { found |= word == *key; });
+        return found;
+    }
+};
+
+class Run {
+public:
+    Run(const cli::Parser& parser, const Wanted& wanted, record::Writer& writer)
+        : cli_(parser), wanted_(wanted), writer_(writer) {}
+
+    Result<> walk(store::LogScan& scan, std::optional<int> user, bool follow) {
+        if (wanted_.from) scan.seek_file({*wanted_.from});
+        if (wanted_.since_ms && !wanted_.from) TRY_OK(scan.seek_time(*wanted_.since_ms));
+        while (!cli::interrupted() && !(wanted_.count && printed_ >= *wanted_.count)) {
+            TRY(const auto item, scan.next());
+            using Kind = store::LogItem::Kind;
+            switch (item.kind) {
+                case Kind::blank:
+                    break;
+                case Kind::record: {
+                    if (wanted_.is_over(item.record)) return {};
+                    TRY_OK(print(item.record));
+                    break;
+                }
+                case Kind::damage: {
+                    // What a broker is writing this moment may look like it; once.
+                    if (user && looked_twice_at_ != item.at.value) {
+                        looked_twice_at_ = item.at.value;
+                        scan.seek(item.at);
+                        cli::wait_readable(-1, poll_ms);
+                        break;
+                    }
+                    report("damage", item);
+                    break;
+                }
+                case Kind::torn:
+                    if (!user && !follow) return report("torn tail", item), Result<>();
+                    [[fallthrough]];
+                case Kind::zeros:
+                case Kind::full:
+                    if (!follow) return {};
+                    TRY_OK(writer_.flush());
+                    TRY_OK(wait_for_more(scan));
+            }
+        }
+        return {};
+    }
+    bool damaged() const { return damaged_; }
+
+private:
+    Result<> print(const message::RecordView& record) {
+        if (!wanted_.matches(record)) return {};
+        std::string plain;
+        std::string_view body = record.body;
+        if ((record.sys_flag & message::sys_flag::compressed) != 0) {
+            auto unpacked = record.plain_body(body_bytes_max);
+            if (!unpacked) {
+                damaged_ = true;
+                cli_.warn(fmt::format("offset {}: the body cannot be decompressed: {}",
+                                      record.at.value, unpacked.error().what));
+                return {};
+            }
+            plain = std::move(*unpacked);
+            body = plain;
+        }
+        if (!wanted_.grep.matches(body)) return {};
+        ++printed_;
+        return writer_.write(record, "", body);
+    }
+
+    void report(std::string_view what, const store::LogItem& item) {
+        const auto end = item.at.value + item.bytes;
+        if (wanted_.from && end <= *wanted_.from) return;
+        if (wanted_.to && item.at.value >= *wanted_.to) return;
+        damaged_ = true;
+        cli_.warn(fmt::format("{} at offset {}, {} bytes: {}", what, item.at.value, item.bytes,
+                              item.why));
+    }
+
+    // Writing into a mapping rouses nobody, so there is nothing to wait for but time.
+    static Result<> wait_for_more(store::LogScan& scan) {
+        while (!cli::interrupted()) {
+            cli::wait_readable(-1, poll_ms);
+            TRY(const bool grown, scan.grown());
+            if (grown) return {};
+        }
+        return {};
+    }
+
+    const cli::Parser& cli_;
+    const Wanted& wanted_;
+    record::Writer& writer_;
+    std::int64_t printed_ = 0;
+    std::int64_t looked_twice_at_ = -1;
+    bool damaged_ = false;
+};
+
+}  // namespace
+
+int log_command(std::vector<std::string> arguments) {
+    std::string path;
+    Wanted wanted;
+    record::Format format;
+    bool follow = false;
+    bool json_body = false;
+    cli::Parser cli("mqdump log", "print the messages of a commit log, in the order of arrival");
+    cli.positional("STORE|FILE", path, "a store's directory, or one file of its commit log");
+    cli.section("where");
+    cli.option("--from", wanted.from, "OFF", "from that log offset on");
+    cli.option("--to", wanted.to, "OFF", "up to that log offset");
+    cli.option("--since", wanted.since_ms, cli::parse_time, "TIME", "stored then or later");
+    cli.option("--until", wanted.until_ms, cli::parse_time, "TIME", "stored before");
+    cli.option("-c,--count", wanted.count, "N", "stop after N messages");
+    cli.flag("-f,--follow", follow, "wait for more at the end");
+    cli.section("which");
+    cli.option("-t,--topic", wanted.topics, "TOPIC", "of that topic; may be repeated");
+    cli.option("--queue", wanted.queue, "N", "of that queue");
+    cli.option("--key", wanted.key, "K", "with that key or unique id");
+    cli.option("--tag", wanted.tags, filter::Tags::parse, "TAGS", "like 'A' or 'A || B'");
+    cli.option("--grep", wanted.grep, Pattern::parse, "RE", "with a match in the body");
+    cli.section("how");
+    cli.option("--out", format, record::parse_format, "FORMAT", record::format_help);
+    cli.flag("--json-body", json_body, "json: a body that is JSON is written as a value");
+    cli.example("mqdump log /var/lib/mqd -t orders -c 10", "the first ten, a body a line");
+    cli.example("mqdump log /var/lib/mqd --since -1h --out json", "the last hour, with all fields");
+    cli.example("mqdump log 00000000001073741824 --out 'format:%O %t %q:%o %k\\n'",
+                "one file, a line of facts each");
+    if (const auto status = cli.parse(std::move(arguments))) return *status;
+
+    format.json_body = json_body;
+    auto scan = store::LogScan::open(path);
+    if (!scan) return cli.fail(scan.error());
+    record::Writer writer(STDOUT_FILENO, "standard output", format);
+    Run run(cli, wanted, writer);
+    const auto walked = run.walk(**scan, store::store_user(path), follow);
+    const int status = cli.finish(walked, writer.flush());
+    return status == 0 && run.damaged() ? cli::exit_status::failed : status;
+}
+
+}  // namespace mqd::dump

@@ -1,0 +1,26 @@
+// mqdump: store files, offline and also while a broker writes to them (spec cli.md 5).
+
+#include <array>
+
+#include "cli/commands.h"
+#include "cli/signals.h"
+#include "commands.h"
+
+int main(int argc, char** argv) {
+    using namespace mqd;
+    static constexpr std::array commands = std::to_array<cli::Command>({
+        {"log", "the messages of a commit log, in the order of arrival", dump::log_command},
+        {"stat", "what is in a store: segments, queues, disk space", dump::stat_command},
+    });
+    cli::install_signals();
+    const int status = cli::run_program(
+        {"mqdump",
+         "reads the files of a store, of mqd or of RocketMQ; no server is needed",
+         commands,
+         {{"mqdump stat /var/lib/mqd", "what is in there"},
+          {"mqdump log /var/lib/mqd -t orders --since -1h",
+           "the last hour's orders, a body a line"},
+          {"mqdump log /var/lib/mqd --out json | jq .id", "the ids of all messages"}}},
+        argc, argv);
+    return cli::exit_status_after_signals(status);
+}

@@ -1,0 +1,103 @@
+#include <algorithm>
+
+#include "base/parse.h"
+#include "store/scan.h"
+#include "store/unit.h"
+
+namespace mqd::store {
+namespace {
+
+namespace fs = std::filesystem;
+
+// One unit of either kind: messages [offset, offset + count) in `bytes` bytes of the log.
+struct Entry {
+    std::int64_t offset = 0;
+    std::int64_t count = 1;
+    std::int64_t at = 0;
+    std::int64_t bytes = 0;
+    bool used = false;
+    bool filling = false;
+};
+
+// Spec store.md 3.3; its queue offset stands in the unit itself.
+struct BatchUnit {
+    static constexpr std::int64_t bytes_each = 46;
+};
+
+Entry entry_of(bool batch, const std::byte* at, std::int64_t position) {
+    const auto unit = Unit::load(at);
+    if (!batch) return {position, 1, unit.at, unit.bytes, !unit.is_unused(), unit.is_filling()};
+    Entry entry;
+    entry.at = unit.at;
+    entry.bytes = unit.bytes;
+    entry.offset = load_be<std::int64_t>(at + 28);
+    entry.count = load_be<std::int16_t>(at + 36);
+    entry.used = entry.bytes > 0 && entry.offset >= 0 && entry.count > 0;
+    return entry;
+}
+
+Result<> sum_up(const fs::path& dir, PhysicalOffset log_begin, QueueSummary& queue) {
+    TRY(const auto segments, list_segments(dir));
+    const std::int64_t unit_bytes = queue.batch ? BatchUnit::bytes_each : Unit::bytes_each;
+    bool any = false;
+    bool any_kept = false;
+    for (const auto& segment : segments) {
+        queue.allocated_bytes += segment.allocated_bytes;
+        TRY(const auto file, ScanFile::open(segment.path));
+        const auto units = static_cast<std::int64_t>(file.bytes().size()) / unit_bytes;
+        for (std::int64_t i = 0; i < units; ++i) {
+            const auto entry = entry_of(queue.batch, file.bytes().data() + i * unit_bytes,
+                                        segment.begin / unit_bytes + i);
+            if (entry.filling) continue;
+            if (!entry.used) return {};
+            if (!any) queue.first_on_disk = entry.offset;
+            any = true;
+            if (entry.at >= log_begin.value) {
+                if (!any_kept) queue.min = {entry.offset};
+                any_kept = true;
+                queue.bytes += entry.bytes;
+            }
+            queue.max = {entry.offset + entry.count};
+            if (!any_kept) queue.min = queue.max;
+            queue.log_end = {entry.at + entry.bytes};
+        }
+    }
+    return {};
+}
+
+Result<> add_queues(const fs::path& root, bool batch, PhysicalOffset log_begin,
+                    std::vector<QueueSummary>& into) {
+    std::error_code code;
+    if (!fs::is_directory(root, code)) return {};
+    for (fs::directory_iterator topics(root, code), end; !code && topics != end;
+         topics.increment(code)) {
+        std::error_code inner;
+        for (fs::directory_iterator ids(topics->path(), inner); !inner && ids != end;
+             ids.increment(inner)) {
+            const auto id = parse_int<std::int32_t>(ids->path().filename().native());
+            if (!id || !ids->is_directory(inner)) continue;
+            QueueSummary queue;
+            queue.topic = topics->path().filename().native();
+            queue.id = *id;
+            queue.batch = batch;
+            TRY_OK(sum_up(ids->path(), log_begin, queue));
+            into.push_back(std::move(queue));
+        }
+    }
+    if (code) return errno_error(root.native(), code.value());
+    return {};
+}
+
+}  // namespace
+
+Result<std::vector<QueueSummary>> scan_queues(const fs::path& store, PhysicalOffset log_begin) {
+    std::vector<QueueSummary> queues;
+    TRY_OK(add_queues(store / "consumequeue", false, log_begin, queues));
+    TRY_OK(add_queues(store / "batchconsumequeue", true, log_begin, queues));
+    std::ranges::sort(queues, [](const QueueSummary& a, const QueueSummary& b) {
+        return std::tie(a.topic, a.id) < std::tie(b.topic, b.id);
+    });
+    return queues;
+}
+
+}  // namespace mqd::store
