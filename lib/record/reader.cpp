@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <cstring>
+#include <utility>
 
 #include "record/block_input.h"
 #include "record/parse_record.h"
@@ -52,7 +53,7 @@ public:
     std::uint64_t skipped_empty() const { return skipped_empty_; }
 
     bool ready() const {
-        if (at_end_) return true;
+        if (at_end_ || input_ended_) return true;
         const auto rest = input_.window().substr(pending_);
         switch (options_.input) {
             case Input::msgpack:
@@ -60,8 +61,17 @@ public:
             case Input::file:
                 return false;
             default:
-                return rest.find(delimiter_) != std::string_view::npos;
+                return rest.size() > options_.record_bytes_max ||
+                       rest.find(delimiter_) != std::string_view::npos;
         }
+    }
+
+    Result<> fill() {
+        release();
+        if (skipping_) return skip_long();
+        TRY(const bool got, more());
+        input_ended_ = !got;
+        return {};
     }
 
 private:
@@ -100,6 +110,7 @@ private:
     }
 
     Result<bool> more() {
+        if (std::exchange(input_ended_, false)) return false;
         auto got = input_.more();
         if (!got) at_end_ = true;
         return got;
@@ -249,6 +260,7 @@ private:
     std::uint64_t skipped_empty_ = 0;
     bool skipping_ = false;
     bool at_end_ = false;
+    bool input_ended_ = false;  ///< fill() has met the end, find() has not
 };
 
 Reader::Reader(int fd, std::string name, ReaderOptions options)
@@ -256,6 +268,9 @@ Reader::Reader(int fd, std::string name, ReaderOptions options)
 Reader::~Reader() = default;
 Result<const Record*> Reader::next() {
     return impl_->next();
+}
+Result<> Reader::fill() {
+    return impl_->fill();
 }
 std::string_view Reader::raw() const {
     return impl_->raw();

@@ -46,6 +46,9 @@ public:
     std::string_view raw() const;
     /// Whether next() would answer without waiting for input.
     bool ready() const;
+    /// Waits for one read of the input, whatever that gives: for callers with a poll() of their
+    /// own. io as next().
+    Result<> fill();
     std::uint64_t number() const;    ///< of the last record, counted from 1, refused ones too
     std::uint64_t begin_at() const;  ///< byte at which the last record began
     std::uint64_t end_at() const;    ///< byte behind it: where to go on another day
