@@ -38,7 +38,8 @@ public:
           options_(std::move(options)),
           pending_(loop, address_) {}
 
-    void send(Buffer frame, std::optional<std::int32_t> opaque, std::int64_t timeout_ms, Done done);
+    void send(Buffer frame, std::optional<std::int32_t> opaque, std::int64_t timeout_ms, Done done,
+              std::size_t weight = 0);
     bool wait_writable(std::int64_t timeout_ms);
     Result<> flush(std::int64_t timeout_ms);
     std::size_t take_lost_oneways();
@@ -50,6 +51,10 @@ public:
     const Channel::Options& options() const { return options_; }
 
 private:
+    struct Oneway {
+        std::uint64_t end;
+        std::size_t weight;
+    };
     struct Call {
         std::int32_t opaque;
         std::int64_t timeout_ms;
@@ -59,7 +64,7 @@ private:
     struct Queue {
         std::vector<Buffer> chunks;
         std::vector<Call> calls;
-        std::vector<std::uint64_t> oneway_ends;
+        std::vector<Oneway> oneways;
         std::size_t bytes = 0;
     };
 
@@ -106,7 +111,7 @@ private:
     std::vector<Buffer> held_;  // waits for a connection
     std::size_t held_bytes_ = 0;
     std::uint64_t taken_total_ = 0;
-    std::deque<std::uint64_t> oneway_ends_;  // of those not accepted by the kernel
+    std::deque<Oneway> oneways_;  // of those not accepted by the kernel
     std::int64_t retry_at_ms_ = 0;
     std::int64_t backoff_ms_ = 0;
     bool is_connecting_ = false;
@@ -116,7 +121,7 @@ private:
 // Any thread
 
 void Core::send(Buffer frame, std::optional<std::int32_t> opaque, std::int64_t timeout_ms,
-                Done done) {
+                Done done, std::size_t weight) {
     bool is_first = false;
     {
         Lock lock(lock_);
@@ -126,7 +131,7 @@ void Core::send(Buffer frame, std::optional<std::int32_t> opaque, std::int64_t t
             if (opaque) {
                 queue_.calls.push_back({*opaque, timeout_ms, std::move(done)});
             } else {
-                queue_.oneway_ends.push_back(queued_total_);
+                queue_.oneways.push_back({queued_total_, weight});
             }
             auto& chunks = queue_.chunks;
             if (frame.size() <= copied_bytes_max && !chunks.empty() &&
@@ -137,7 +142,7 @@ void Core::send(Buffer frame, std::optional<std::int32_t> opaque, std::int64_t t
             }
             is_first = !std::exchange(will_drain_, true);
         } else if (!opaque) {
-            ++lost_oneways_;
+            lost_oneways_ += weight;
             return;
         }
     }
@@ -212,7 +217,7 @@ void Core::drain() {
     const std::int64_t now_ms = monotonic_ms();
     for (auto& call : taken_.calls)
         pending_.add(call.opaque, call.timeout_ms, now_ms, std::move(call.done));
-    oneway_ends_.insert(oneway_ends_.end(), taken_.oneway_ends.begin(), taken_.oneway_ends.end());
+    oneways_.insert(oneways_.end(), taken_.oneways.begin(), taken_.oneways.end());
     taken_total_ += taken_.bytes;
     if (stream_) {
         hand_over(taken_.chunks);
@@ -223,7 +228,7 @@ void Core::drain() {
     }
     taken_.chunks.clear();
     taken_.calls.clear();
-    taken_.oneway_ends.clear();
+    taken_.oneways.clear();
     taken_.bytes = 0;
     account();
     if (!stream_ && held_bytes_ > 0) connect_when_due();
@@ -244,7 +249,7 @@ void Core::hand_over(std::vector<Buffer>& chunks) {
 void Core::account() {
     const std::size_t unsent = held_bytes_ + (stream_ ? stream_->unsent_bytes() : 0);
     const std::uint64_t accepted = taken_total_ - unsent;
-    while (!oneway_ends_.empty() && oneway_ends_.front() <= accepted) oneway_ends_.pop_front();
+    while (!oneways_.empty() && oneways_.front().end <= accepted) oneways_.pop_front();
     Lock lock(lock_);
     taken_bytes_ = unsent;
     if (waiters_ > 0) changed_.notify_all();
@@ -330,13 +335,13 @@ void Core::broken(const Error& why) {
 void Core::drop_all(const Error& error) {
     {
         Lock lock(lock_);
-        lost_oneways_ += oneway_ends_.size();
+        for (const auto& oneway : oneways_) lost_oneways_ += oneway.weight;
         taken_bytes_ = 0;
         ++losses_;
         last_error_ = error;
         changed_.notify_all();
     }
-    oneway_ends_.clear();
+    oneways_.clear();
     held_.clear();
     held_bytes_ = 0;
     pending_.fail(error);
@@ -349,7 +354,7 @@ void Core::shut() {
     is_connected_.store(false, std::memory_order_release);
     if (const auto stream = std::move(stream_)) {
         stream->close();
-        oneway_ends_.clear();  // close() delivers them
+        oneways_.clear();  // close() delivers them
     }
     drop_all({Errc::unavailable, address_ + ": closed"});
 }
@@ -365,8 +370,8 @@ public:
     void send(Buffer frame, std::int32_t opaque, std::int64_t timeout_ms, Done done) override {
         core_->send(std::move(frame), opaque, timeout_ms, std::move(done));
     }
-    void send_oneway(Buffer frame) override {
-        core_->send(std::move(frame), std::nullopt, 0, nullptr);
+    void send_oneway(Buffer frame, std::size_t weight) override {
+        core_->send(std::move(frame), std::nullopt, 0, nullptr, weight);
     }
     std::int32_t next_opaque() override { return core_->next_opaque(); }
     wire::Encoding encoding() const override { return core_->options().encoding; }

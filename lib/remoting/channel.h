@@ -58,8 +58,9 @@ public:
     /// unavailable when there is no connection, it broke, or the time is over.
     virtual void send(Buffer frame, std::int32_t opaque, std::int64_t timeout_ms,
                       std::function<void(Result<Answer>)> done) = 0;
-    /// Handed to the socket or lost with the connection: see take_lost_oneways().
-    virtual void send_oneway(Buffer frame) = 0;
+    /// Handed to the socket or lost with the connection: see take_lost_oneways(). `weight` is what
+    /// it counts there, the messages of a batch.
+    virtual void send_oneway(Buffer frame, std::size_t weight = 1) = 0;
     virtual std::int32_t next_opaque() = 0;
     virtual wire::Encoding encoding() const = 0;
 
