@@ -6,6 +6,7 @@
 // Owner:   the tool's main.
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -37,13 +38,20 @@ public:
     virtual net::Loop& loop() = 0;
     virtual const Options& options() const = 0;
 
+    /// Requests of servers (40 and the like), called on the loop's thread; before the first
+    /// channel is made.
+    virtual void on_push(std::function<void(const wire::Command&)> handler) = 0;
+    /// Connections that broke so far: a call that failed with none broken in between, and without
+    /// a connection before and behind, never left this machine.
+    virtual std::uint64_t disconnects() const = 0;
+
     /// One call, waited for. unavailable as Channel; other response codes than success become
     /// errors: the mapping is errors.h's, `what` has server, code's name and remark.
     template <class H>
     Result<remoting::Answer> call(const std::string& address, std::int32_t code, const H& header,
                                   Bytes body = {}) {
-        return checked(address, channel(address)->call_and_wait(code, header, body,
-                                                                options().timeout_ms));
+        return checked(address,
+                       channel(address)->call_and_wait(code, header, body, options().timeout_ms));
     }
     /// The same to the first name server that answers.
     template <class H>
@@ -51,14 +59,16 @@ public:
         Result<remoting::Answer> last = Error{Errc::invalid, "no name server is configured"};
         for (const auto& address : options().namesrv) {
             last = call(address, code, header, body);
-            if (last || last.error().code != Errc::unavailable) break;
+            if (last || last.error().code != Errc::unavailable) return last;
         }
-        return last;
+        return unreached(std::move(last));
     }
 
 protected:
     static Result<remoting::Answer> checked(const std::string& address,
                                             Result<remoting::Answer> answer);
+    /// With several name servers, the error names them all.
+    Result<remoting::Answer> unreached(Result<remoting::Answer> last) const;
 };
 
 }  // namespace mqd::client

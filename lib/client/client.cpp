@@ -1,0 +1,106 @@
+#include "client/client.h"
+
+#include <fmt/format.h>
+
+#include <atomic>
+#include <unordered_map>
+#include <utility>
+
+#include "base/mutex.h"
+#include "client/errors.h"
+#include "wire/codes.h"
+#include "wire/headers/topics.h"
+
+namespace mqd::client {
+namespace {
+
+/// Enough to keep a socket busy; what waits here is memory of a tool that is to stay small.
+constexpr std::size_t unsent_bytes_max = 2 << 20;
+
+class ClientImpl final : public Client {
+public:
+    explicit ClientImpl(Options options)
+        : options_(std::move(options)), threads_(1, "mqd-client") {}
+    ~ClientImpl() override {
+        // Channels end before the thread that they live on.
+        {
+            Lock lock(lock_);
+            channels_.clear();
+        }
+        threads_.stop();
+    }
+
+    Result<wire::TopicRouteData> route(std::string_view topic) override;
+    std::shared_ptr<remoting::Channel> channel(const std::string& address) override;
+    net::Loop& loop() override { return threads_.at(0); }
+    const Options& options() const override { return options_; }
+    void on_push(std::function<void(const wire::Command&)> handler) override {
+        on_push_ = std::move(handler);
+    }
+    std::uint64_t disconnects() const override { return disconnects_.load(); }
+
+private:
+    const Options options_;
+    std::function<void(const wire::Command&)> on_push_;
+    std::atomic<std::uint64_t> disconnects_ = 0;
+    net::IoThreads threads_;
+    Mutex lock_;
+    std::unordered_map<std::string, std::shared_ptr<remoting::Channel>> channels_ GUARDED_BY(lock_);
+};
+
+Result<wire::TopicRouteData> ClientImpl::route(std::string_view topic) {
+    wire::GetRouteInfo header;
+    header.topic = topic;
+    header.accept_standard_json_only = true;
+    auto answer = call_namesrv(wire::request_code::get_routeinfo_by_topic, header);
+    if (!answer) {
+        auto error = std::move(answer).error();
+        if (error.remote_code == wire::response_code::topic_not_exist) {
+            error.what = fmt::format("topic '{}' does not exist on {} (TOPIC_NOT_EXIST)", topic,
+                                     fmt::join(options_.namesrv, ";"));
+        }
+        return error;
+    }
+    return wire::TopicRouteData::read(answer->body);
+}
+
+std::shared_ptr<remoting::Channel> ClientImpl::channel(const std::string& address) {
+    Lock lock(lock_);
+    auto& channel = channels_[address];
+    if (!channel) {
+        remoting::Channel::Options options;
+        options.connect_timeout_ms = options_.timeout_ms;
+        options.encoding = options_.encoding;
+        options.unsent_bytes_max = unsent_bytes_max;
+        options.on_request = [this](const wire::Command& command) {
+            if (on_push_) on_push_(command);
+        };
+        options.on_disconnect = [this](const Error&) { ++disconnects_; };
+        channel = remoting::Channel::make(threads_.at(0), address, std::move(options));
+    }
+    return channel;
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Client>> Client::open(Options options) {
+    if (options.namesrv.empty()) return Error{Errc::invalid, "no name server is configured"};
+    return std::unique_ptr<Client>(std::make_unique<ClientImpl>(std::move(options)));
+}
+
+Result<remoting::Answer> Client::checked(const std::string& address,
+                                         Result<remoting::Answer> answer) {
+    if (answer && answer->code != wire::response_code::success)
+        return error_of(address, answer->code, answer->remark);
+    return answer;
+}
+
+Result<remoting::Answer> Client::unreached(Result<remoting::Answer> last) const {
+    if (last || options().namesrv.size() < 2) return last;
+    auto error = std::move(last).error();
+    error.what = fmt::format("none of the name servers {} answers; the last: {}",
+                             fmt::join(options().namesrv, ";"), error.what);
+    return error;
+}
+
+}  // namespace mqd::client

@@ -1,0 +1,394 @@
+#include "client/producer.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <limits>
+#include <utility>
+
+#include "base/clock.h"
+#include "base/parse.h"
+#include "client/errors.h"
+#include "message/properties.h"
+#include "wire/codes.h"
+#include "wire/headers/offsets.h"
+
+namespace mqd::client {
+namespace {
+
+/// In flight at most, beside the window: the tool stays small whatever the batches' size.
+constexpr std::size_t flying_bytes_max = 4 << 20;
+/// Of all open batches together.
+constexpr std::size_t open_bytes_max = 8 << 20;
+constexpr std::int64_t slice_ms = 200;
+
+bool is_unavailable(const Result<remoting::Answer>& answer) {
+    return !answer && answer.error().code == Errc::unavailable;
+}
+
+}  // namespace
+
+Producer::Producer(Client& client, Options options)
+    : client_(client),
+      options_(std::move(options)),
+      envelope_{options_.group, client.options().encoding, options_.oneway},
+      window_(options_.window) {}
+
+Producer::~Producer() = default;
+
+// Taking messages
+
+Result<> Producer::send(const Message& message) {
+    if (message.body.size() > body_bytes_max)
+        return Error{Errc::invalid, fmt::format("the body has {} bytes; {} are allowed",
+                                                message.body.size(), body_bytes_max)};
+    // 32 more are kept for what brokers add to the properties.
+    const auto bytes = Batch::item_bytes(message);
+    if (bytes - message.body.size() > message::properties_bytes_max - 256)
+        return Error{Errc::invalid, "keys, tag and properties together are too long"};
+    TRY(Lane* const lane, lane_of(message));
+    if (lane->open && lane->open->body_bytes() + bytes > options_.batch_bytes_max) close(*lane);
+    if (!lane->open) open_batch(*lane);
+    lane->open->add(message, keys_);
+    if (options_.keeps_messages) lane->open->ordinals.push_back(message.ordinal);
+    open_bytes_ += bytes;
+    if (open_bytes_ > open_bytes_max) flush();
+    return {};
+}
+
+Result<Producer::Topic*> Producer::topic_of(std::string_view name) {
+    const auto known = topic_index_.find(std::string(name));
+    if (known != topic_index_.end()) return topics_[known->second].get();
+    TRY(const auto route, publish_route(client_, name));
+    auto topic = std::make_unique<Topic>();
+    topic->name = name;
+    topic->queues = publish_queues(name, route);
+    if (topic->queues.empty())
+        return Error{Errc::refused, fmt::format("topic '{}' has no writeable queue", name)};
+    if (options_.queue) {
+        std::erase_if(topic->queues, [&](const Queue& q) { return q.id != *options_.queue; });
+        if (topic->queues.empty())
+            return Error{Errc::not_found,
+                         fmt::format("topic '{}' has no queue {}", name, *options_.queue)};
+    }
+    topic->next = static_cast<std::size_t>(monotonic_us()) % topic->queues.size();
+    topic_index_[topic->name] = topics_.size();
+    topics_.push_back(std::move(topic));
+    return topics_.back().get();
+}
+
+Result<Producer::Lane*> Producer::lane_of(const Message& message) {
+    if (last_lane_ && message.shard.empty() && last_lane_->sys_flag == message.sys_flag &&
+        (!last_lane_->queue || options_.queue) && topics_[last_lane_->topic]->name == message.topic)
+        return last_lane_;
+    TRY(Topic* const topic, topic_of(message.topic));
+    std::optional<std::size_t> queue;
+    if (!message.shard.empty()) {
+        const std::int64_t hash = message::java_hash(message.shard);
+        queue = static_cast<std::size_t>(std::abs(hash)) % topic->queues.size();
+    } else if (topic->queues.size() == 1 && options_.queue) {
+        queue = 0;
+    }
+    const auto index = topic_index_[topic->name];
+    for (auto& lane : lanes_) {
+        if (lane->topic == index && lane->queue == queue && lane->sys_flag == message.sys_flag)
+            return last_lane_ = lane.get();
+    }
+    lanes_.push_back(std::make_unique<Lane>());
+    *lanes_.back() = Lane{index, queue, message.sys_flag, nullptr, 0};
+    return last_lane_ = lanes_.back().get();
+}
+
+Queue Producer::next_queue(Topic& topic, std::string_view not_this_broker) {
+    for (std::size_t tried = 0; tried < topic.queues.size(); ++tried) {
+        const Queue& queue = topic.queues[topic.next++ % topic.queues.size()];
+        if (queue.broker != not_this_broker) return queue;
+    }
+    return topic.queues[topic.next++ % topic.queues.size()];
+}
+
+void Producer::open_batch(Lane& lane) {
+    Topic& topic = *topics_[lane.topic];
+    const Queue queue = lane.queue ? topic.queues[*lane.queue] : next_queue(topic);
+    const auto opaque = client_.channel(queue.address)->next_opaque();
+    lane.open = std::make_unique<Batch>(envelope_, queue, lane.sys_flag, opaque);
+    lane.open->opened_ms = monotonic_ms();
+    if (open_since_ms_ < 0) open_since_ms_ = lane.open->opened_ms;
+    for (std::size_t i = 0; i < lanes_.size(); ++i)
+        if (lanes_[i].get() == &lane) lane.open->lane = i;
+}
+
+void Producer::flush() {
+    for (std::size_t i = 0; i < lanes_.size(); ++i)
+        if (lanes_[i]->open) close(*lanes_[i]);
+    open_since_ms_ = -1;
+}
+
+// Sending
+
+void Producer::close(Lane& lane) {
+    auto batch = std::move(lane.open);
+    const std::size_t bytes = batch->body_bytes();
+    open_bytes_ -= std::min(open_bytes_, bytes);
+    if (options_.oneway) return send_oneway(std::move(batch));
+    if (!wait_for_room(lane, bytes)) {
+        const Error error{Errc::unavailable, "interrupted before it was sent"};
+        return settle(*batch, Verdict::refused, nullptr, &error);
+    }
+    batch->deadline_ms = monotonic_ms() + options_.timeout_ms;
+    ++lane.flying;
+    flying_bytes_ += bytes;
+    Batch& flying = *batch;
+    flying_[&flying] = std::move(batch);
+    launch(flying);
+    pump();
+}
+
+bool Producer::has_room(const Lane& lane, std::size_t bytes) const {
+    if (flying_.empty()) return true;
+    if (lane.queue && lane.flying > 0) return false;
+    return static_cast<int>(flying_.size()) < window_ && flying_bytes_ + bytes <= flying_bytes_max;
+}
+
+bool Producer::wait_for_room(const Lane& lane, std::size_t bytes) {
+    while (!has_room(lane, bytes)) wait();
+    return !lost_hope_;
+}
+
+/// Once stop_fd is readable there are stop_ms left; after that nothing is waited for.
+bool Producer::stopping() {
+    if (stop_at_ms_ < 0 && is_readable(options_.stop_fd))
+        stop_at_ms_ = monotonic_ms() + options_.stop_ms;
+    return stop_at_ms_ >= 0;
+}
+
+void Producer::wait() {
+    const bool is_stopping = stopping();
+    std::int64_t until_ms = due_ms();
+    if (is_stopping && (until_ms < 0 || stop_at_ms_ < until_ms)) until_ms = stop_at_ms_;
+    const std::int64_t timeout_ms =
+        until_ms < 0 ? -1 : std::max<std::int64_t>(0, until_ms - monotonic_ms());
+    wait_for_either(post_->fd(), is_stopping ? -1 : options_.stop_fd, timeout_ms);
+    pump();
+    if (!is_stopping || monotonic_ms() < stop_at_ms_) return;
+    lost_hope_ = true;
+    const Error error{Errc::unavailable, "interrupted before its acknowledgement came"};
+    while (!flying_.empty()) {
+        Batch& batch = *flying_.begin()->first;
+        const bool may_be_stored = batch.may_be_stored || batch.is_flying;
+        settle(batch, may_be_stored ? Verdict::unknown : Verdict::refused, nullptr, &error);
+    }
+}
+
+void Producer::launch(Batch& batch) {
+    const auto channel = client_.channel(batch.queue().address);
+    ++batch.attempts;
+    batch.is_flying = true;
+    batch.was_connected = channel->connected();
+    batch.disconnects_before = client_.disconnects();
+    const std::int64_t left_ms = batch.deadline_ms - monotonic_ms();
+    channel->send(batch.request(false), batch.opaque(),
+                  std::clamp<std::int64_t>(left_ms, 1, options_.attempt_ms),
+                  [post = post_, &batch](Result<remoting::Answer> answer) {
+                      post->put({&batch, std::move(answer)});
+                  });
+}
+
+void Producer::launch_due() {
+    if (waiting_ == 0) return;
+    const std::int64_t now_ms = monotonic_ms();
+    std::vector<Batch*> due;
+    for (const auto& [batch, owner] : flying_)
+        if (batch->is_waiting && batch->retry_at_ms <= now_ms) due.push_back(batch);
+    for (Batch* const batch : due) {
+        --waiting_;
+        batch->is_waiting = false;
+        launch(*batch);
+    }
+}
+
+std::int64_t Producer::due_ms() const {
+    if (waiting_ == 0) return -1;
+    std::int64_t first = std::numeric_limits<std::int64_t>::max();
+    for (const auto& [batch, owner] : flying_)
+        if (batch->is_waiting) first = std::min(first, batch->retry_at_ms);
+    return first;
+}
+
+int Producer::fd() const {
+    return post_->fd();
+}
+
+void Producer::pump() {
+    post_->take(taken_);
+    for (const auto& [batch, answer] : taken_)
+        if (flying_.contains(batch)) answered(*batch, answer);
+    taken_.clear();
+    launch_due();
+}
+
+void Producer::finish() {
+    flush();
+    while (!flying_.empty()) wait();
+    if (!options_.oneway) return;
+    for (const auto& topic : topics_) {
+        for (const auto& queue : topic->queues) {
+            const auto channel = client_.channel(queue.address);
+            if (!channel->connected()) {
+                collect_lost(queue.address);
+                continue;
+            }
+            if (const auto flushed = channel->flush(options_.attempt_ms); !flushed)
+                note(flushed.error());
+            collect_lost(queue.address);
+        }
+    }
+}
+
+// Answers
+
+void Producer::answered(Batch& batch, const Result<remoting::Answer>& answer) {
+    const auto channel = client_.channel(batch.queue().address);
+    batch.is_flying = false;
+    if (is_unavailable(answer)) {
+        batch.may_be_stored |= batch.was_connected || channel->connected() ||
+                               client_.disconnects() != batch.disconnects_before;
+    }
+    const Lane& lane = *lanes_[batch.lane];
+    Attempts attempts;
+    attempts.made = batch.attempts;
+    attempts.retries_max = options_.retries;
+    attempts.may_be_stored = batch.may_be_stored;
+    attempts.now_ms = monotonic_ms();
+    attempts.deadline_ms = batch.deadline_ms;
+    if (!lane.queue) {
+        const auto& queues = topics_[lane.topic]->queues;
+        attempts.has_other_broker = std::any_of(queues.begin(), queues.end(), [&](const auto& q) {
+            return q.broker != batch.queue().broker;
+        });
+    }
+    const Verdict verdict = judge(answer, attempts);
+    switch (verdict) {
+        case Verdict::wait:
+            return again(batch, true);
+        case Verdict::again:
+            return again(batch, false);
+        case Verdict::stored:
+            window_ = std::min(options_.window, window_ + 1);
+            return settle(batch, verdict, &*answer, nullptr);
+        case Verdict::refused:
+        case Verdict::unknown:
+            break;
+    }
+    const Error error =
+        answer ? error_of(batch.queue().address, answer->code, answer->remark) : answer.error();
+    settle(batch, verdict, nullptr, &error);
+}
+
+void Producer::again(Batch& batch, bool busy) {
+    const Lane& lane = *lanes_[batch.lane];
+    Topic& topic = *topics_[lane.topic];
+    const std::int64_t now_ms = monotonic_ms();
+    if (busy) {
+        window_ = std::max(1, window_ / 2);
+        --batch.attempts;
+        batch.deadline_ms = now_ms + options_.timeout_ms;
+        batch.retry_at_ms = now_ms + std::min(500, 20 << std::min(batch.busy_answers++, 5));
+    } else {
+        totals_.retries += batch.count();
+        batch.retry_at_ms = now_ms + backoff_ms(batch.attempts);
+    }
+    const Queue queue =
+        lane.queue || busy ? batch.queue() : next_queue(topic, batch.queue().broker);
+    batch.readdress(queue, client_.channel(queue.address)->next_opaque());
+    batch.is_waiting = true;
+    ++waiting_;
+}
+
+void Producer::settle(Batch& batch, Verdict verdict, const remoting::Answer* answer,
+                      const Error* error) {
+    count(batch, verdict);
+    if (error) note(*error);
+    if (options_.on_settled) {
+        Settled settled{batch, verdict, -1, batch.queue().id, error};
+        if (answer) {
+            settled.first_offset =
+                parse_int<std::int64_t>(answer->find("queueOffset")).value_or(-1);
+            settled.queue_id =
+                parse_int<std::int32_t>(answer->find("queueId")).value_or(batch.queue().id);
+        }
+        options_.on_settled(settled);
+    }
+    const auto flying = flying_.find(&batch);
+    if (flying == flying_.end()) return;
+    if (batch.is_waiting) --waiting_;
+    --lanes_[batch.lane]->flying;
+    flying_bytes_ -= batch.body_bytes();
+    flying_.erase(flying);
+}
+
+void Producer::count(const Batch& batch, Verdict verdict) {
+    switch (verdict) {
+        case Verdict::stored:
+            (options_.oneway ? totals_.handed_over : totals_.acknowledged) += batch.count();
+            break;
+        case Verdict::unknown:
+            totals_.unknown += batch.count();
+            break;
+        default:
+            totals_.refused += batch.count();
+            break;
+    }
+    if (verdict == Verdict::stored) totals_.payload_bytes += batch.payload_bytes();
+}
+
+void Producer::note(const Error& error) {
+    if (!first_error_) first_error_ = error;
+}
+
+// One-way
+
+void Producer::send_oneway(std::unique_ptr<Batch> batch) {
+    const auto channel = client_.channel(batch->queue().address);
+    if (!reach(batch->queue())) {
+        const Error error{Errc::unavailable,
+                          fmt::format("{} cannot be reached", batch->queue().address)};
+        return settle(*batch, Verdict::refused, nullptr, &error);
+    }
+    // A socket that takes nothing holds the input for as long as it stands.
+    while (!channel->wait_writable(slice_ms) && channel->connected())
+        if (stopping() && monotonic_ms() >= stop_at_ms_) break;
+    channel->send_oneway(batch->request(!options_.keeps_messages), batch->count());
+    settle(*batch, Verdict::stored, nullptr, nullptr);
+    collect_lost(batch->queue().address);
+}
+
+/// One-way frames tell nothing about the broker: a small question comes before the first one on
+/// every connection.
+bool Producer::reach(const Queue& queue) {
+    const auto channel = client_.channel(queue.address);
+    const std::int64_t deadline_ms = monotonic_ms() + options_.timeout_ms;
+    for (int made = 1; !channel->connected(); ++made) {
+        wire::QueueHeader header;
+        header.topic = queue.topic;
+        header.queue_id = queue.id;
+        const auto answer = channel->call_and_wait(wire::request_code::get_min_offset, header, {},
+                                                   options_.attempt_ms);
+        if (answer) return true;
+        const bool is_over = stopping() || monotonic_ms() >= deadline_ms;
+        if (is_over || made > options_.retries) return note(answer.error()), false;
+        wait_for_either(options_.stop_fd, -1, backoff_ms(made));
+    }
+    return true;
+}
+
+void Producer::collect_lost(const std::string& address) {
+    const auto lost = client_.channel(address)->take_lost_oneways();
+    if (lost == 0) return;
+    totals_.handed_over -= std::min<std::uint64_t>(totals_.handed_over, lost);
+    totals_.refused += lost;
+    note({Errc::unavailable, fmt::format("connection to {} lost", address)});
+}
+
+}  // namespace mqd::client

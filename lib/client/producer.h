@@ -1,0 +1,152 @@
+#pragma once
+// Sends messages in batches, many at once, and knows every message's fate (spec semantics.md 2,
+// remoting.md 3.1).
+//
+// Threads: the tool's one thread; answers come to it through a Mailbox.
+// Owner:   the tool's main.
+
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "client/batch.h"
+#include "client/client.h"
+#include "client/mailbox.h"
+#include "client/retry.h"
+
+namespace mqd::client {
+
+/// Every message is in exactly one of the four.
+struct Totals {
+    std::uint64_t acknowledged = 0;
+    std::uint64_t handed_over = 0;  ///< one-way: the kernel has it
+    std::uint64_t refused = 0;
+    std::uint64_t unknown = 0;  ///< sent, and nobody said what became of it
+    std::uint64_t payload_bytes = 0;
+    std::uint64_t retries = 0;  ///< messages sent once more
+    std::uint64_t settled() const { return acknowledged + handed_over + refused + unknown; }
+};
+
+/// A batch whose fate is known.
+struct Settled {
+    const Batch& batch;
+    Verdict verdict = Verdict::stored;
+    std::int64_t first_offset = -1;  ///< of the first message; -1: not told
+    std::int32_t queue_id = -1;
+    const Error* error = nullptr;  ///< why not, unless stored
+};
+
+class Producer {
+public:
+    struct Options {
+        std::string group = "MQSEND";
+        bool oneway = false;
+        int window = 64;  ///< requests in flight
+        std::size_t batch_bytes_max = 256 << 10;
+        int retries = 16;
+        std::int64_t timeout_ms = 10'000;   ///< for all attempts together
+        std::int64_t attempt_ms = 3000;     ///< for one
+        std::int64_t stop_ms = 5000;        ///< what is left to do once stop_fd is readable
+        std::optional<std::int32_t> queue;  ///< only queues of that number
+        int stop_fd = -1;
+        bool keeps_messages = false;  ///< Settled is to have ordinals and ids
+        std::function<void(const Settled&)> on_settled;
+    };
+    Producer(Client& client, Options options);
+    ~Producer();
+    Producer(const Producer&) = delete;
+    Producer& operator=(const Producer&) = delete;
+
+    /// Puts the message into its batch; full batches leave. Waits while the window is full.
+    /// Not taken, and in no total: invalid (too long), not_found (its topic, its queue),
+    /// unavailable (no name server answers).
+    Result<> send(const Message& message);
+    /// Open batches leave.
+    void flush();
+    /// Takes in the answers that have come, and does what is due. Never waits.
+    void pump();
+    /// flush(), then waits until every message's fate is known.
+    void finish();
+
+    /// Readable when pump() has something to do.
+    int fd() const;
+    /// When pump() must be called at the latest, in monotonic ms; -1: never.
+    std::int64_t due_ms() const;
+    /// When the oldest open batch was begun; -1: none is open.
+    std::int64_t open_since_ms() const { return open_since_ms_; }
+
+    const Totals& totals() const { return totals_; }
+    /// Of the first message that was refused or lost.
+    const std::optional<Error>& first_error() const { return first_error_; }
+    /// Makes the oldest in-flight batches wait for nothing more.
+    static constexpr std::size_t body_bytes_max = 4 << 20;
+
+private:
+    struct Topic {
+        std::string name;
+        std::vector<Queue> queues;
+        std::size_t next = 0;
+    };
+    /// One open batch and what has been sent of it before: where order matters, one at a time.
+    struct Lane {
+        std::size_t topic;
+        std::optional<std::size_t> queue;  ///< index in its topic's queues
+        std::int32_t sys_flag;
+        std::unique_ptr<Batch> open;
+        int flying = 0;
+    };
+    struct Answered {
+        Batch* batch;
+        Result<remoting::Answer> answer;
+    };
+    using Post = Mailbox<Answered>;
+
+    Result<Topic*> topic_of(std::string_view name);
+    Result<Lane*> lane_of(const Message& message);
+    Queue next_queue(Topic& topic, std::string_view not_this_broker = {});
+    void open_batch(Lane& lane);
+    void close(Lane& lane);
+    bool has_room(const Lane& lane, std::size_t bytes) const;
+    bool wait_for_room(const Lane& lane, std::size_t bytes);
+    void wait();
+    bool stopping();
+    void launch(Batch& batch);
+    void launch_due();
+    void send_oneway(std::unique_ptr<Batch> batch);
+    bool reach(const Queue& queue);
+    void collect_lost(const std::string& address);
+    void answered(Batch& batch, const Result<remoting::Answer>& answer);
+    void again(Batch& batch, bool busy);
+    void settle(Batch& batch, Verdict verdict, const remoting::Answer* answer, const Error* error);
+    void count(const Batch& batch, Verdict verdict);
+    void note(const Error& error);
+
+    Client& client_;
+    const Options options_;
+    const Envelope envelope_;
+    message::UniqueKeys keys_;
+    std::vector<std::unique_ptr<Topic>> topics_;
+    std::unordered_map<std::string, std::size_t> topic_index_;
+    std::vector<std::unique_ptr<Lane>> lanes_;
+    Lane* last_lane_ = nullptr;
+    std::unordered_map<Batch*, std::unique_ptr<Batch>> flying_;
+    std::size_t flying_bytes_ = 0;
+    std::size_t open_bytes_ = 0;
+    int window_;
+    int waiting_ = 0;  // of flying_, those that wait for another attempt
+    std::int64_t open_since_ms_ = -1;
+    std::int64_t stop_at_ms_ = -1;
+    bool lost_hope_ = false;
+    Totals totals_;
+    std::optional<Error> first_error_;
+    std::shared_ptr<Post> post_ = std::make_shared<Post>();
+    std::vector<Answered> taken_;
+};
+
+}  // namespace mqd::client

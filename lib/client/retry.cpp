@@ -1,0 +1,42 @@
+#include "client/retry.h"
+
+#include <algorithm>
+
+#include "wire/codes.h"
+
+namespace mqd::client {
+
+Verdict judge(const Result<remoting::Answer>& answer, const Attempts& attempts) {
+    namespace code = wire::response_code;
+    const auto given_up = attempts.may_be_stored ? Verdict::unknown : Verdict::refused;
+    const bool may_try = attempts.made <= attempts.retries_max;
+    if (!answer) {
+        if (answer.error().code != Errc::unavailable) return Verdict::refused;
+        return may_try && attempts.now_ms < attempts.deadline_ms ? Verdict::again : given_up;
+    }
+    switch (answer->code) {
+        case code::success:
+        case code::flush_disk_timeout:  // these three: in the master's log, and more was hoped for
+        case code::slave_not_available:
+        case code::flush_slave_timeout:
+            return Verdict::stored;
+        case code::system_busy:
+            return Verdict::wait;
+        case code::system_error:
+        case code::service_not_available:
+        case code::go_away:
+            return may_try && attempts.now_ms < attempts.deadline_ms ? Verdict::again : given_up;
+        case code::topic_not_exist:
+        case code::no_permission:
+            // The same broker would say the same again.
+            return may_try && attempts.has_other_broker ? Verdict::again : given_up;
+        default:
+            return given_up;
+    }
+}
+
+std::int64_t backoff_ms(int made) {
+    return std::min<std::int64_t>(1000, std::int64_t{50} << std::clamp(made - 1, 0, 5));
+}
+
+}  // namespace mqd::client
