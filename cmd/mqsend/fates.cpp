@@ -1,0 +1,147 @@
+#include "fates.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <utility>
+
+#include "json/writer.h"
+#include "record/writer.h"
+
+namespace mqd::mqsend {
+namespace {
+
+Result<int> create(const std::string& path) {
+    const int fd = ::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+    if (fd < 0) return errno_error(path);
+    return fd;
+}
+
+std::string refused_line(Print print, std::string_view id, std::string_view why) {
+    if (print == Print::ids) return "\n";
+    std::string line;
+    json::Writer out(line);
+    out.begin_object();
+    if (!id.empty()) out.member("id", id);
+    out.member("error", why).end_object();
+    return line + "\n";
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Fates>> Fates::open(Print print, const std::string& rejects,
+                                           std::optional<char> delimiter, bool oneway) {
+    std::unique_ptr<Fates> fates(new Fates(print, delimiter, oneway));
+    if (rejects.empty()) return fates;
+    fates->rejects_name_ = rejects;
+    TRY(fates->rejects_fd_, create(rejects));
+    TRY(fates->reasons_fd_, create(rejects + ".reasons"));
+    return fates;
+}
+
+Fates::~Fates() {
+    if (rejects_fd_ >= 0) ::close(rejects_fd_);
+    if (reasons_fd_ >= 0) ::close(reasons_fd_);
+}
+
+std::uint64_t Fates::begin(std::string_view raw, std::string_view where) {
+    Fate fate;
+    if (rejects_fd_ >= 0) {
+        fate.raw = raw;
+        fate.where = where;
+    }
+    fates_.push_back(std::move(fate));
+    return first_ + fates_.size() - 1;
+}
+
+std::string Fates::stored_line(std::string_view id, const client::Settled& settled,
+                               std::int64_t offset) const {
+    if (print_ == Print::ids) return std::string(id) + "\n";
+    std::string line;
+    json::Writer out(line);
+    out.begin_object().member("id", id).member("broker", settled.batch.queue().broker);
+    out.member("queue", settled.queue_id);
+    if (offset >= 0) out.member("offset", offset);
+    if (!oneway_) out.member("level", "memory");
+    out.end_object();
+    return line + "\n";
+}
+
+void Fates::refuse(Fate& fate, std::string_view id, std::string_view why) {
+    fate.is_known = true;
+    if (print_ != Print::nothing) fate.line = refused_line(print_, id, why);
+    if (rejects_fd_ < 0) return;
+    rejects_.put(fate.raw);
+    if (delimiter_) rejects_.put_char(*delimiter_);
+    reasons_.put(fmt::format("{}: {}\n", fate.where, why));
+}
+
+void Fates::settled(const client::Settled& settled) {
+    std::size_t i = 0;
+    settled.batch.for_each([&](std::string_view id, std::string_view) {
+        Fate& fate = at(settled.batch.ordinals[i]);
+        if (settled.verdict == client::Verdict::stored) {
+            fate.is_known = true;
+            const auto offset =
+                settled.first_offset < 0 ? -1 : settled.first_offset + static_cast<std::int64_t>(i);
+            if (print_ != Print::nothing) fate.line = stored_line(id, settled, offset);
+        } else {
+            refuse(fate, id, settled.error ? settled.error->what : "not stored");
+        }
+        ++i;
+    });
+    advance();
+}
+
+void Fates::refused(std::uint64_t ordinal, std::string_view why) {
+    refuse(at(ordinal), {}, why);
+    advance();
+}
+
+void Fates::rejected_piece(std::string_view piece) {
+    if (rejects_fd_ < 0) return;
+    rejects_.put(piece);
+    if (rejects_.size() < (1 << 20)) return;
+    auto written = record::write_all(rejects_fd_, rejects_name_, std::as_const(rejects_).bytes());
+    if (piece_written_) piece_written_ = std::move(written);
+    rejects_.clear();
+}
+
+void Fates::rejected(std::string_view where, std::string_view why) {
+    if (print_ != Print::nothing) {
+        Fate fate;
+        fate.is_known = true;
+        fate.line = refused_line(print_, {}, why);
+        fates_.push_back(std::move(fate));
+        advance();
+    }
+    if (rejects_fd_ < 0) return;
+    reasons_.put(fmt::format("{}: {}\n", where, why));
+}
+
+void Fates::advance() {
+    while (!fates_.empty() && fates_.front().is_known) {
+        out_.put(fates_.front().line);
+        fates_.pop_front();
+        ++first_;
+    }
+}
+
+Result<> Fates::flush() {
+    if (!out_.empty()) {
+        TRY_OK(record::write_all(STDOUT_FILENO, "standard output", std::as_const(out_).bytes()));
+        out_.clear();
+    }
+    if (rejects_fd_ < 0) return {};
+    TRY_OK(std::exchange(piece_written_, {}));
+    TRY_OK(record::write_all(rejects_fd_, rejects_name_, std::as_const(rejects_).bytes()));
+    TRY_OK(record::write_all(reasons_fd_, rejects_name_ + ".reasons",
+                             std::as_const(reasons_).bytes()));
+    rejects_.clear();
+    reasons_.clear();
+    return {};
+}
+
+}  // namespace mqd::mqsend

@@ -1,0 +1,72 @@
+#pragma once
+// What became of each message, in the order of the input: lines for --print, and the inputs that
+// were refused for --rejects (spec cli.md 3).
+//
+// Threads: one at a time.
+
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "base/bytes.h"
+#include "base/result.h"
+#include "client/producer.h"
+
+namespace mqd::mqsend {
+
+enum class Print { nothing, ids, json };
+
+class Fates {
+public:
+    /// `rejects` may be empty. io, not_found: the file cannot be made.
+    static Result<std::unique_ptr<Fates>> open(Print print, const std::string& rejects,
+                                               std::optional<char> delimiter, bool oneway);
+    ~Fates();
+    Fates(const Fates&) = delete;
+    Fates& operator=(const Fates&) = delete;
+
+    bool keeps_messages() const { return print_ != Print::nothing || rejects_fd_ >= 0; }
+
+    /// Begins the next message; gives its ordinal.
+    std::uint64_t begin(std::string_view raw, std::string_view where);
+    void settled(const client::Settled& settled);
+    void refused(std::uint64_t ordinal, std::string_view why);
+
+    /// A refused input that never became a message, in pieces; then why.
+    void rejected_piece(std::string_view piece);
+    void rejected(std::string_view where, std::string_view why);
+
+    /// Writes what is known. io
+    Result<> flush();
+
+private:
+    struct Fate {
+        bool is_known = false;
+        std::string line;  ///< for --print, with its newline
+        std::string raw;   ///< for --rejects
+        std::string where;
+    };
+    Fates(Print print, std::optional<char> delimiter, bool oneway)
+        : print_(print), delimiter_(delimiter), oneway_(oneway) {}
+    Fate& at(std::uint64_t ordinal) { return fates_[ordinal - first_]; }
+    std::string stored_line(std::string_view id, const client::Settled& settled,
+                            std::int64_t offset) const;
+    void refuse(Fate& fate, std::string_view id, std::string_view why);
+    void advance();
+
+    const Print print_;
+    const std::optional<char> delimiter_;  ///< put behind each rejected message
+    const bool oneway_;
+    int rejects_fd_ = -1;
+    int reasons_fd_ = -1;
+    std::string rejects_name_;
+    std::deque<Fate> fates_;
+    std::uint64_t first_ = 0;  ///< ordinal of fates_.front()
+    Buffer out_, rejects_, reasons_;
+    Result<> piece_written_;
+};
+
+}  // namespace mqd::mqsend

@@ -1,0 +1,217 @@
+// mqsend: records in, topic out (spec cli.md 3).
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <cerrno>
+
+#include "base/parse.h"
+#include "cli/parser.h"
+#include "cli/signals.h"
+#include "create_topic.h"
+#include "message/sys_flag.h"
+#include "sending.h"
+
+namespace {
+
+using namespace mqd;
+using namespace mqd::mqsend;
+
+struct Options {
+    cli::Server server;
+    Settings settings;
+    record::ReaderOptions input;
+    client::Producer::Options producer;
+    Limits limits;
+    Print print = Print::nothing;
+    std::string rejects;
+    bool create = false;
+    std::vector<std::string> files;
+};
+
+Result<std::int64_t> parse_positive(std::string_view text) {
+    const auto value = parse_int<std::int64_t>(text);
+    if (!value || *value < 1)
+        return Error{Errc::invalid, fmt::format("'{}' is not a number above 0", text)};
+    return *value;
+}
+
+Result<std::size_t> parse_bytes(std::string_view text) {
+    TRY(const auto bytes, parse_size(text));
+    if (bytes < 1 || static_cast<std::size_t>(bytes) > client::Producer::body_bytes_max)
+        return Error{Errc::invalid, fmt::format("'{}' is not between 1 and 4M", text)};
+    return static_cast<std::size_t>(bytes);
+}
+
+void describe_message(cli::Parser& cli, Options& o) {
+    cli.section("Message");
+    cli.option("-t,--topic", o.settings.topic, "TOPIC", "where to; over the records' own");
+    cli.option("-k,--key", o.settings.keys, "KEY", "index key; may be repeated");
+    cli.option("--tag", o.settings.tag, "TAG", "tag");
+    cli.option(
+        "-p,--property",
+        [&o](std::string_view text) -> Result<> {
+            TRY(auto property, parse_property(text));
+            o.settings.properties.push_back(std::move(property));
+            return {};
+        },
+        "NAME=VALUE", "user property; may be repeated");
+    cli.option("--shard", o.settings.shard, "S", "one value, one queue, in order");
+    cli.option(
+        "--queue", o.producer.queue,
+        [](std::string_view text) -> Result<std::optional<std::int32_t>> {
+            const auto id = parse_int<std::int32_t>(text);
+            if (!id || *id < 0)
+                return Error{Errc::invalid, fmt::format("'{}' is not a queue number", text)};
+            return std::optional<std::int32_t>(*id);
+        },
+        "N", "only to queues of this number");
+    cli.choice<std::optional<Compression>>(
+        "--compress", o.settings.compression,
+        {{"zlib", Compression::zlib}, {"lz4", Compression::lz4}, {"zstd", Compression::zstd}},
+        "compress the bodies");
+}
+
+void describe_input(cli::Parser& cli, Options& o) {
+    cli.section("Input");
+    using record::Input;
+    cli.choice<Input>("--in", o.input.input,
+                      {{"lines", Input::lines},
+                       {"nul", Input::nul},
+                       {"json", Input::json},
+                       {"msgpack", Input::msgpack},
+                       {"file", Input::file}},
+                      "what one message is (default: lines)");
+    cli.option("--key-delim", o.input.key_delimiter, "D", "lines and chunks are KEY<D>BODY");
+    cli.flag("--skip-empty", o.input.skip_empty, "drop and count empty lines");
+    cli.option("--max-line", o.input.record_bytes_max, parse_bytes, "SIZE",
+               "refuse longer ones (default: 4M, the most a broker takes)");
+    cli.choice<bool>("--on-error", o.limits.skips_errors, {{"stop", false}, {"skip", true}},
+                     "at a message that is refused (default: stop)");
+    cli.option("--rejects", o.rejects, "FILE",
+               "keeps refused inputs as they were; FILE.reasons says why");
+    cli.option("--count", o.limits.count, parse_positive, "N", "stop after N messages");
+    cli.option("--rate", o.limits.rate, parse_positive, "N", "at most N a second");
+    cli.positional("FILE", o.files, "inputs; none or `-`: standard input");
+}
+
+void describe_delivery(cli::Parser& cli, Options& o) {
+    cli.section("Delivery");
+    cli.flag("--oneway", o.producer.oneway, "wait for no acknowledgement");
+    cli.option(
+        "--ack",
+        [](std::string_view text) -> Result<> {
+            if (text == "one") return {};
+            return Error{Errc::invalid, fmt::format("'{}' is not one", text)};
+        },
+        "one", "acknowledged by the master (default)");
+    cli.option(
+        "--window",
+        [&o](std::string_view text) -> Result<> {
+            TRY(const auto n, parse_positive(text));
+            o.producer.window = static_cast<int>(std::min<std::int64_t>(n, 10'000));
+            return {};
+        },
+        "N", "requests in flight (default: 64)");
+    cli.option("--batch-bytes", o.producer.batch_bytes_max, parse_bytes, "SIZE",
+               "messages that are there go together up to this (default: 256k)");
+    cli.option("--linger", o.limits.linger_ms, parse_duration_ms, "D",
+               "a message waits so long for more (default: 5ms)");
+    cli.option(
+        "--retries",
+        [&o](std::string_view text) -> Result<> {
+            const auto n = parse_int<std::int32_t>(text);
+            if (!n || *n < 0) return Error{Errc::invalid, fmt::format("'{}' is no number", text)};
+            o.producer.retries = *n;
+            return {};
+        },
+        "N", "further attempts (default: 16)");
+    cli.option("--timeout", o.producer.timeout_ms, parse_duration_ms, "D",
+               "for all attempts together (default: 10s)");
+    cli.flag("--create", o.create, "make the topic if it is missing");
+    cli.choice<Print>("--print", o.print, {{"ids", Print::ids}, {"json", Print::json}},
+                      "a line a message on standard output");
+}
+
+void describe(cli::Parser& cli, Options& o) {
+    cli.common(o.server);
+    describe_message(cli, o);
+    describe_input(cli, o);
+    describe_delivery(cli, o);
+    cli.example("tail -F app.log | mqsend -t logs", "each line as it comes");
+    cli.example("mqsend -t orders --in json --on-error skip --rejects bad.jsonl orders.jsonl",
+                "records with keys, tags and properties");
+    cli.example("mqpull -t a -e --from beginning --out json | mqsend -t b --in json",
+                "a topic copied");
+}
+
+bool send_file(Sending& sending, const Options& o, Fates& fates, const std::string& path) {
+    const bool is_stdin = path == "-";
+    const std::string name = is_stdin ? "standard input" : path;
+    const int fd = is_stdin ? STDIN_FILENO : ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+    if (fd < 0) {
+        auto error = errno_error(path);
+        if (errno == ENOENT) error.code = Errc::not_found;
+        return sending.fail(error), false;
+    }
+    auto options = o.input;
+    options.stop_fd = cli::interrupt_fd();
+    if (!o.rejects.empty())
+        options.refused = [&fates](std::string_view piece) { fates.rejected_piece(piece); };
+    record::Reader reader(fd, name, std::move(options));
+    const bool goes_on = sending.run(reader, fd, name);
+    if (!is_stdin) ::close(fd);
+    return goes_on;
+}
+
+std::optional<char> delimiter_of(record::Input input) {
+    switch (input) {
+        case record::Input::lines:
+        case record::Input::json:
+            return '\n';
+        case record::Input::nul:
+            return '\0';
+        case record::Input::msgpack:
+        case record::Input::file:
+            break;
+    }
+    return std::nullopt;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+    Options o;
+    cli::Parser cli("mqsend", "send messages to a topic");
+    describe(cli, o);
+    if (const auto status = cli.parse(argc, argv)) return *status;
+    const bool names_topics =
+        o.input.input == record::Input::json || o.input.input == record::Input::msgpack;
+    if (o.settings.topic.empty() && !names_topics) return cli.usage_error("-t TOPIC is needed");
+    if (o.settings.topic.empty() && o.create) return cli.usage_error("--create needs -t TOPIC");
+    auto composer = Composer::make(o.settings);
+    if (!composer) return cli.usage_error(composer.error().what);
+    auto fates = Fates::open(o.print, o.rejects, delimiter_of(o.input.input), o.producer.oneway);
+    if (!fates) return cli.fail(fates.error());
+
+    cli::install_signals();
+    client::Options client_options;
+    client_options.namesrv = o.server.namesrv;
+    auto client = client::Client::open(std::move(client_options));
+    if (!client) return cli.fail(client.error());
+    if (o.create)
+        if (const auto made = create_topic(**client, o.settings.topic); !made)
+            return cli.fail(made.error());
+    o.producer.stop_fd = cli::interrupt_fd();
+    o.producer.keeps_messages = (*fates)->keeps_messages();
+    if (o.producer.keeps_messages)
+        o.producer.on_settled = [&fates](const auto& settled) { (*fates)->settled(settled); };
+    client::Producer producer(**client, o.producer);
+
+    Sending sending(cli, producer, *composer, **fates, o.limits);
+    if (o.files.empty()) o.files.emplace_back("-");
+    for (const auto& file : o.files)
+        if (!send_file(sending, o, **fates, file)) break;
+    return sending.finish();
+}

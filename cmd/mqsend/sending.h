@@ -1,0 +1,63 @@
+#pragma once
+// The loop of mqsend: records in, messages out, and the sums at the end.
+//
+// Threads: one.
+// Owner:   main.
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "cli/parser.h"
+#include "client/producer.h"
+#include "composer.h"
+#include "fates.h"
+#include "record/reader.h"
+
+namespace mqd::mqsend {
+
+struct Limits {
+    std::optional<std::int64_t> count;  ///< stop after so many
+    std::optional<std::int64_t> rate;   ///< a second
+    std::int64_t linger_ms = 5;         ///< what is read may wait so long for more
+    bool skips_errors = false;
+};
+
+class Sending {
+public:
+    Sending(const cli::Parser& cli, client::Producer& producer, Composer& composer, Fates& fates,
+            Limits limits);
+
+    /// Reads one input to its end; `fd` is the reader's. False: no further one is to be read.
+    bool run(record::Reader& reader, int fd, const std::string& name);
+    /// Waits for the fate of all that was read, prints the sums; the exit status.
+    int finish();
+    /// For an input that cannot even be opened: no further one is read.
+    void fail(const Error& error);
+
+private:
+    bool has_enough() const;
+    bool take(record::Reader& reader, const std::string& name);
+    void wait_for_input(record::Reader& reader, int fd);
+    void keep_pace();
+    void refused(const Error& error);
+    void look_at_fates();
+    int status() const;
+    void print_sums() const;
+
+    const cli::Parser& cli_;
+    client::Producer& producer_;
+    Composer& composer_;
+    Fates& fates_;
+    const Limits limits_;
+    const std::int64_t begin_us_;
+    std::uint64_t read_ = 0;
+    std::uint64_t refused_ = 0;  ///< that the producer never got
+    std::uint64_t skipped_empty_ = 0;
+    std::uint64_t failed_ = 0;  ///< of the producer's, as far as looked at
+    std::optional<Error> first_error_;
+    bool is_stopped_ = false;
+};
+
+}  // namespace mqd::mqsend
