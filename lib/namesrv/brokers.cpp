@@ -70,13 +70,13 @@ void register_broker(Context& context, remoting::Session& session, const wire::C
     const auto who = registration_of(*header, session, request.body);
     if (header->body_crc32 != 0 &&
         static_cast<std::int32_t>(who.body_crc & 0x7fffffffU) != header->body_crc32)
-        return refuse(session, request, code::system_error, "crc32 not match");
+        return session.reply(request, code::system_error, "crc32 not match");
 
     if (const auto known = context.routes.refresh(who, monotonic_ms()))
         return answer_registration(context, session, request, *known);
 
     const auto body = wire::RegisterBrokerBody::read(as_text(request.body));
-    if (!body) return refuse(session, request, code::system_error, body.error().what);
+    if (!body) return session.reply(request, code::system_error, body.error().what);
     const auto registered = context.routes.add(who, *body, monotonic_ms());
     if (registered.is_ignored) {
         log::warn("broker_ignored", {{"broker", who.broker},
@@ -107,7 +107,7 @@ void query_data_version(Context& context, remoting::Session& session,
     const auto header = header_of<wire::BrokerHeader>(session, request);
     if (!header) return;
     const auto theirs = wire::DataVersion::read(as_text(request.body));
-    if (!theirs) return refuse(session, request, code::system_error, theirs.error().what);
+    if (!theirs) return session.reply(request, code::system_error, theirs.error().what);
     const auto ours =
         context.routes.version(header->broker_name, header->broker_addr, monotonic_ms());
     const wire::QueryDataVersionResponse answer{!ours || !(*ours == *theirs)};

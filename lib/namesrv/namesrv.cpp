@@ -33,8 +33,8 @@ Namesrv::~Namesrv() {
 
 void Namesrv::on_request(remoting::Session& session, const wire::Command& request) {
     if (const auto handler = handler_of(request.code)) return handler(context_, session, request);
-    refuse(session, request, wire::response_code::request_code_not_supported,
-           fmt::format(" request type {} not supported", request.code));
+    session.reply(request, wire::response_code::request_code_not_supported,
+                  fmt::format(" request type {} not supported", request.code));
 }
 
 void Namesrv::on_close(remoting::Session& session) {

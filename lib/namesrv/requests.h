@@ -33,18 +33,12 @@ void log_removed(const std::vector<Removed>& removed, std::string_view reason);
 /// The connection's number, once a broker has registered over it.
 std::optional<ConnectionId> connection_of(const remoting::Session& session);
 
-/// An answer that is nothing but a code and a reason.
-inline void refuse(remoting::Session& session, const wire::Command& request, std::int32_t code,
-                   std::string_view why) {
-    session.reply(request, code, why);
-}
-
 /// The header, or nothing when it was refused with an answer.
 template <class H>
 std::optional<H> header_of(remoting::Session& session, const wire::Command& request) {
     auto header = wire::read_header<H>(request);
     if (header) return std::move(*header);
-    refuse(session, request, wire::response_code::system_error, header.error().what);
+    session.reply(request, wire::response_code::system_error, header.error().what);
     return std::nullopt;
 }
 

@@ -14,8 +14,8 @@ namespace code = wire::response_code;
 void reply_done(remoting::Session& session, const wire::Command& request, const Result<>& done) {
     if (done) return session.reply(request, code::success);
     const bool is_refused = done.error().code == Errc::refused;
-    refuse(session, request, is_refused ? code::no_permission : code::system_error,
-           done.error().what);
+    session.reply(request, is_refused ? code::no_permission : code::system_error,
+                  done.error().what);
 }
 
 void reply_kv_done(remoting::Session& session, const wire::Command& request, const Result<>& done) {
@@ -28,7 +28,7 @@ void reply_kv_done(remoting::Session& session, const wire::Command& request, con
 // PUT_KV_CONFIG 100
 void put_kv_config(Context& context, remoting::Session& session, const wire::Command& request) {
     const auto header = wire::read_header<wire::PutKvConfig>(request);
-    if (!header) return refuse(session, request, code::system_error, "namespace or key is null");
+    if (!header) return session.reply(request, code::system_error, "namespace or key is null");
     reply_kv_done(session, request, context.kv.put(header->name_space, header->key, header->value));
 }
 
@@ -38,8 +38,8 @@ void get_kv_config(Context& context, remoting::Session& session, const wire::Com
     if (!header) return;
     const auto value = context.kv.get(header->name_space, header->key);
     if (!value)
-        return refuse(
-            session, request, code::query_not_found,
+        return session.reply(
+            request, code::query_not_found,
             fmt::format("No config item, Namespace: {} Key: {}", header->name_space, header->key));
     session.reply(request, code::success, wire::KvConfigResponse{*value});
 }
@@ -47,7 +47,7 @@ void get_kv_config(Context& context, remoting::Session& session, const wire::Com
 // DELETE_KV_CONFIG 102
 void delete_kv_config(Context& context, remoting::Session& session, const wire::Command& request) {
     const auto header = wire::read_header<wire::KvConfigKey>(request);
-    if (!header) return refuse(session, request, code::system_error, "namespace or key is null");
+    if (!header) return session.reply(request, code::system_error, "namespace or key is null");
     reply_kv_done(session, request, context.kv.remove(header->name_space, header->key));
 }
 
@@ -58,8 +58,8 @@ void get_kvlist_by_namespace(Context& context, remoting::Session& session,
     if (!header) return;
     const auto table = context.kv.list(header->name_space);
     if (!table)
-        return refuse(session, request, code::query_not_found,
-                      fmt::format("No config item, Namespace: {}", header->name_space));
+        return session.reply(request, code::query_not_found,
+                             fmt::format("No config item, Namespace: {}", header->name_space));
     reply_body(session, request, wire::to_body(wire::KvTable{{table->begin(), table->end()}}));
 }
 

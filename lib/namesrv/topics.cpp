@@ -26,7 +26,7 @@ void reply_topics(remoting::Session& session, const wire::Command& request,
 // False when refused with an answer.
 bool may_list(Context& context, remoting::Session& session, const wire::Command& request) {
     if (context.settings.get()->enable_topic_list) return true;
-    refuse(session, request, code::system_error, "disable");
+    session.reply(request, code::system_error, "disable");
     return false;
 }
 
@@ -50,11 +50,11 @@ void get_routeinfo_by_topic(Context& context, remoting::Session& session,
     if (!header) return;
     const auto options = context.settings.get();
     if (is_starting(context, *options))
-        return refuse(session, request, code::system_error, "name server not ready");
+        return session.reply(request, code::system_error, "name server not ready");
     const auto route = context.routes.route(header->topic);
     if (route == nullptr)
-        return refuse(
-            session, request, code::topic_not_exist,
+        return session.reply(
+            request, code::topic_not_exist,
             fmt::format("No topic route info in name server for the topic: {}", header->topic));
     if (options->order_message_enable) {
         if (const auto order = context.kv.get(order_topic_config, header->topic)) {
@@ -72,7 +72,7 @@ void get_routeinfo_by_topic(Context& context, remoting::Session& session,
 void get_all_topic_list(Context& context, remoting::Session& session,
                         const wire::Command& request) {
     if (!context.settings.get()->enable_all_topic_list)
-        return refuse(session, request, code::system_error, "disable");
+        return session.reply(request, code::system_error, "disable");
     reply_topics(session, request, context.routes.topics());
 }
 
@@ -136,7 +136,7 @@ void register_topic_in_namesrv(Context& context, remoting::Session& session,
     const auto header = header_of<wire::TopicHeader>(session, request);
     if (!header) return;
     const auto route = wire::TopicRouteData::read(as_text(request.body));
-    if (!route) return refuse(session, request, code::system_error, route.error().what);
+    if (!route) return session.reply(request, code::system_error, route.error().what);
     for (const auto& queue : route->queues) context.routes.add_queue(header->topic, queue);
     session.reply(request, code::success);
 }
