@@ -68,7 +68,7 @@ private:
     std::unique_ptr<State> state_;
 };
 
-/// Writes frames into a Buffer. begin(), then field()s in any order, then finish().
+/// Writes one frame behind what is in a Buffer: field()s in any order, then finish().
 /// Values travel as text in JSON and binary headers alike. A code that has no place in a binary
 /// header (16 bits) makes it a JSON one.
 class Encoder {

@@ -6,7 +6,7 @@
 
 namespace mqd::wire {
 
-/// REGISTER_BROKER 103. `Body` is what bodies/register_broker.h reads.
+/// REGISTER_BROKER 103; its body is in bodies/register_broker.h.
 struct RegisterBroker {
     std::string_view broker_name;
     std::string_view broker_addr;  ///< what clients shall connect to

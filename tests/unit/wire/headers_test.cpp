@@ -31,14 +31,23 @@ struct Sent {
     }
 };
 
-template <class H>
-Result<H> read(std::string_view ext) {
-    const auto frame = test::json_frame("{\"extFields\":" + std::string(ext) + "}");
-    wire::Decoder decoder;
-    const auto command = decoder.decode(frame.bytes());
-    REQUIRE(command);
-    return wire::read_header<H>(*command);
-}
+/// A request with these ext fields; what read() gives points into it.
+class Received {
+public:
+    explicit Received(std::string_view ext)
+        : frame_(test::json_frame("{\"extFields\":" + std::string(ext) + "}")) {
+        command_ = decoder_.decode(frame_.bytes()).value();
+    }
+    template <class H>
+    Result<H> read() const {
+        return wire::read_header<H>(command_);
+    }
+
+private:
+    test::Frame frame_;
+    wire::Decoder decoder_;
+    wire::Command command_;
+};
 
 }  // namespace
 
@@ -81,9 +90,10 @@ TEST_CASE("a send request is the same under long names and under letters") {
 }
 
 TEST_CASE("fields are found in whatever order they come") {
-    const auto header = read<wire::PullMessage>(
+    const Received header_request(
         R"({"queueOffset":7,"subscription":"*","topic":"T","x":"y","consumerGroup":"g",)"
         R"("sysFlag":"6","queueId":1})");
+    const auto header = header_request.read<wire::PullMessage>();
     REQUIRE(header);
     CHECK(header->consumer_group == "g");
     CHECK(header->topic == "T");
@@ -97,27 +107,36 @@ TEST_CASE("fields are found in whatever order they come") {
 }
 
 TEST_CASE("a missing or unreadable field is named") {
-    const auto missing = read<wire::QueueHeader>(R"({"queueId":"1"})");
+    const Received missing_request(R"({"queueId":"1"})");
+    const auto missing = missing_request.read<wire::QueueHeader>();
     REQUIRE_FALSE(missing);
     CHECK(missing.error().code == Errc::invalid);
     CHECK(missing.error().what.find("topic") != std::string::npos);
-    const auto wrong = read<wire::QueueHeader>(R"({"topic":"T","queueId":"one"})");
+    const Received wrong_request(R"({"topic":"T","queueId":"one"})");
+    const auto wrong = wrong_request.read<wire::QueueHeader>();
     REQUIRE_FALSE(wrong);
     CHECK(wrong.error().what.find("queueId") != std::string::npos);
-    CHECK_FALSE(read<wire::QueueHeader>(R"({"topic":"T","queueId":"9999999999"})"));
-    CHECK_FALSE(read<wire::SearchOffset>(R"({"topic":"T","queueId":"1","timestamp":""})"));
+    CHECK_FALSE(Received(R"({"topic":"T","queueId":"9999999999"})").read<wire::QueueHeader>());
+    CHECK_FALSE(
+        Received(R"({"topic":"T","queueId":"1","timestamp":""})").read<wire::SearchOffset>());
 }
 
 TEST_CASE("a boolean is true in any case, and anything else is false") {
-    CHECK(read<wire::DeleteGroup>(R"({"groupName":"g","cleanOffset":"TRUE"})")->clean_offset);
-    CHECK(read<wire::DeleteGroup>(R"({"groupName":"g","cleanOffset":true})")->clean_offset);
-    CHECK_FALSE(read<wire::DeleteGroup>(R"({"groupName":"g","cleanOffset":"1"})")->clean_offset);
+    CHECK(Received(R"({"groupName":"g","cleanOffset":"TRUE"})")
+              .read<wire::DeleteGroup>()
+              ->clean_offset);
+    CHECK(Received(R"({"groupName":"g","cleanOffset":true})")
+              .read<wire::DeleteGroup>()
+              ->clean_offset);
+    CHECK_FALSE(
+        Received(R"({"groupName":"g","cleanOffset":"1"})").read<wire::DeleteGroup>()->clean_offset);
 }
 
 TEST_CASE("what is not said stays unsaid") {
     const Sent nothing(0, Encoding::json, wire::RegisterBrokerResponse{});
     CHECK(nothing.command.ext.empty());
-    const auto offset = read<wire::UpdateConsumerOffset>(R"({"consumerGroup":"g","topic":"T"})");
+    const Received offset_request(R"({"consumerGroup":"g","topic":"T"})");
+    const auto offset = offset_request.read<wire::UpdateConsumerOffset>();
     REQUIRE(offset);
     CHECK_FALSE(offset->commit_offset);
     CHECK_FALSE(offset->queue_id);
@@ -137,27 +156,36 @@ TEST_CASE("responses carry what official clients unbox") {
 }
 
 TEST_CASE("requests of every other family are read with their own names") {
-    CHECK(read<wire::RegisterBroker>(R"({"brokerName":"b","brokerAddr":"1.2.3.4:1",
+    CHECK(Received(R"({"brokerName":"b","brokerAddr":"1.2.3.4:1",
         "clusterName":"c","haServerAddr":"h","brokerId":"0","bodyCrc32":"-1",
         "enableActingMaster":"false"})")
+              .read<wire::RegisterBroker>()
               ->enable_acting_master == false);
-    CHECK(read<wire::BrokerHeader>(
-              R"({"brokerName":"b","brokerAddr":"a","clusterName":"c","brokerId":"2"})")
+    CHECK(Received(R"({"brokerName":"b","brokerAddr":"a","clusterName":"c","brokerId":"2"})")
+              .read<wire::BrokerHeader>()
               ->broker_id == 2);
-    CHECK(read<wire::BrokerHeartbeat>(R"({"brokerName":"b","brokerAddr":"a","clusterName":"c"})"));
-    CHECK(read<wire::PutKvConfig>(R"({"namespace":"n","key":"k","value":"v"})")->name_space == "n");
-    CHECK(read<wire::UnregisterClient>(R"({"clientID":"c","consumerGroup":"g"})")->consumer_group ==
-          "g");
-    CHECK(read<wire::CreateTopic>(R"({"topic":"T","defaultTopic":"TBW102","readQueueNums":"4",
+    CHECK(Received(R"({"brokerName":"b","brokerAddr":"a","clusterName":"c"})")
+              .read<wire::BrokerHeartbeat>());
+    CHECK(Received(R"({"namespace":"n","key":"k","value":"v"})")
+              .read<wire::PutKvConfig>()
+              ->name_space == "n");
+    CHECK(Received(R"({"clientID":"c","consumerGroup":"g"})")
+              .read<wire::UnregisterClient>()
+              ->consumer_group == "g");
+    CHECK(Received(R"({"topic":"T","defaultTopic":"TBW102","readQueueNums":"4",
         "writeQueueNums":"4","perm":"6","topicFilterType":"MULTI_TAG","order":"true",
         "attributes":"+message.type=FIFO"})")
+              .read<wire::CreateTopic>()
               ->attributes == "+message.type=FIFO");
-    CHECK(read<wire::EndTransaction>(R"({"producerGroup":"p","tranStateTableOffset":"1",
+    CHECK(Received(R"({"producerGroup":"p","tranStateTableOffset":"1",
         "commitLogOffset":"2","commitOrRollback":"8","msgId":"U"})")
+              .read<wire::EndTransaction>()
               ->commit_or_rollback == wire::transaction_state::commit);
-    CHECK(read<wire::SendMessageBack>(R"({"offset":"1","group":"g","delayLevel":"-1"})")
+    CHECK(Received(R"({"offset":"1","group":"g","delayLevel":"-1"})")
+              .read<wire::SendMessageBack>()
               ->delay_level == -1);
-    CHECK(read<wire::QueryMessage>(R"({"topic":"T","key":"k","maxNum":"64",
+    CHECK(Received(R"({"topic":"T","key":"k","maxNum":"64",
         "beginTimestamp":"0","endTimestamp":"9223372036854775807"})")
+              .read<wire::QueryMessage>()
               ->max_num == 64);
 }
