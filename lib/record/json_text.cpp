@@ -3,7 +3,7 @@
 #include <fmt/format.h>
 
 #include "base/parse.h"
-#include "json/writer.h"
+#include "json/escape.h"
 
 namespace mqd::record {
 namespace {
