@@ -1,0 +1,144 @@
+#include "broker/arrivals.h"
+
+#include <pthread.h>
+
+#include <algorithm>
+#include <chrono>
+#include <limits>
+
+namespace mqd::broker {
+namespace {
+
+constexpr std::int64_t never = std::numeric_limits<std::int64_t>::max();
+
+}  // namespace
+
+void Arrivals::stop() {
+    {
+        const Lock lock(mutex_);
+        stopping_ = true;
+        for (const auto& [id, wait] : waits_) wait.queue->unwatch();
+        waits_.clear();
+        by_queue_.clear();
+        deadlines_.clear();
+    }
+    changed_.notify_all();
+    if (thread_.joinable()) thread_.join();
+}
+
+void Arrivals::start() {
+    thread_ = std::thread([this] {
+        pthread_setname_np(pthread_self(), "mqd-arrivals");
+        run();
+    });
+}
+
+Arrivals::Parked Arrivals::park(Wait wait) {
+    const Lock lock(mutex_);
+    if (waits_.size() >= waits_max_ || stopping_) return {Parked::State::full, 0};
+    // Watched first, looked at afterwards: a message that the dispatcher did not announce to us is
+    // one that max() shows.
+    wait.queue->watch();
+    if (wait.queue->max() > wait.from) {
+        wait.queue->unwatch();
+        return {Parked::State::grown, 0};
+    }
+    if (waits_.empty()) next_sweep_ms_ = clock_.monotonic_ms() + sweep_ms;
+    const std::uint64_t id = ++last_id_;
+    by_queue_[wait.queue].insert(id);
+    deadlines_.emplace(wait.deadline_ms, id);
+    const std::int64_t due = std::min(wait.deadline_ms, next_sweep_ms_);
+    waits_.emplace(id, std::move(wait));
+    if (due < sleeps_until_ms_) changed_.notify_all();
+    return {Parked::State::waiting, id};
+}
+
+void Arrivals::take(std::uint64_t id, std::vector<std::function<void()>>& woken) {
+    const auto found = waits_.find(id);
+    check(found != waits_.end());
+    Wait& wait = found->second;
+    wait.queue->unwatch();
+    const auto ids = by_queue_.find(wait.queue);
+    ids->second.erase(id);
+    if (ids->second.empty()) by_queue_.erase(ids);
+    deadlines_.erase({wait.deadline_ms, id});
+    woken.push_back(std::move(wait.wake));
+    waits_.erase(found);
+}
+
+void Arrivals::cancel(std::uint64_t id) {
+    std::vector<std::function<void()>> dropped;
+    const Lock lock(mutex_);
+    if (waits_.contains(id)) take(id, dropped);
+}
+
+void Arrivals::arrived(std::span<const store::Arrival> arrivals) {
+    std::vector<std::function<void()>> woken;
+    {
+        const Lock lock(mutex_);
+        std::vector<std::uint64_t> matched;
+        for (const auto& arrival : arrivals) {
+            const auto ids = by_queue_.find(arrival.queue);
+            if (ids == by_queue_.end()) continue;
+            matched.clear();
+            for (const std::uint64_t id : ids->second) {
+                const Wait& wait = waits_.at(id);
+                const auto* filter = wait.filter.get();
+                if (arrival.offset < wait.from) continue;
+                if (filter == nullptr ||
+                    (filter->code_matches(arrival.tags_code) &&
+                     (!filter->needs_record() || filter->record_matches(arrival.record))))
+                    matched.push_back(id);
+            }
+            for (const std::uint64_t id : matched) take(id, woken);
+        }
+    }
+    for (const auto& wake : woken) wake();
+}
+
+std::int64_t Arrivals::run_due() {
+    std::vector<std::function<void()>> woken;
+    std::int64_t wait_ms = -1;
+    {
+        const Lock lock(mutex_);
+        const std::int64_t now = clock_.monotonic_ms();
+        if (now >= next_sweep_ms_) {
+            std::vector<std::uint64_t> behind;
+            for (const auto& [id, wait] : waits_) {
+                if (wait.queue->max() > wait.from) behind.push_back(id);
+            }
+            for (const std::uint64_t id : behind) take(id, woken);
+            next_sweep_ms_ = now + sweep_ms;
+        }
+        while (!deadlines_.empty() && deadlines_.begin()->first <= now)
+            take(deadlines_.begin()->second, woken);
+        if (!waits_.empty()) wait_ms = std::min(deadlines_.begin()->first, next_sweep_ms_) - now;
+        sleeps_until_ms_ = wait_ms < 0 ? never : now + wait_ms;
+    }
+    for (const auto& wake : woken) wake();
+    return wait_ms;
+}
+
+void Arrivals::run() {
+    while (true) {
+        const std::int64_t wait_ms = run_due();
+        const Lock lock(mutex_);
+        if (stopping_) return;
+        // Parked since run_due() with an earlier deadline: nobody was asleep to be told.
+        const std::int64_t due =
+            waits_.empty() ? never : std::min(deadlines_.begin()->first, next_sweep_ms_);
+        if (due < sleeps_until_ms_) continue;
+        if (wait_ms < 0) {
+            changed_.wait(mutex_);
+        } else {
+            changed_.wait_for(mutex_, std::chrono::milliseconds(wait_ms));
+        }
+    }
+}
+
+std::size_t Arrivals::waiting() const {
+    const Lock lock(mutex_);
+    return waits_.size();
+}
+
+}  // namespace mqd::broker

@@ -1,0 +1,205 @@
+#include "broker/broker.h"
+
+#include <pthread.h>
+#include <unistd.h>
+
+#include <chrono>
+
+#include "base/log.h"
+#include "broker/names.h"
+#include "message/record.h"
+
+namespace mqd::broker {
+namespace {
+
+constexpr std::int64_t tick_ms = 1000;
+constexpr std::int64_t client_scan_ms = 10'000;
+
+std::int64_t memory_bytes() {
+    return static_cast<std::int64_t>(sysconf(_SC_PHYS_PAGES)) * sysconf(_SC_PAGESIZE);
+}
+
+}  // namespace
+
+Broker::Broker(const Clock& clock, store::Store& store, const Settings& settings)
+    : settings_(settings),
+      clock_(clock),
+      store_(store),
+      clients_(clock),
+      locks_(clock),
+      arrivals_(
+          std::make_shared<Arrivals>(clock, static_cast<std::size_t>(settings.held_pulls_max))),
+      counters_(clock) {}
+
+Result<std::unique_ptr<Broker>> Broker::open(store::Files& files, const Clock& clock,
+                                             store::Store& store, const Settings& settings) {
+    std::unique_ptr<Broker> broker(new Broker(clock, store, settings));
+    TRY_OK(files.make_directories(settings.config_dir()));
+    TRY(broker->topics_, Topics::open(files, clock, store, settings));
+    TRY(broker->groups_, Groups::open(files, clock, settings));
+    TRY(broker->offsets_, Offsets::open(files, clock, settings));
+    store.on_arrival([arrivals = broker->arrivals_](std::span<const store::Arrival> arrived) {
+        arrivals->arrived(arrived);
+    });
+    broker->topics_->on_change([&is = *broker](const std::string& name, const TopicRef& topic) {
+        is.save_soon();
+        if (is.topic_listener_) is.topic_listener_(name, topic);
+    });
+    broker->arrivals_->start();
+    broker->thread_ = std::thread([&broker = *broker] {
+        pthread_setname_np(pthread_self(), "mqd-house");
+        broker.run();
+    });
+    broker->save_soon();
+    return broker;
+}
+
+Broker::~Broker() {
+    stop();
+}
+
+void Broker::stop() {
+    arrivals_->stop();
+    {
+        const Lock lock(mutex_);
+        stopping_ = true;
+    }
+    wake_.notify_all();
+    if (thread_.joinable()) thread_.join();
+}
+
+Result<> Broker::close() {
+    stop();
+    TRY_OK(save_tables());
+    return offsets_->save();
+}
+
+void Broker::save_soon(std::function<void(Result<>)> done) {
+    {
+        const Lock lock(mutex_);
+        save_wanted_ = true;
+        if (done) saved_.push_back(std::move(done));
+    }
+    wake_.notify_all();
+}
+
+Result<> Broker::save_tables() {
+    TRY_OK(topics_->save());
+    return groups_->save();
+}
+
+void Broker::run() {
+    std::int64_t next_tick = clock_.monotonic_ms() + tick_ms;
+    std::int64_t next_offsets = clock_.monotonic_ms() + settings_.offsets_interval_ms;
+    std::int64_t next_scan = clock_.monotonic_ms() + client_scan_ms;
+    const auto report = [](const Result<>& saved) {
+        if (!saved) log::error("table_not_saved", {{"error", saved.error().what}});
+    };
+    while (true) {
+        bool save = false;
+        std::vector<std::function<void(Result<>)>> waiting;
+        {
+            const Lock lock(mutex_);
+            const std::int64_t wait_ms = next_tick - clock_.monotonic_ms();
+            if (!stopping_ && !save_wanted_ && wait_ms > 0)
+                wake_.wait_for(mutex_, std::chrono::milliseconds(wait_ms));
+            save = std::exchange(save_wanted_, false);
+            waiting.swap(saved_);
+            if (stopping_ && !save) return;
+        }
+        if (save) {
+            const auto saved = save_tables();
+            report(saved);
+            for (const auto& done : waiting) done(saved);
+        }
+        const std::int64_t now = clock_.monotonic_ms();
+        if (now >= next_tick) {
+            counters_.sample();
+            next_tick = now + tick_ms;
+        }
+        if (now >= next_offsets) {
+            report(offsets_->save());
+            next_offsets = now + settings_.offsets_interval_ms;
+        }
+        if (now >= next_scan) {
+            close_expired();
+            locks_.expire();
+            next_scan = now + client_scan_ms;
+        }
+    }
+}
+
+void Broker::close_expired() {
+    for (const auto& peer : clients_.expired(settings_.client_expiry_ms)) {
+        log::info("client_expired", {{"client", peer->address()}});
+        peer->close();
+        disconnected(*peer);
+    }
+}
+
+void Broker::tell_members(std::string_view group) {
+    const auto settings = groups_->find(group);
+    if (!settings_.notify_members || (settings && !settings->notify_members())) return;
+    const std::string name(group);
+    for (const auto& member : clients_.members(group)) member->members_changed(name);
+}
+
+void Broker::heartbeat(const PeerRef& peer, const ClientInfo& client,
+                       std::vector<Membership> consuming, const std::vector<std::string>& producing,
+                       bool unit_mode) {
+    for (auto& membership : consuming) {
+        const std::string name = membership.group;
+        const bool known = groups_->find(name) != nullptr;
+        const auto group = groups_->find_or_create(name);
+        if (group == nullptr) continue;  // not to be made: its pulls are told so
+        if (!known) save_soon();
+        if (group->retry_queues() > 0) {
+            TopicConfig retry;
+            retry.name = retry_topic(name);
+            retry.read_queues = retry.write_queues = group->retry_queues();
+            retry.sys_flag = unit_mode ? 2 : 0;
+            if (const auto made = topics_->ensure(retry); !made)
+                log::warn("retry_topic_not_made", {{"group", name}, {"error", made.error().what}});
+        }
+        const bool clustering = membership.model == Model::clustering;
+        if (clients_.join(peer, client, std::move(membership)) && clustering) tell_members(name);
+    }
+    for (const auto& group : producing) clients_.join_producers(peer, client, group);
+}
+
+void Broker::leave_group(const Peer& peer, std::string_view group) {
+    const bool clustering = clients_.standing(group, {}).model == Model::clustering;
+    if (clients_.leave(peer, group) && clustering) tell_members(group);
+}
+
+void Broker::disconnected(const Peer& peer) {
+    for (const auto& group : clients_.leave_all(peer)) {
+        if (clients_.standing(group, {}).model == Model::clustering) tell_members(group);
+    }
+}
+
+std::optional<std::int64_t> Broker::first_offset(const Topic* topic, std::int32_t queue) const {
+    store::Queue* handle = topic == nullptr ? nullptr : topic->find_queue(queue);
+    if (handle == nullptr || handle->max().value == 0) return 0;
+    if (handle->min().value > 0) return std::nullopt;
+    store::ReadLimits one;
+    one.messages = 1;
+    const auto first = store_.read(*handle, QueueOffset{0}, one, nullptr);
+    if (first.slices.empty()) return std::nullopt;
+    const auto record = message::RecordView::parse(first.slices.front().bytes);
+    if (!record) return std::nullopt;
+    const std::int64_t distance = store_.end() - record->at;
+    if (distance > memory_bytes() / 100 * settings_.in_memory_percent) return std::nullopt;
+    return 0;
+}
+
+Result<bool> Broker::delete_topic(std::string_view name) {
+    auto removed = topics_->remove(name);
+    if (removed && *removed) {
+        offsets_->remove_topic(name);
+        save_soon();
+    }
+    return removed;
+}
+
+}  // namespace mqd::broker

@@ -1,0 +1,107 @@
+#pragma once
+// What a broker is in any protocol: its tables, and the rules that tie them together. Front ends
+// turn requests into calls on this.
+//
+// Threads: any. Its own thread `mqd-house` saves the tables, closes dead clients and samples the
+//          counters.
+// Owner:   main; the Store outlives it, front ends do not.
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string_view>
+#include <thread>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/mutex.h"
+#include "base/result.h"
+#include "broker/arrivals.h"
+#include "broker/clients.h"
+#include "broker/counters.h"
+#include "broker/groups.h"
+#include "broker/offsets.h"
+#include "broker/queue_locks.h"
+#include "broker/settings.h"
+#include "broker/topics.h"
+#include "store/store.h"
+
+namespace mqd::broker {
+
+class Broker {
+public:
+    /// Loads the tables and listens to the store's arrivals. corrupt, io: a table's file.
+    static Result<std::unique_ptr<Broker>> open(store::Files& files, const Clock& clock,
+                                                store::Store& store, const Settings& settings);
+    ~Broker();
+    Broker(const Broker&) = delete;
+    Broker& operator=(const Broker&) = delete;
+
+    /// Stops the threads and saves the tables for the last time. io, refused: one was not saved.
+    Result<> close();
+
+    const Settings& settings() const { return settings_; }
+    const Clock& clock() const { return clock_; }
+    store::Store& store() { return store_; }
+    Topics& topics() { return *topics_; }
+    Groups& groups() { return *groups_; }
+    Offsets& offsets() { return *offsets_; }
+    Clients& clients() { return clients_; }
+    QueueLocks& locks() { return locks_; }
+    Arrivals& arrivals() { return *arrivals_; }
+    Counters& counters() { return counters_; }
+
+    /// Before traffic: told of each change of a topic; null for a removal.
+    void on_topic_change(std::function<void(const std::string&, const TopicRef&)> listener) {
+        topic_listener_ = std::move(listener);
+    }
+
+    /// Saves what has changed in topics and groups, soon; `done` is called afterwards from the
+    /// housekeeping thread (many changes share one save).
+    void save_soon(std::function<void(Result<>)> done = {});
+
+    /// A client's heartbeat: its groups are made and their members told where that is due.
+    void heartbeat(const PeerRef& peer, const ClientInfo& client, std::vector<Membership> consuming,
+                   const std::vector<std::string>& producing, bool unit_mode);
+    void leave_group(const Peer& peer, std::string_view group);
+    /// The connection is gone.
+    void disconnected(const Peer& peer);
+
+    /// Where a group without a committed offset begins, when the broker decides that: 0 while the
+    /// queue still has its first message not too far back in the log (spec semantics.md 4.9).
+    /// Nothing: the client decides.
+    std::optional<std::int64_t> first_offset(const Topic* topic, std::int32_t queue) const;
+
+    /// The topic with its queues, its groups' offsets and its place in the table. False: there
+    /// was none. io: as Store::delete_topic.
+    Result<bool> delete_topic(std::string_view name);
+
+private:
+    Broker(const Clock& clock, store::Store& store, const Settings& settings);
+    void stop();
+    void tell_members(std::string_view group);
+    void run();
+    Result<> save_tables();
+    void close_expired();
+
+    const Settings& settings_;
+    const Clock& clock_;
+    store::Store& store_;
+    std::unique_ptr<Topics> topics_;
+    std::unique_ptr<Groups> groups_;
+    std::unique_ptr<Offsets> offsets_;
+    Clients clients_;
+    QueueLocks locks_;
+    const std::shared_ptr<Arrivals> arrivals_;  // the store's listener has a share
+    Counters counters_;
+    std::function<void(const std::string&, const TopicRef&)> topic_listener_;
+
+    Mutex mutex_;
+    Condition wake_;
+    std::vector<std::function<void(Result<>)>> saved_ GUARDED_BY(mutex_);
+    bool save_wanted_ GUARDED_BY(mutex_) = false;
+    bool stopping_ GUARDED_BY(mutex_) = false;
+    std::thread thread_;
+};
+
+}  // namespace mqd::broker

@@ -1,0 +1,143 @@
+#pragma once
+// Who is connected: consumer groups with their members and subscriptions, producer groups
+// (spec semantics.md 4.8, 5.1, 11.2). The key of a registration is the connection; the client id
+// is data.
+//
+// Threads: any.
+// Owner:   Broker.
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/mutex.h"
+#include "base/result.h"
+#include "broker/table_file.h"
+#include "filter/tags.h"
+#include "store/store.h"
+
+namespace mqd::broker {
+
+/// A client's connection, whatever its protocol. Calls come from any thread and must not block.
+class Peer {
+public:
+    virtual ~Peer() = default;
+    virtual const std::string& address() const = 0;
+    virtual void members_changed(const std::string& group) = 0;
+    virtual void close() = 0;
+};
+using PeerRef = std::shared_ptr<Peer>;
+
+/// What a group wants of a topic; a filter for reads too.
+class Subscription final : public store::ReadFilter {
+public:
+    std::string topic;
+    std::string expression;
+    std::string type = "TAG";
+    std::int64_t version = 0;
+    filter::Tags tags;
+
+    bool is_tag() const { return type == "TAG"; }
+    bool code_matches(std::int64_t code) const override { return tags.code_matches(code); }
+    bool same_text(const Subscription& other) const {
+        return expression == other.expression && type == other.type;
+    }
+    /// Of another type than TAG it is kept but is no filter. invalid: the expression.
+    static Result<std::shared_ptr<const Subscription>> make(std::string topic,
+                                                            std::string expression,
+                                                            std::string type, std::int64_t version);
+};
+using SubscriptionRef = std::shared_ptr<const Subscription>;
+
+enum class Model { broadcasting, clustering };
+
+struct ClientInfo {
+    std::string id;
+    std::uint8_t language = 0;
+    std::int32_t version = 0;
+};
+
+/// What a heartbeat says about one group.
+struct Membership {
+    std::string group;
+    Model model = Model::clustering;
+    std::string consume_type;  ///< as named on the wire, for those who ask
+    std::string consume_from;
+    std::vector<SubscriptionRef> subscriptions;
+};
+
+class Clients {
+public:
+    explicit Clients(const Clock& clock) : clock_(clock) {}
+
+    /// True when the group's other members should hear of it: a new member or subscription.
+    bool join(const PeerRef& peer, const ClientInfo& client, Membership membership);
+    void join_producers(const PeerRef& peer, const ClientInfo& client, std::string_view group);
+    /// True when it was a member.
+    bool leave(const Peer& peer, std::string_view group);
+    void leave_producers(const Peer& peer, std::string_view group);
+    /// The connection is gone; the groups that lost a member.
+    std::vector<std::string> leave_all(const Peer& peer);
+    /// Connections without a heartbeat for `expiry_ms`: to be closed by the caller.
+    std::vector<PeerRef> expired(std::int64_t expiry_ms) const;
+
+    struct Standing {
+        bool online = false;
+        Model model = Model::clustering;
+        SubscriptionRef subscription;  ///< null: the topic is not among the group's
+    };
+    Standing standing(std::string_view group, std::string_view topic) const;
+    std::vector<std::string> member_ids(std::string_view group) const;
+    std::vector<PeerRef> members(std::string_view group) const;
+    std::vector<std::string> groups_subscribed(std::string_view topic) const;
+
+    struct Connection {
+        ClientInfo client;
+        std::string address;
+        std::int64_t last_beat_ms = 0;
+    };
+    struct View {
+        Membership membership;
+        std::vector<Connection> connections;
+    };
+    std::optional<View> consumers(std::string_view group) const;
+    std::vector<Connection> producers(std::string_view group) const;
+
+private:
+    struct Member {
+        PeerRef peer;
+        ClientInfo client;
+        std::int64_t last_beat_ms = 0;  // monotonic
+    };
+    using Members = std::unordered_map<const Peer*, Member>;
+    struct Held {
+        SubscriptionRef subscription;
+        std::string set_by;  // the client id
+    };
+    struct ConsumerGroup {
+        Membership about;  // without the subscriptions
+        Members members;
+        std::map<std::string, Held, std::less<>> subscriptions;
+    };
+    struct PeerGroups {
+        std::vector<std::string> consuming, producing;
+    };
+    bool leave_locked(const Peer& peer, std::string_view group) REQUIRES(mutex_);
+    static bool merge(ConsumerGroup& group, const std::string& client,
+                      const std::vector<SubscriptionRef>& subscriptions);
+    static std::vector<Connection> connections_of(const Members& members);
+
+    const Clock& clock_;
+    mutable Mutex mutex_;
+    ByName<ConsumerGroup> consumers_ GUARDED_BY(mutex_);
+    ByName<Members> producers_ GUARDED_BY(mutex_);
+    std::unordered_map<const Peer*, PeerGroups> peers_ GUARDED_BY(mutex_);
+};
+
+}  // namespace mqd::broker

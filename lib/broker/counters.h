@@ -1,0 +1,66 @@
+#pragma once
+// How much came and went: totals, rates over 10 s, 1 min and 10 min, and what midnight saw
+// (spec semantics.md 11.4, admin.md 4).
+//
+// Threads: the totals from any; sample() from the broker's housekeeping thread.
+// Owner:   Broker.
+
+#include <array>
+#include <atomic>
+#include <cstdint>
+#include <deque>
+
+#include "base/clock.h"
+#include "base/mutex.h"
+
+namespace mqd::broker {
+
+class Counters {
+public:
+    explicit Counters(const Clock& clock);
+
+    void put(std::int64_t messages, std::int64_t bytes) {
+        put_messages_.fetch_add(messages, std::memory_order_relaxed);
+        put_bytes_.fetch_add(bytes, std::memory_order_relaxed);
+    }
+    void put_failed() { put_failed_.fetch_add(1, std::memory_order_relaxed); }
+    void got(std::int64_t messages) {
+        gets_found_.fetch_add(1, std::memory_order_relaxed);
+        got_messages_.fetch_add(messages, std::memory_order_relaxed);
+    }
+    void missed() { gets_missed_.fetch_add(1, std::memory_order_relaxed); }
+
+    struct Totals {
+        std::int64_t put_messages = 0, put_bytes = 0, put_failed = 0;
+        std::int64_t got_messages = 0, gets_found = 0, gets_missed = 0;
+    };
+    Totals totals() const;
+
+    /// Once a second.
+    void sample();
+    /// A second's count of a total over the last 10 s, 1 min and 10 min, or since the start.
+    std::array<double, 3> rates(std::int64_t Totals::*of) const;
+
+    struct Day {
+        Totals yesterday_morning, today_morning;
+    };
+    Day day() const;
+    std::int64_t boot_ms() const { return boot_ms_; }
+
+private:
+    struct Sample {
+        std::int64_t at_ms = 0;
+        Totals totals;
+    };
+    const Clock& clock_;
+    const std::int64_t boot_ms_;
+    std::atomic<std::int64_t> put_messages_ = 0, put_bytes_ = 0, put_failed_ = 0;
+    std::atomic<std::int64_t> got_messages_ = 0, gets_found_ = 0, gets_missed_ = 0;
+
+    mutable Mutex mutex_;
+    std::deque<Sample> samples_ GUARDED_BY(mutex_);
+    Day day_ GUARDED_BY(mutex_);
+    int today_ GUARDED_BY(mutex_) = -1;  // day of the year
+};
+
+}  // namespace mqd::broker

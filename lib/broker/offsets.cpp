@@ -1,0 +1,186 @@
+#include "broker/offsets.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "base/parse.h"
+
+namespace mqd::broker {
+namespace {
+
+// Java's consumerOffsetUpdateVersionStep.
+constexpr std::int64_t commits_a_version = 500;
+
+bool has_committed(const std::map<std::int32_t, Offsets::Place>& queues) {
+    return std::any_of(queues.begin(), queues.end(),
+                       [](const auto& entry) { return entry.second.committed >= 0; });
+}
+
+}  // namespace
+
+Offsets::Offsets(store::Files& files, const Clock& clock, const Settings& settings)
+    : files_(files), clock_(clock), path_(settings.config_dir() / "consumerOffset.json") {}
+
+Result<std::unique_ptr<Offsets>> Offsets::open(store::Files& files, const Clock& clock,
+                                               const Settings& settings) {
+    std::unique_ptr<Offsets> offsets(new Offsets(files, clock, settings));
+    TRY_OK(offsets->load());
+    return offsets;
+}
+
+Result<> Offsets::load() {
+    TRY(const auto content, load_table(files_, path_));
+    const Lock lock(mutex_);
+    data_version_ = DataVersion::from_json(content["dataVersion"]);
+    other_ = unknown_members(content, {"dataVersion", "groupTopicMap", "offsetTable"});
+    for (const auto& [key, queues] : content["offsetTable"].members()) {
+        const auto at = key.rfind('@');  // neither a topic nor a group can contain one
+        if (at == std::string::npos) continue;
+        for (const auto& [queue_text, offset] : queues.members()) {
+            const auto queue = parse_int<std::int32_t>(queue_text);
+            if (!queue || *queue < 0 || offset.as_int(-1) < 0)
+                return Error{Errc::corrupt, fmt::format("{}: '{}' has an entry that is no offset",
+                                                        path_.string(), key)};
+            place(std::string_view(key).substr(at + 1), std::string_view(key).substr(0, at), *queue)
+                .committed = offset.as_int();
+        }
+    }
+    return {};
+}
+
+Offsets::Place& Offsets::place(std::string_view group, std::string_view topic, std::int32_t queue) {
+    auto in_group = groups_.find(group);
+    if (in_group == groups_.end())
+        in_group = groups_.emplace(std::string(group), ByName<Queues>()).first;
+    auto queues = in_group->second.find(topic);
+    if (queues == in_group->second.end())
+        queues = in_group->second.emplace(std::string(topic), Queues()).first;
+    return queues->second[queue];
+}
+
+void Offsets::changed() {
+    dirty_ = true;
+    if (++commits_ % commits_a_version == 0) data_version_.advance(clock_.wall_ms());
+}
+
+void Offsets::commit(std::string_view group, std::string_view topic, std::int32_t queue,
+                     std::int64_t offset) {
+    const Lock lock(mutex_);
+    auto& is = place(group, topic, queue);
+    if (is.committed == offset) return;
+    is.committed = offset;
+    changed();
+}
+
+void Offsets::pulled(std::string_view group, std::string_view topic, std::int32_t queue,
+                     std::int64_t next) {
+    const Lock lock(mutex_);
+    place(group, topic, queue).pulled = next;
+}
+
+std::optional<std::int64_t> Offsets::find(std::string_view group, std::string_view topic,
+                                          std::int32_t queue) const {
+    const Lock lock(mutex_);
+    const auto in_group = groups_.find(group);
+    if (in_group == groups_.end()) return std::nullopt;
+    const auto queues = in_group->second.find(topic);
+    if (queues == in_group->second.end()) return std::nullopt;
+    const auto found = queues->second.find(queue);
+    if (found == queues->second.end() || found->second.committed < 0) return std::nullopt;
+    return found->second.committed;
+}
+
+std::map<std::int32_t, Offsets::Place> Offsets::places(std::string_view group,
+                                                       std::string_view topic) const {
+    const Lock lock(mutex_);
+    const auto in_group = groups_.find(group);
+    if (in_group == groups_.end()) return {};
+    const auto queues = in_group->second.find(topic);
+    return queues == in_group->second.end() ? Queues() : queues->second;
+}
+
+std::vector<std::string> Offsets::topics_of(std::string_view group) const {
+    const Lock lock(mutex_);
+    std::vector<std::string> out;
+    const auto in_group = groups_.find(group);
+    if (in_group == groups_.end()) return out;
+    for (const auto& [topic, queues] : in_group->second) {
+        if (has_committed(queues)) out.push_back(topic);
+    }
+    std::sort(out.begin(), out.end());
+    return out;
+}
+
+std::vector<std::string> Offsets::groups_of(std::string_view topic) const {
+    const Lock lock(mutex_);
+    std::vector<std::string> out;
+    for (const auto& [group, topics] : groups_) {
+        const auto queues = topics.find(topic);
+        if (queues != topics.end() && has_committed(queues->second)) out.push_back(group);
+    }
+    std::sort(out.begin(), out.end());
+    return out;
+}
+
+void Offsets::remove_group(std::string_view group) {
+    const Lock lock(mutex_);
+    const auto found = groups_.find(group);
+    if (found == groups_.end()) return;
+    groups_.erase(found);
+    changed();
+}
+
+void Offsets::remove_topic(std::string_view topic) {
+    const Lock lock(mutex_);
+    for (auto& [group, topics] : groups_) {
+        const auto found = topics.find(topic);
+        if (found == topics.end()) continue;
+        topics.erase(found);
+        changed();
+    }
+}
+
+json::Value Offsets::to_json() const {
+    // Sorted, so that a person can compare two files.
+    std::map<std::string, json::Value> table;
+    std::map<std::string, json::Value> group_topics;
+    const Lock lock(mutex_);
+    for (const auto& [group, topics] : groups_) {
+        std::vector<std::string> names;
+        for (const auto& [topic, queues] : topics) {
+            std::vector<json::Value::Member> offsets;
+            for (const auto& [queue, is] : queues) {
+                if (is.committed >= 0) offsets.emplace_back(std::to_string(queue), is.committed);
+            }
+            if (offsets.empty()) continue;
+            table.emplace(topic + "@" + group, json::Value::object(std::move(offsets)));
+            names.push_back(topic);
+        }
+        if (names.empty()) continue;
+        std::sort(names.begin(), names.end());
+        group_topics.emplace(group, json::Value::array({names.begin(), names.end()}));
+    }
+    std::vector<json::Value::Member> members{{"dataVersion", data_version_.to_json()}};
+    members.emplace_back("groupTopicMap",
+                         json::Value::object({group_topics.begin(), group_topics.end()}));
+    members.emplace_back("offsetTable", json::Value::object({table.begin(), table.end()}));
+    for (const auto& member : other_.members()) members.push_back(member);
+    return json::Value::object(std::move(members));
+}
+
+Result<> Offsets::save() {
+    {
+        const Lock lock(mutex_);
+        if (!dirty_) return {};
+        dirty_ = false;
+    }
+    auto saved = save_table(files_, path_, to_json());
+    if (!saved) {
+        const Lock lock(mutex_);
+        dirty_ = true;
+    }
+    return saved;
+}
+
+}  // namespace mqd::broker

@@ -1,0 +1,75 @@
+#pragma once
+// How far each consumer group has come, R/config/consumerOffset.json (spec store.md 7).
+//
+// Threads: any.
+// Owner:   Broker.
+
+#include <cstdint>
+#include <filesystem>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/mutex.h"
+#include "base/result.h"
+#include "broker/settings.h"
+#include "broker/table_file.h"
+
+namespace mqd::broker {
+
+class Offsets {
+public:
+    /// corrupt, io: the file.
+    static Result<std::unique_ptr<Offsets>> open(store::Files& files, const Clock& clock,
+                                                 const Settings& settings);
+
+    /// The next message to consume; backwards is fine. On disk after the next save().
+    void commit(std::string_view group, std::string_view topic, std::int32_t queue,
+                std::int64_t offset);
+    std::optional<std::int64_t> find(std::string_view group, std::string_view topic,
+                                     std::int32_t queue) const;
+    /// What a pull was told to go on with: for the count of what is in flight, never saved.
+    void pulled(std::string_view group, std::string_view topic, std::int32_t queue,
+                std::int64_t next);
+    /// committed -1: only pulled. pulled -1: only committed.
+    struct Place {
+        std::int64_t committed = -1;
+        std::int64_t pulled = -1;
+    };
+    std::map<std::int32_t, Place> places(std::string_view group, std::string_view topic) const;
+
+    /// With a committed offset.
+    std::vector<std::string> topics_of(std::string_view group) const;
+    std::vector<std::string> groups_of(std::string_view topic) const;
+    void remove_group(std::string_view group);
+    void remove_topic(std::string_view topic);
+
+    json::Value to_json() const;
+    /// Writes the file if something changed since the last time. Called by one thread.
+    Result<> save();
+
+private:
+    using Queues = std::map<std::int32_t, Place>;
+    Offsets(store::Files& files, const Clock& clock, const Settings& settings);
+    Result<> load();
+    Place& place(std::string_view group, std::string_view topic, std::int32_t queue)
+        REQUIRES(mutex_);
+    void changed() REQUIRES(mutex_);
+
+    store::Files& files_;
+    const Clock& clock_;
+    const std::filesystem::path path_;
+
+    mutable Mutex mutex_;
+    ByName<ByName<Queues>> groups_ GUARDED_BY(mutex_);  // group -> topic -> queues
+    DataVersion data_version_ GUARDED_BY(mutex_);
+    json::Value other_ GUARDED_BY(mutex_);
+    std::int64_t commits_ GUARDED_BY(mutex_) = 0;
+    bool dirty_ GUARDED_BY(mutex_) = false;
+};
+
+}  // namespace mqd::broker

@@ -1,0 +1,193 @@
+#include "broker/settings.h"
+
+#include <arpa/inet.h>
+#include <fmt/format.h>
+#include <ifaddrs.h>
+#include <net/if.h>
+#include <netinet/in.h>
+#include <unistd.h>
+
+#include <cstdlib>
+
+#include "base/parse.h"
+#include "broker/names.h"
+
+namespace mqd::broker {
+namespace {
+
+std::string host_name() {
+    char name[256] = {};
+    if (gethostname(name, sizeof name - 1) != 0 || name[0] == '\0') return "mqd";
+    std::string out(name);
+    // It becomes a topic's name too, which may not have every character of a host's.
+    for (char& c : out) {
+        if (!check_topic_name(std::string_view(&c, 1))) c = '_';
+    }
+    return out;
+}
+
+std::string first_own_address() {
+    ifaddrs* all = nullptr;
+    if (getifaddrs(&all) != 0) return {};
+    std::string out;
+    for (const ifaddrs* is = all; is != nullptr && out.empty(); is = is->ifa_next) {
+        if (is->ifa_addr == nullptr || is->ifa_addr->sa_family != AF_INET) continue;
+        if ((is->ifa_flags & IFF_LOOPBACK) != 0 || (is->ifa_flags & IFF_UP) == 0) continue;
+        char text[INET_ADDRSTRLEN] = {};
+        const auto* address = reinterpret_cast<const sockaddr_in*>(is->ifa_addr);
+        if (inet_ntop(AF_INET, &address->sin_addr, text, sizeof text) != nullptr) out = text;
+    }
+    freeifaddrs(all);
+    return out;
+}
+
+bool is_any(std::string_view address) {
+    return address.empty() || address == "0.0.0.0" || address == "::" || address == "*";
+}
+
+void describe_identity(config::Config& c, Settings& s) {
+    c.text("brokerClusterName", s.cluster, "the cluster it belongs to");
+    c.text("brokerName", s.name, "shared by a master and its slaves");
+    c.integer("brokerId", s.id, 0, 0, "0: the master");
+    c.text("namesrvAddr", s.namesrv, "name servers, HOST:PORT;HOST:PORT")
+        .from_environment("NAMESRV_ADDR");
+    c.text("brokerIP1", s.broker_ip, "the address that clients are told");
+    c.text("bindAddress", s.bind_address, "address to listen on");
+    c.integer("listenPort", s.listen_port, 0, 65535, "port to listen on; 0: any that is free");
+    c.integer("namesrvListenPort", s.namesrv_port, 0, 65535,
+              "with --standalone: the name server's port");
+    c.text("regionId", s.region, "stamped on each message as MSG_REGION");
+    c.boolean("traceOn", s.trace_on, "tells clients that they may trace");
+    c.integer("brokerPermission", s.permission, 0, 7, "2 write, 4 read; 4 drains the broker");
+    c.integer("serverSelectorThreads", s.io_threads, 0, 1024, "I/O threads; 0: one per core");
+    c.integer("serverChannelMaxIdleTimeSeconds", s.idle_s, 0, 86'400,
+              "a connection without traffic for so long is closed; 0: never");
+    c.duration("registerNameServerPeriod", s.register_interval_ms, 10'000, 60'000,
+               "how often it tells the name servers");
+    c.duration("registerBrokerTimeoutMills", s.register_timeout_ms, 100, 600'000,
+               "how long a name server may take to answer");
+}
+
+void describe_tables(config::Config& c, Settings& s) {
+    c.boolean("autoCreateTopicEnable", s.auto_create_topic, "a send makes a missing topic");
+    c.boolean("autoCreateSubscriptionGroup", s.auto_create_group,
+              "heartbeats and pulls make a missing group");
+    c.integer("defaultTopicQueueNums", s.default_topic_queues, 1, 65'536,
+              "queues of the template TBW102: the most that a send makes");
+    c.boolean("clusterTopicEnable", s.cluster_topic, "the cluster's name is a topic to send to");
+    c.boolean("brokerTopicEnable", s.broker_topic, "the broker's name is a topic to send to");
+    c.boolean("traceTopicEnable", s.trace_topic, "makes the trace topic");
+    c.text("msgTraceTopicName", s.trace_topic_name, "the trace topic's name");
+    c.boolean("validateSystemTopicWhenUpdateTopic", s.check_system_topics,
+              "administrators cannot touch system topics");
+}
+
+void describe_clients(config::Config& c, Settings& s) {
+    c.boolean("longPollingEnable", s.long_polling, "pulls wait as long as they ask to");
+    c.duration("shortPollingTimeMills", s.short_polling_ms, 0, 600'000,
+               "how long pulls wait without longPollingEnable");
+    c.boolean("litePullMessageEnable", s.lite_pull, "answers request 361");
+    c.boolean("notifyConsumerIdsChangedEnable", s.notify_members,
+              "members hear at once when their group changes");
+    c.boolean("rejectTransactionMessage", s.reject_transactions, "half messages are refused");
+    c.duration("flushConsumerOffsetInterval", s.offsets_interval_ms, 100, 600'000,
+               "how often consumer offsets are saved");
+    c.duration("channelExpiredTimeout", s.client_expiry_ms, 1000, 86'400'000,
+               "a client without heartbeat for so long is closed");
+    c.integer("maxTransferCountOnMessageInMemory", s.pull_messages_max, 1, 1'000'000,
+              "most messages of one pull, if it asks for so many");
+    c.size("maxTransferBytesOnMessageInMemory", s.pull_bytes, 1024, 16'000'000,
+           "most bytes of one pull that does not ask for more");
+    c.size("maxPullMessageSize", s.pull_bytes_max, 1024, 16'000'000,
+           "most bytes of one pull that asks for more");
+    c.integer("maxFilterMessageSize", s.filter_bytes_scanned, 20, 16'000'000,
+              "most bytes of consume queue that one filtered pull looks through");
+    c.integer("accessMessageInMemoryMaxRatio", s.in_memory_percent, 0, 100,
+              "a queue whose first message lies no farther from the log's end than this percentage "
+              "of the memory is read from its beginning by new groups");
+    c.integer("maxHoldPullRequests", s.held_pulls_max, 0, 100'000'000,
+              "most pulls that wait at a time");
+}
+
+void describe_store(config::Config& c, Settings& s) {
+    c.text("storePathRootDir", s.store_root, "the store's directory");
+    c.size("maxMessageSize", s.message_bytes_max, 1, 16'000'000, "largest body");
+    c.size("mappedFileSizeCommitLog", s.commit_log_file_bytes, 1 << 16, 1LL << 40,
+           "size of a commit log file");
+    c.size("mappedFileSizeConsumeQueue", s.consume_queue_file_bytes, 20, 1LL << 30,
+           "size of a consume queue file");
+    c.choice("flushDiskType", s.flush_sync, {{"ASYNC_FLUSH", false}, {"SYNC_FLUSH", true}},
+             "SYNC_FLUSH: a send is answered when it is on disk");
+    c.duration("syncFlushTimeout", s.sync_flush_timeout_ms, 1, 600'000,
+               "how long a send waits for the disk");
+    c.duration("flushIntervalCommitLog", s.flush_interval_ms, 10, 600'000,
+               "with ASYNC_FLUSH, how often the log is synced");
+    c.duration("flushCommitLogThoroughInterval", s.flush_thorough_ms, 10, 3'600'000,
+               "and how often however little there is");
+    c.duration("flushIntervalConsumeQueue", s.flush_queues_ms, 10, 600'000,
+               "how often the consume queues are synced");
+    c.integer("diskSpaceWarningLevelRatio", s.disk_full_percent, 10, 100,
+              "percentage of the disk above which sends are refused");
+    c.text("messageDelayLevel", s.delay_levels, "the delay levels, from 1");
+}
+
+}  // namespace
+
+Settings::Settings() : name(host_name()) {
+    const char* home = std::getenv("HOME");
+    store_root = fmt::format("{}/store", home != nullptr ? home : ".");
+}
+
+std::string Settings::listen_address() const {
+    const bool is_ipv6 = bind_address.find(':') != std::string::npos;
+    return fmt::format("{}{}{}:{}", is_ipv6 ? "[" : "", bind_address, is_ipv6 ? "]" : "",
+                       listen_port);
+}
+
+store::Options Settings::store_options() const {
+    store::Options out;
+    out.root = store_root;
+    out.commit_log_file_bytes = commit_log_file_bytes;
+    out.consume_queue_file_bytes = consume_queue_file_bytes;
+    out.message_bytes_max = message_bytes_max;
+    out.flush_sync = flush_sync;
+    out.flush_interval_ms = flush_interval_ms;
+    out.flush_thorough_ms = flush_thorough_ms;
+    out.flush_queues_ms = flush_queues_ms;
+    out.disk_full_percent = disk_full_percent;
+    for (const auto level : split(delay_levels, ' ')) {
+        if (!level.empty()) out.delay_levels.emplace_back(level);
+    }
+    return out;
+}
+
+void describe(config::Config& config, Settings& settings) {
+    describe_identity(config, settings);
+    describe_tables(config, settings);
+    describe_clients(config, settings);
+    describe_store(config, settings);
+}
+
+void settle(config::Config& config, Settings& settings) {
+    if (settings.broker_ip.empty()) {
+        if (!is_any(settings.bind_address)) {
+            config.set_default("brokerIP1", settings.bind_address, "bindAddress");
+        } else {
+            const auto own = first_own_address();
+            config.set_default("brokerIP1", own.empty() ? "127.0.0.1" : own, "first own address");
+        }
+    }
+    for (const auto& [key, name] : {std::pair{"brokerClusterName", settings.cluster},
+                                    std::pair{"brokerName", settings.name}}) {
+        if (const auto fits = check_topic_name(name); !fits)
+            config.complain(key, fits.error().what);
+    }
+    if (!message::Host::make(settings.broker_ip, settings.listen_port))
+        config.complain("brokerIP1", "not an IP address");
+    if (settings.commit_log_file_bytes < settings.message_bytes_max + 65'536 + 8)
+        config.complain("mappedFileSizeCommitLog", "a file must hold maxMessageSize + 64 KiB");
+    if (settings.consume_queue_file_bytes % 20 != 0)
+        config.complain("mappedFileSizeConsumeQueue", "not a multiple of 20");
+}
+
+}  // namespace mqd::broker

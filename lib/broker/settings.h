@@ -1,0 +1,93 @@
+#pragma once
+// What the operator has set, with RocketMQ's names and defaults (spec admin.md 6.1): a field for
+// each key, and in settings.cpp the one table of keys.
+//
+// Threads: const after the start.
+
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <string>
+
+#include "base/result.h"
+#include "config/config.h"
+#include "store/store.h"
+
+namespace mqd::broker {
+
+struct Settings {
+    Settings();
+
+    // who and where
+    std::string cluster = "DefaultCluster";
+    std::string name;       ///< the host's name
+    std::int64_t id = 0;    ///< 0: the master
+    std::string namesrv;    ///< `HOST:PORT;HOST:PORT`
+    std::string broker_ip;  ///< what clients are told; empty: see settle()
+    std::string bind_address = "0.0.0.0";
+    std::uint16_t listen_port = 10911;
+    std::uint16_t namesrv_port = 9876;  ///< of the name server inside, with --standalone
+    std::string region = "DefaultRegion";
+    bool trace_on = true;
+    std::int32_t permission = 6;  ///< message::perm
+    std::size_t io_threads = 0;   ///< 0: one per core
+    std::int64_t idle_s = 120;
+
+    // topics and groups
+    bool auto_create_topic = true;
+    bool auto_create_group = true;
+    std::int32_t default_topic_queues = 8;
+    bool cluster_topic = true;
+    bool broker_topic = true;
+    bool trace_topic = false;
+    std::string trace_topic_name = "RMQ_SYS_TRACE_TOPIC";
+    bool check_system_topics = true;  ///< validateSystemTopicWhenUpdateTopic
+
+    // clients
+    bool long_polling = true;
+    std::int64_t short_polling_ms = 1000;
+    bool lite_pull = true;
+    bool notify_members = true;
+    bool reject_transactions = false;
+    std::int64_t offsets_interval_ms = 5000;
+    std::int64_t client_expiry_ms = 120'000;
+    std::int32_t pull_messages_max = 4096;
+    std::int64_t pull_bytes = 262'144;  ///< unless a request asks for more
+    std::int64_t pull_bytes_max = 4 << 20;
+    std::int32_t filter_bytes_scanned = 16'000;  ///< of consume queue, a pull
+    std::int32_t in_memory_percent = 40;
+    std::int64_t held_pulls_max = 1'000'000;
+
+    // registration
+    std::int64_t register_interval_ms = 30'000;
+    std::int64_t register_timeout_ms = 24'000;
+
+    // the store
+    std::string store_root;
+    std::int64_t message_bytes_max = 4 << 20;
+    std::int64_t commit_log_file_bytes = 1LL << 30;
+    std::int64_t consume_queue_file_bytes = 6'000'000;
+    bool flush_sync = false;
+    std::int64_t sync_flush_timeout_ms = 5000;
+    std::int64_t flush_interval_ms = 500;
+    std::int64_t flush_thorough_ms = 10'000;
+    std::int64_t flush_queues_ms = 1000;
+    std::int32_t disk_full_percent = 90;
+    std::string delay_levels = "1s 5s 10s 30s 1m 2m 3m 4m 5m 6m 7m 8m 9m 10m 20m 30m 1h 2h";
+
+    std::filesystem::path config_dir() const {
+        return std::filesystem::path(store_root) / "config";
+    }
+    std::string listen_address() const;  ///< HOST:PORT
+    store::Options store_options() const;
+};
+
+/// All of the broker's keys; those that concern single requests can be changed while it runs.
+void describe(config::Config& config, Settings& settings);
+
+/// Defaults that follow from the system and from other keys (brokerIP1: the listening address when
+/// it is a specific one, else the first address that is not loopback, else 127.0.0.1), and checks
+/// of several keys together; complaints go to `config`.
+void settle(config::Config& config, Settings& settings);
+
+}  // namespace mqd::broker

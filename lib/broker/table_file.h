@@ -1,0 +1,49 @@
+#pragma once
+// What the broker's tables share: the data version that name servers and slaves compare, their
+// JSON file in R/config, and look-up by string_view (spec store.md 7).
+//
+// Threads: value types and functions; the table's owner guards them.
+
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+
+#include "base/result.h"
+#include "json/value.h"
+#include "store/files.h"
+
+namespace mqd::broker {
+
+struct DataVersion {
+    std::int64_t state_version = 0;
+    std::int64_t timestamp_ms = 0;
+    std::int64_t counter = 0;
+
+    void advance(std::int64_t now_ms);
+    json::Value to_json() const;
+    static DataVersion from_json(const json::Value& value);
+    bool operator==(const DataVersion&) const = default;
+};
+
+/// The file's content, or null when there is none. corrupt, io: as store::load_config.
+Result<json::Value> load_table(store::Files& files, const std::filesystem::path& path);
+Result<> save_table(store::Files& files, const std::filesystem::path& path,
+                    const json::Value& content);
+
+/// Members of `object` that are none of `known`: kept for the next save.
+json::Value unknown_members(const json::Value& object,
+                            std::initializer_list<std::string_view> known);
+
+struct TextHash {
+    using is_transparent = void;
+    std::size_t operator()(std::string_view text) const {
+        return std::hash<std::string_view>{}(text);
+    }
+};
+template <class T>
+using ByName = std::unordered_map<std::string, T, TextHash, std::equal_to<>>;
+
+}  // namespace mqd::broker

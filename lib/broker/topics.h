@@ -1,0 +1,144 @@
+#pragma once
+// The topic table, R/config/topics.json (spec store.md 7), and the rule by which a send makes a
+// topic (spec semantics.md 1.4).
+//
+// Threads: any. A Topic is const but for the queue handles it resolves on first use.
+// Owner:   Broker; the Store outlives it.
+
+#include <atomic>
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/mutex.h"
+#include "base/result.h"
+#include "broker/settings.h"
+#include "broker/table_file.h"
+#include "json/value.h"
+#include "store/store.h"
+
+namespace mqd::broker {
+
+struct TopicConfig {
+    std::string name;
+    std::int32_t read_queues = 4;
+    std::int32_t write_queues = 4;
+    std::int32_t perm = 6;  ///< message::perm
+    std::int32_t sys_flag = 0;
+    bool order = false;
+    std::string filter_type = "SINGLE_TAG";
+    std::vector<std::pair<std::string, std::string>> attributes;
+    json::Value other;  ///< members that we do not know
+
+    json::Value to_json() const;
+    /// invalid: no name, or queue counts that no broker has.
+    static Result<TopicConfig> from_json(const json::Value& value);
+    Result<> check() const;  ///< invalid: the counts or the permission
+};
+
+inline constexpr std::int32_t topic_queues_max = 65'536;
+
+class Topic {
+public:
+    Topic(TopicConfig config, store::Store& store);
+    const TopicConfig& config() const { return config_; }
+    const std::string& name() const { return config_.name; }
+    std::int32_t queues() const { return queue_count_; }  ///< the larger of the two counts
+
+    /// The queue's handle; `id` lies in [0, queues()).
+    store::Queue& queue(std::int32_t id) const;
+    /// Null when nobody has used that queue yet.
+    store::Queue* find_queue(std::int32_t id) const;
+
+private:
+    TopicConfig config_;
+    store::Store& store_;
+    std::int32_t queue_count_;
+    std::unique_ptr<std::atomic<store::Queue*>[]> handles_;
+};
+
+using TopicRef = std::shared_ptr<const Topic>;
+
+class Topics {
+public:
+    /// Loads the file and makes the system topics. corrupt, io: the file.
+    static Result<std::unique_ptr<Topics>> open(store::Files& files, const Clock& clock,
+                                                store::Store& store, const Settings& settings);
+
+    TopicRef find(std::string_view name) const;
+
+    struct Wish {
+        std::string_view template_topic;
+        std::int32_t queues = 4;
+        bool unit_mode = false;
+    };
+    /// The topic, made from the template when it may be. not_found: it may not.
+    /// unavailable: a topic of that name is just being deleted.
+    Result<TopicRef> find_or_create(std::string_view name, const Wish& wish);
+    /// Made if need be, and given more queues if it has fewer. unavailable: as above.
+    Result<TopicRef> ensure(const TopicConfig& config);
+
+    /// Makes or replaces. It is on disk after the next save(). unavailable: as above.
+    Result<TopicRef> put(TopicConfig config);
+    /// False when there was none. The store's queues are dropped too. io: as Store::delete_topic.
+    Result<bool> remove(std::string_view name);
+
+    std::vector<TopicRef> all() const;
+    std::size_t size() const;
+    DataVersion data_version() const;
+    /// Moves with every change: caches compare it.
+    std::uint64_t version() const { return version_.load(std::memory_order_acquire); }
+
+    /// Before traffic: told of each change after it can be seen; null for a removal.
+    void on_change(std::function<void(const std::string& name, const TopicRef&)> listener) {
+        listener_ = std::move(listener);
+    }
+
+    /// Writes the file if something changed since the last time. Called by one thread.
+    Result<> save();
+
+private:
+    Topics(store::Files& files, const Clock& clock, store::Store& store, const Settings& settings);
+    Result<> load();
+    void make_system_topics();
+    Result<TopicRef> put_locked(TopicConfig config) REQUIRES(mutex_);
+    Result<TopicRef> announced(Result<TopicRef> made) const;
+    json::Value to_json() const;
+
+    store::Files& files_;
+    const Clock& clock_;
+    store::Store& store_;
+    const Settings& settings_;
+    const std::filesystem::path path_;
+    std::function<void(const std::string&, const TopicRef&)> listener_;
+    std::atomic<std::uint64_t> version_ = 1;
+
+    mutable Mutex mutex_;
+    ByName<TopicRef> topics_ GUARDED_BY(mutex_);
+    std::vector<std::string> removing_ GUARDED_BY(mutex_);  // their queues are being dropped
+    DataVersion data_version_ GUARDED_BY(mutex_);
+    json::Value other_ GUARDED_BY(mutex_);  // top-level members that we do not know
+    bool dirty_ GUARDED_BY(mutex_) = false;
+};
+
+/// One thread's view of the table: a look-up without lock or shared count.
+///
+/// Threads: one. What find() gives is good until the next find().
+class TopicCache {
+public:
+    explicit TopicCache(const Topics& topics) : topics_(topics) {}
+    const Topic* find(std::string_view name);
+
+private:
+    const Topics& topics_;
+    std::uint64_t version_ = 0;
+    ByName<TopicRef> known_;
+};
+
+}  // namespace mqd::broker
