@@ -1,0 +1,92 @@
+// Client presence 34, 35, 38, 46: spec remoting.md 3.5.
+
+#include <fmt/format.h>
+
+#include "front/rocketmq/requests.h"
+#include "base/log.h"
+#include "wire/bodies/connections.h"
+#include "wire/bodies/heartbeat.h"
+#include "wire/headers/clients.h"
+
+namespace mqd::front::rocketmq {
+namespace {
+
+namespace rc = wire::response_code;
+
+Result<broker::SubscriptionRef> subscription_of(const wire::SubscriptionData& data) {
+    return broker::Subscription::make(data.topic, data.sub_string, data.expression_type,
+                                      data.sub_version);
+}
+
+broker::Membership membership_of(const wire::ConsumerData& data, const std::string& client) {
+    broker::Membership out;
+    out.group = data.group_name;
+    out.model = data.message_model == wire::MessageModel::broadcasting ? broker::Model::broadcasting
+                                                                       : broker::Model::clustering;
+    out.consume_type = wire::name_of(data.consume_type);
+    out.consume_from = wire::name_of(data.consume_from_where);
+    for (const auto& is : data.subscriptions) {
+        auto subscription = subscription_of(is);
+        if (subscription) {
+            out.subscriptions.push_back(std::move(*subscription));
+        } else {
+            // Its pulls are told that there is no such subscription.
+            log::warn("subscription_refused", {{"group", data.group_name},
+                                               {"client", client},
+                                               {"error", subscription.error().what}});
+        }
+    }
+    return out;
+}
+
+}  // namespace
+
+void heart_beat(const Call& call) {
+    const auto beat = wire::HeartbeatData::read(call.body());
+    if (!beat) return call.refuse(beat.error());
+    const broker::ClientInfo client{beat->client_id, call.request.language, call.request.version};
+    std::vector<broker::Membership> consuming;
+    bool unit_mode = false;
+    for (const auto& data : beat->consumers) {
+        consuming.push_back(membership_of(data, beat->client_id));
+        unit_mode |= data.unit_mode;
+    }
+    call.broker.heartbeat(call.connection, client, std::move(consuming), beat->producer_groups,
+                          unit_mode);
+    call.reply();
+}
+
+void unregister_client(const Call& call) {
+    const auto header = call.header<wire::UnregisterClient>();
+    if (!header) return call.refuse(header.error());
+    if (header->producer_group)
+        call.broker.clients().leave_producers(*call.connection, *header->producer_group);
+    if (header->consumer_group) call.broker.leave_group(*call.connection, *header->consumer_group);
+    call.reply();
+}
+
+void get_consumer_list(const Call& call) {
+    const auto header = call.header<wire::ConsumerGroupHeader>();
+    if (!header) return call.refuse(header.error());
+    const wire::ConsumerIdList list{call.broker.clients().member_ids(header->consumer_group)};
+    if (list.ids.empty())
+        return call.refuse(rc::system_error,
+                           fmt::format("no consumer for this group, {}", header->consumer_group));
+    call.reply_body(wire::to_body(list));
+}
+
+void check_client_config(const Call& call) {
+    const auto body = wire::CheckClientBody::read(call.body());
+    if (!body) return call.refuse(body.error());
+    if (!body->subscription || body->subscription->sub_string.empty()) return call.reply();
+    const auto subscription = subscription_of(*body->subscription);
+    if (!subscription) return call.refuse(rc::subscription_parse_failed, subscription.error().what);
+    if (!(*subscription)->is_tag())
+        return call.refuse(
+            rc::system_error,
+            fmt::format("The broker does not support consumer to filter message by {}",
+                        (*subscription)->type));
+    call.reply();
+}
+
+}  // namespace mqd::front::rocketmq

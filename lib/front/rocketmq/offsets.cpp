@@ -1,0 +1,93 @@
+// Consumer offsets 14, 15, 43 and queue offsets 29 to 32: spec remoting.md 3.6, semantics.md 4.9.
+
+#include <fmt/format.h>
+
+#include "front/rocketmq/requests.h"
+#include "json/writer.h"
+#include "wire/headers/offsets.h"
+
+namespace mqd::front::rocketmq {
+namespace {
+
+namespace rc = wire::response_code;
+
+/// Null: no such topic or queue, or nobody has used it yet.
+store::Queue* find_queue(const Call& call, std::string_view topic, std::int32_t queue_id) {
+    const auto* found = call.connection->worker.topics.find(topic);
+    return found == nullptr ? nullptr : found->find_queue(queue_id);
+}
+
+}  // namespace
+
+void query_consumer_offset(const Call& call) {
+    const auto header = call.header<wire::QueryConsumerOffset>();
+    if (!header) return call.refuse(header.error());
+    if (const auto stored =
+            call.broker.offsets().find(header->consumer_group, header->topic, header->queue_id))
+        return call.reply(wire::OffsetResponse{*stored});
+    if (header->set_zero_if_not_found.value_or(true)) {
+        const auto* topic = call.connection->worker.topics.find(header->topic);
+        if (const auto first = call.broker.first_offset(topic, header->queue_id))
+            return call.reply(wire::OffsetResponse{*first});
+    }
+    call.refuse(rc::query_not_found,
+                "Not found, V3_0_6_SNAPSHOT maybe this group consumer boot first");
+}
+
+void update_consumer_offset(const Call& call) {
+    const auto header = call.header<wire::UpdateConsumerOffset>();
+    if (!header) return call.refuse(header.error());
+    if (call.broker.groups().find(header->consumer_group) == nullptr)
+        return call.refuse(rc::subscription_group_not_exist,
+                           fmt::format("Group {} not exist!", header->consumer_group));
+    if (call.connection->worker.topics.find(header->topic) == nullptr)
+        return call.refuse(rc::topic_not_exist, fmt::format("Topic {} not exist!", header->topic));
+    if (!header->queue_id || !header->commit_offset || *header->queue_id < 0 ||
+        *header->commit_offset < 0)
+        return call.refuse(rc::invalid_parameter, "QueueId or commitOffset is missing or negative");
+    call.broker.offsets().commit(header->consumer_group, header->topic, *header->queue_id,
+                                 *header->commit_offset);
+    call.reply();
+}
+
+void get_all_consumer_offset(const Call& call) {
+    call.reply_body(json::to_text(call.broker.offsets().to_json()));
+}
+
+void search_offset(const Call& call) {
+    const auto header = call.header<wire::SearchOffset>();
+    if (!header) return call.refuse(header.error());
+    auto* queue = find_queue(call, header->topic, header->queue_id);
+    const bool upper =
+        wire::detail::equal_without_case(header->boundary_type.value_or("lower"), "upper");
+    const std::int64_t offset =
+        queue == nullptr
+            ? 0
+            : call.broker.store().offset_by_time(*queue, header->timestamp, upper).value;
+    call.reply(wire::OffsetResponse{offset});
+}
+
+void get_max_offset(const Call& call) {
+    const auto header = call.header<wire::QueueHeader>();
+    if (!header) return call.refuse(header.error());
+    const auto* queue = find_queue(call, header->topic, header->queue_id);
+    call.reply(wire::OffsetResponse{queue == nullptr ? 0 : queue->max().value});
+}
+
+void get_min_offset(const Call& call) {
+    const auto header = call.header<wire::QueueHeader>();
+    if (!header) return call.refuse(header.error());
+    const auto* queue = find_queue(call, header->topic, header->queue_id);
+    call.reply(wire::OffsetResponse{queue == nullptr ? 0 : queue->min().value});
+}
+
+void get_earliest_store_time(const Call& call) {
+    const auto header = call.header<wire::QueueHeader>();
+    if (!header) return call.refuse(header.error());
+    auto* queue = find_queue(call, header->topic, header->queue_id);
+    std::optional<std::int64_t> time;
+    if (queue != nullptr) time = call.broker.store().store_time(*queue, queue->min());
+    call.reply(wire::TimestampResponse{time.value_or(-1)});
+}
+
+}  // namespace mqd::front::rocketmq

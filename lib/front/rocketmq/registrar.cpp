@@ -1,0 +1,252 @@
+#include "front/rocketmq/registrar.h"
+
+#include <chrono>
+#include <set>
+
+#include "base/crc.h"
+#include "base/log.h"
+#include "front/rocketmq/convert.h"
+#include "message/sys_flag.h"
+#include "wire/bodies/register_broker.h"
+#include "wire/headers/namesrv.h"
+
+namespace mqd::front::rocketmq {
+namespace {
+
+constexpr std::int64_t second_registration_ms = 10'000;
+constexpr std::int64_t retry_ms = 1000;
+
+/// Counts answers down; main waits for the last.
+class Countdown {
+public:
+    explicit Countdown(std::size_t count) : left_(count) {}
+    void one() {
+        {
+            const Lock lock(mutex_);
+            if (left_ > 0) --left_;
+        }
+        done_.notify_all();
+    }
+    void wait(std::int64_t ms) {
+        const auto until = monotonic_ms() + ms;
+        const Lock lock(mutex_);
+        while (left_ > 0 && monotonic_ms() < until)
+            done_.wait_for(mutex_, std::chrono::milliseconds(until - monotonic_ms()));
+    }
+
+private:
+    Mutex mutex_;
+    Condition done_;
+    std::size_t left_ GUARDED_BY(mutex_);
+};
+
+}  // namespace
+
+struct Registrar::State : std::enable_shared_from_this<State> {
+    struct NameServer {
+        std::string address;
+        std::shared_ptr<remoting::Channel> channel;
+        std::unique_ptr<net::Timer> retry;
+        bool knows_us = false;
+        bool failure_logged = false;
+    };
+
+    State(broker::Broker& b, net::Loop& l, std::string a)
+        : broker(b), loop(l), address(std::move(a)) {}
+
+    void open(const std::vector<std::string>& name_servers);
+    void register_at(std::size_t index, const std::set<std::string>* only,
+                     const std::function<void()>& done);
+    void answered(std::size_t index, const Result<remoting::Answer>& answer);
+    void retry_soon(std::size_t index);
+    void register_everywhere(const std::set<std::string>* only);
+    void every(std::int64_t ms);
+    void send_changes();
+    std::string body_of(const std::set<std::string>* only) const;
+    void close();
+
+    broker::Broker& broker;
+    net::Loop& loop;
+    const std::string address;
+
+    // The loop's.
+    std::vector<NameServer> servers;
+    std::unique_ptr<net::Timer> period;
+    bool stopped = false;
+
+    Mutex mutex;
+    std::set<std::string> changed_topics GUARDED_BY(mutex);
+};
+
+void Registrar::State::open(const std::vector<std::string>& name_servers) {
+    servers.resize(name_servers.size());
+    for (std::size_t i = 0; i < name_servers.size(); ++i) {
+        servers[i].address = name_servers[i];
+        remoting::Channel::Options options;
+        options.on_disconnect = [weak = weak_from_this(), i](const Error&) {
+            // A name server forgets brokers whose connection closes.
+            const auto self = weak.lock();
+            if (self == nullptr || self->stopped) return;
+            self->servers[i].knows_us = false;
+            self->retry_soon(i);
+        };
+        servers[i].channel = remoting::Channel::make(loop, name_servers[i], std::move(options));
+    }
+}
+
+std::string Registrar::State::body_of(const std::set<std::string>* only) const {
+    wire::RegisterBrokerBody body;
+    body.data_version = to_wire(broker.topics().data_version());
+    const std::int32_t permission = broker.settings().permission;
+    const auto add = [&](const broker::TopicRef& topic) {
+        auto config = to_wire(topic->config());
+        // What the broker as a whole does not do, no topic of it does.
+        for (const auto bit : {message::perm::read, message::perm::write}) {
+            if ((permission & bit) == 0) config.perm &= ~bit;
+        }
+        body.topics.push_back(std::move(config));
+    };
+    if (only == nullptr) {
+        for (const auto& topic : broker.topics().all()) add(topic);
+    } else {
+        for (const auto& name : *only) {
+            if (const auto topic = broker.topics().find(name)) add(topic);
+        }
+    }
+    return wire::to_body(body);
+}
+
+void Registrar::State::register_at(std::size_t index, const std::set<std::string>* only,
+                                   const std::function<void()>& done) {
+    const auto& settings = broker.settings();
+    const std::string body = body_of(only);
+    wire::RegisterBroker header;
+    header.broker_name = settings.name;
+    header.broker_addr = address;
+    header.cluster_name = settings.cluster;
+    header.ha_server_addr = address;
+    header.broker_id = settings.id;
+    header.body_crc32 = crc31(as_bytes(body));
+    servers[index].channel->call(
+        wire::request_code::register_broker, header, as_bytes(body), settings.register_timeout_ms,
+        [weak = weak_from_this(), index, done](const Result<remoting::Answer>& answer) {
+            if (const auto self = weak.lock(); self != nullptr && !self->stopped)
+                self->answered(index, answer);
+            if (done) done();
+        });
+}
+
+void Registrar::State::answered(std::size_t index, const Result<remoting::Answer>& answer) {
+    auto& server = servers[index];
+    const bool taken = answer && answer->code == wire::response_code::success;
+    if (taken) {
+        if (!server.knows_us)
+            log::info("registered", {{"namesrv", server.address}, {"address", address}});
+        server.knows_us = true;
+        server.failure_logged = false;
+        return;
+    }
+    if (!server.failure_logged)
+        log::warn("not_registered", {{"namesrv", server.address},
+                                     {"error", answer ? answer->remark : answer.error().what}});
+    server.failure_logged = true;
+    server.knows_us = false;
+    retry_soon(index);
+}
+
+void Registrar::State::retry_soon(std::size_t index) {
+    if (servers[index].retry != nullptr) return;
+    servers[index].retry =
+        loop.after(std::chrono::milliseconds(retry_ms), [weak = weak_from_this(), index] {
+            const auto self = weak.lock();
+            if (self == nullptr || self->stopped) return;
+            // Kept alive until this call is over.
+            const auto timer = std::move(self->servers[index].retry);
+            if (!self->servers[index].knows_us) self->register_at(index, nullptr, {});
+        });
+}
+
+void Registrar::State::register_everywhere(const std::set<std::string>* only) {
+    for (std::size_t i = 0; i < servers.size(); ++i) {
+        // One that does not know us gets the whole table first, by its retry.
+        if (only == nullptr || servers[i].knows_us) register_at(i, only, {});
+    }
+}
+
+void Registrar::State::every(std::int64_t ms) {
+    period = loop.after(std::chrono::milliseconds(ms), [weak = weak_from_this()] {
+        const auto self = weak.lock();
+        if (self == nullptr || self->stopped) return;
+        self->register_everywhere(nullptr);
+        const auto timer = std::move(self->period);
+        self->every(self->broker.settings().register_interval_ms);
+    });
+}
+
+void Registrar::State::send_changes() {
+    if (stopped) return;
+    std::set<std::string> topics;
+    {
+        const Lock lock(mutex);
+        topics.swap(changed_topics);
+    }
+    // A topic that is gone shows in a whole table only.
+    bool whole = false;
+    for (const auto& topic : topics) whole |= broker.topics().find(topic) == nullptr;
+    if (!topics.empty()) register_everywhere(whole ? nullptr : &topics);
+}
+
+void Registrar::State::close() {
+    stopped = true;
+    period.reset();
+    for (auto& server : servers) server.channel->close();
+    servers.clear();
+}
+
+Registrar::Registrar(broker::Broker& broker, net::Loop& loop, std::string address,
+                     const std::vector<std::string>& name_servers)
+    : state_(std::make_shared<State>(broker, loop, std::move(address))) {
+    state_->open(name_servers);
+}
+
+Registrar::~Registrar() {
+    state_->loop.run_and_wait([state = state_.get()] { state->close(); });
+}
+
+void Registrar::start(std::int64_t wait_ms) {
+    const auto answers = std::make_shared<Countdown>(state_->servers.size());
+    state_->loop.post([state = state_, answers] {
+        for (std::size_t i = 0; i < state->servers.size(); ++i)
+            state->register_at(i, nullptr, [answers] { answers->one(); });
+        state->every(second_registration_ms);
+    });
+    answers->wait(wait_ms);
+}
+
+void Registrar::changed(const std::string& topic) {
+    {
+        const Lock lock(state_->mutex);
+        const bool is_first = state_->changed_topics.empty();
+        state_->changed_topics.insert(topic);
+        if (!is_first) return;
+    }
+    state_->loop.post([state = state_] { state->send_changes(); });
+}
+
+void Registrar::stop(std::int64_t wait_ms) {
+    const auto answers = std::make_shared<Countdown>(state_->servers.size());
+    state_->loop.post([state = state_, answers, wait_ms] {
+        const auto& settings = state->broker.settings();
+        state->stopped = true;
+        for (auto& server : state->servers) {
+            const wire::BrokerHeader header{settings.name, state->address, settings.cluster,
+                                            settings.id};
+            server.channel->call(wire::request_code::unregister_broker, header, {}, wait_ms,
+                                 [answers](const Result<remoting::Answer>&) { answers->one(); });
+        }
+    });
+    answers->wait(wait_ms);
+    state_->loop.run_and_wait([state = state_.get()] { state->close(); });
+}
+
+}  // namespace mqd::front::rocketmq

@@ -1,0 +1,63 @@
+#include "front/rocketmq/requests.h"
+
+#include <algorithm>
+#include <iterator>
+
+namespace mqd::front::rocketmq {
+namespace {
+
+namespace code = wire::request_code;
+
+// Sorted by code.
+constexpr Request requests[] = {
+    {code::send_message, "SEND_MESSAGE", send_message, true},
+    {code::pull_message, "PULL_MESSAGE", pull_message},
+    {code::query_consumer_offset, "QUERY_CONSUMER_OFFSET", query_consumer_offset},
+    {code::update_consumer_offset, "UPDATE_CONSUMER_OFFSET", update_consumer_offset},
+    {code::update_and_create_topic, "UPDATE_AND_CREATE_TOPIC", create_topic},
+    {code::update_and_create_topic_list, "UPDATE_AND_CREATE_TOPIC_LIST", create_topics},
+    {code::get_all_topic_config, "GET_ALL_TOPIC_CONFIG", get_all_topic_config},
+    {code::get_broker_config, "GET_BROKER_CONFIG", get_broker_config},
+    {code::get_broker_runtime_info, "GET_BROKER_RUNTIME_INFO", get_runtime_info},
+    {code::search_offset_by_timestamp, "SEARCH_OFFSET_BY_TIMESTAMP", search_offset},
+    {code::get_max_offset, "GET_MAX_OFFSET", get_max_offset},
+    {code::get_min_offset, "GET_MIN_OFFSET", get_min_offset},
+    {code::get_earliest_msg_storetime, "GET_EARLIEST_MSG_STORETIME", get_earliest_store_time},
+    {code::view_message_by_id, "VIEW_MESSAGE_BY_ID", view_message},
+    {code::heart_beat, "HEART_BEAT", heart_beat},
+    {code::unregister_client, "UNREGISTER_CLIENT", unregister_client},
+    {code::get_consumer_list_by_group, "GET_CONSUMER_LIST_BY_GROUP", get_consumer_list},
+    {code::lock_batch_mq, "LOCK_BATCH_MQ", lock_queues},
+    {code::unlock_batch_mq, "UNLOCK_BATCH_MQ", unlock_queues},
+    {code::get_all_consumer_offset, "GET_ALL_CONSUMER_OFFSET", get_all_consumer_offset},
+    {code::check_client_config, "CHECK_CLIENT_CONFIG", check_client_config},
+    {code::update_and_create_subscriptiongroup, "UPDATE_AND_CREATE_SUBSCRIPTIONGROUP", put_group},
+    {code::get_all_subscriptiongroup_config, "GET_ALL_SUBSCRIPTIONGROUP_CONFIG", get_all_groups},
+    {code::get_topic_stats_info, "GET_TOPIC_STATS_INFO", get_topic_stats},
+    {code::get_consumer_connection_list, "GET_CONSUMER_CONNECTION_LIST", get_consumer_connections},
+    {code::get_producer_connection_list, "GET_PRODUCER_CONNECTION_LIST", get_producer_connections},
+    {code::delete_subscriptiongroup, "DELETE_SUBSCRIPTIONGROUP", delete_group},
+    {code::get_consume_stats, "GET_CONSUME_STATS", get_consume_stats},
+    {code::delete_topic_in_broker, "DELETE_TOPIC_IN_BROKER", delete_topic},
+    {code::query_topic_consume_by_who, "QUERY_TOPIC_CONSUME_BY_WHO", get_groups_of_topic},
+    {code::get_system_topic_list_from_broker, "GET_SYSTEM_TOPIC_LIST_FROM_BROKER",
+     get_system_topics},
+    {code::send_message_v2, "SEND_MESSAGE_V2", send_message, true},
+    {code::send_batch_message, "SEND_BATCH_MESSAGE", send_message, true},
+    {code::get_topic_config, "GET_TOPIC_CONFIG", get_topic_config},
+    {code::get_subscriptiongroup_config, "GET_SUBSCRIPTIONGROUP_CONFIG", get_group},
+    {code::lite_pull_message, "LITE_PULL_MESSAGE", pull_message},
+};
+static_assert(std::is_sorted(std::begin(requests), std::end(requests),
+                             [](const Request& a, const Request& b) { return a.code < b.code; }));
+
+}  // namespace
+
+const Request* find_request(std::int32_t wanted) {
+    const auto* found =
+        std::lower_bound(std::begin(requests), std::end(requests), wanted,
+                         [](const Request& request, std::int32_t c) { return request.code < c; });
+    return found != std::end(requests) && found->code == wanted ? found : nullptr;
+}
+
+}  // namespace mqd::front::rocketmq

@@ -1,0 +1,66 @@
+#pragma once
+// The requests that a broker answers: code, name, handler. Everything else is answered 3.
+
+#include <cstdint>
+#include <string_view>
+
+#include "front/rocketmq/service.h"
+
+namespace mqd::front::rocketmq {
+
+struct Request {
+    std::int32_t code;
+    std::string_view name;
+    void (*handle)(const Call&);
+    bool is_send = false;  ///< collected, and stored at the end of the read
+};
+
+/// Null: nobody answers that.
+const Request* find_request(std::int32_t code);
+
+// send_message.cpp
+void send_message(const Call& call);
+// pull_message.cpp
+void pull_message(const Call& call);
+// offsets.cpp
+void query_consumer_offset(const Call& call);
+void update_consumer_offset(const Call& call);
+void get_all_consumer_offset(const Call& call);
+void search_offset(const Call& call);
+void get_max_offset(const Call& call);
+void get_min_offset(const Call& call);
+void get_earliest_store_time(const Call& call);
+// view_message.cpp
+void view_message(const Call& call);
+// clients.cpp
+void heart_beat(const Call& call);
+void unregister_client(const Call& call);
+void get_consumer_list(const Call& call);
+void check_client_config(const Call& call);
+// connections.cpp
+void get_consumer_connections(const Call& call);
+void get_producer_connections(const Call& call);
+// queue_locks.cpp
+void lock_queues(const Call& call);
+void unlock_queues(const Call& call);
+// topics.cpp
+void create_topic(const Call& call);
+void create_topics(const Call& call);
+void delete_topic(const Call& call);
+void get_topic_config(const Call& call);
+void get_all_topic_config(const Call& call);
+void get_system_topics(const Call& call);
+// groups.cpp
+void put_group(const Call& call);
+void get_group(const Call& call);
+void get_all_groups(const Call& call);
+void delete_group(const Call& call);
+void get_groups_of_topic(const Call& call);
+// stats.cpp
+void get_topic_stats(const Call& call);
+void get_consume_stats(const Call& call);
+// runtime_info.cpp
+void get_runtime_info(const Call& call);
+void get_broker_config(const Call& call);
+
+}  // namespace mqd::front::rocketmq

@@ -1,0 +1,128 @@
+// GET_BROKER_RUNTIME_INFO 28 with the keys that tools parse (spec admin.md 4), and
+// GET_BROKER_CONFIG 26.
+
+#include <fmt/format.h>
+
+#include "front/rocketmq/requests.h"
+#include "json/writer.h"
+#include "message/record.h"
+#include "wire/bodies/topic.h"
+
+namespace mqd::front::rocketmq {
+namespace {
+
+using Table = std::map<std::string, std::string>;
+using Totals = broker::Counters::Totals;
+
+std::string triple(const std::array<double, 3>& rates) {
+    return fmt::format("{:.2f} {:.2f} {:.2f}", rates[0], rates[1], rates[2]);
+}
+
+std::string duration_text(std::int64_t ms) {
+    const std::int64_t s = ms / 1000;
+    return fmt::format("[ {} days, {} hours, {} minutes, {} seconds ]", s / 86'400, s / 3600 % 24,
+                       s / 60 % 60, s % 60);
+}
+
+void add_traffic(broker::Counters& counters, Table& out) {
+    const auto now = counters.totals();
+    const auto day = counters.day();
+    const auto found = counters.rates(&Totals::gets_found);
+    const auto missed = counters.rates(&Totals::gets_missed);
+    out["putTps"] = triple(counters.rates(&Totals::put_messages));
+    out["getFoundTps"] = triple(found);
+    out["getMissTps"] = triple(missed);
+    out["getTotalTps"] = triple({found[0] + missed[0], found[1] + missed[1], found[2] + missed[2]});
+    out["getTransferredTps"] = out["getTransferedTps"] =
+        triple(counters.rates(&Totals::got_messages));
+    out["msgPutTotalTodayNow"] = std::to_string(now.put_messages);
+    out["msgPutTotalTodayMorning"] = std::to_string(day.today_morning.put_messages);
+    out["msgPutTotalYesterdayMorning"] = std::to_string(day.yesterday_morning.put_messages);
+    out["msgGetTotalTodayNow"] = std::to_string(now.got_messages);
+    out["msgGetTotalTodayMorning"] = std::to_string(day.today_morning.got_messages);
+    out["msgGetTotalYesterdayMorning"] = std::to_string(day.yesterday_morning.got_messages);
+    out["putMessageTimesTotal"] = std::to_string(now.put_messages);
+    out["putMessageFailedTimes"] = std::to_string(now.put_failed);
+    out["putMessageSizeTotal"] = std::to_string(now.put_bytes);
+    out["putMessageAverageSize"] = fmt::format(
+        "{:.2f}", now.put_messages == 0
+                      ? 0.0
+                      : static_cast<double>(now.put_bytes) / static_cast<double>(now.put_messages));
+    out["bootTimestamp"] = std::to_string(counters.boot_ms());
+}
+
+std::int64_t earliest_message_ms(store::Store& store) {
+    if (store.begin() == store.end()) return -1;
+    const auto first = store.record_at(store.begin());
+    if (!first) return -1;
+    const auto record = message::RecordView::parse(first->bytes);
+    return record ? record->store_ts_ms : -1;
+}
+
+void add_store(broker::Broker& broker, Table& out) {
+    auto& store = broker.store();
+    const double used = store.disk_used_percent() / 100.0;
+    out["earliestMessageTimeStamp"] = std::to_string(earliest_message_ms(store));
+    out["commitLogMinOffset"] = std::to_string(store.begin().value);
+    out["commitLogMaxOffset"] = std::to_string(store.end().value);
+    out["dispatchBehindBytes"] = std::to_string(store.end() - store.dispatched());
+    out["remainHowManyDataToFlush"] = fmt::format("{} B", store.end() - store.synced());
+    out["remainHowManyDataToCommit"] = "0 B";
+    out["remainTransientStoreBufferNumbs"] = "0";
+    out["dispatchMaxBuffer"] = "0";
+    out["commitLogDiskRatio"] = out["consumeQueueDiskRatio"] =
+        out["commitLogDiskRatio_" + broker.settings().store_root + "/commitlog"] =
+            fmt::format("{:.2f}", used);
+    auto space = store::posix_files().space(broker.settings().store_root);
+    out["commitLogDirCapacity"] = space ? fmt::format("Total : {} B, Free : {} B.",
+                                                      space->total_bytes, space->available_bytes)
+                                        : std::string();
+}
+
+// A request is answered by the thread that reads it: what RocketMQ's pools have waiting, waits in
+// sockets here.
+void add_pools(Table& out) {
+    for (const char* pool : {"send", "pull", "litePull", "query", "ack"}) {
+        out[fmt::format("{}ThreadPoolQueueSize", pool)] = "0";
+        out[fmt::format("{}ThreadPoolQueueCapacity", pool)] = "0";
+        out[fmt::format("{}ThreadPoolQueueHeadWaitTimeMills", pool)] = "0";
+    }
+    out["EndTransactionQueueSize"] = out["EndTransactionThreadPoolQueueCapacity"] = "0";
+    for (const char* key : {"pageCacheLockTimeMills", "timerReadBehind", "timerOffsetBehind",
+                            "timerCongestNum", "putMessageEntireTimeMax", "getMessageEntireTimeMax",
+                            "putLatency99", "putLatency999", "startAcceptSendRequestTimeStamp"})
+        out[key] = "0";
+    out["timerEnqueueTps"] = out["timerDequeueTps"] = "0.0";
+    out["putMessageDistributeTime"] = "";
+}
+
+struct ConfigVersion {
+    std::string version;
+    static constexpr auto fields() {
+        return std::tuple{wire::required("version", &ConfigVersion::version)};
+    }
+};
+
+}  // namespace
+
+void get_runtime_info(const Call& call) {
+    wire::KvTable out;
+    out.table["brokerVersionDesc"] = "V5_3_3";
+    out.table["brokerVersion"] = std::to_string(wire::our_version);
+    out.table["brokerActive"] = "true";
+    out.table["mqdVersion"] = MQD_VERSION;
+    auto& counters = call.broker.counters();
+    out.table["runtime"] = duration_text(call.broker.clock().wall_ms() - counters.boot_ms());
+    add_traffic(counters, out.table);
+    add_store(call.broker, out.table);
+    add_pools(out.table);
+    call.reply_body(wire::to_body(out));
+}
+
+void get_broker_config(const Call& call) {
+    const ConfigVersion version{json::to_text(broker::DataVersion{}.to_json())};
+    call.session.reply(call.request, wire::response_code::success, version,
+                       as_bytes(call.service.config_text));
+}
+
+}  // namespace mqd::front::rocketmq

@@ -1,0 +1,148 @@
+#include "front/rocketmq/send_batch.h"
+
+#include <algorithm>
+
+#include "base/log.h"
+#include "front/rocketmq/errors.h"
+#include "front/rocketmq/service.h"
+#include "message/id.h"
+#include "wire/headers/send.h"
+
+namespace mqd::front::rocketmq {
+namespace {
+
+std::string_view why_text(Errc why_not) {
+    switch (why_not) {
+        case Errc::refused:
+            return "service not available now. It may be caused by one of the following reasons: "
+                   "the broker's disk is full, or the store is shutting down";
+        case Errc::invalid:
+            return "the message is illegal, maybe it is too long";
+        default:
+            return "the message was not stored: the disk failed";
+    }
+}
+
+}  // namespace
+
+void SendBatch::add(const wire::Command& request, const Send& send) {
+    Pending pending{request.opaque,     request.encoding, request.is_oneway(), send.waits_for_flush,
+                    send.records_begin, records_.size(),  keys_.size(),        0};
+    keys_.append(send.unique_key);
+    pending.key_end = keys_.size();
+    pending_.push_back(pending);
+    store::Append unit;
+    unit.queue = send.queue;
+    unit.count = send.count;
+    units_.push_back(unit);
+}
+
+void SendBatch::flush(remoting::Session& session) {
+    if (pending_.empty()) return;
+    // Only now has the buffer stopped moving.
+    for (std::size_t i = 0; i < units_.size(); ++i) {
+        const auto& is = pending_[i];
+        units_[i].records =
+            records_.bytes().subspan(is.records_begin, is.records_end - is.records_begin);
+    }
+    auto& broker = service_.broker();
+    broker.store().append(units_);
+
+    remoting::Ticket ticket;
+    ticket.session = session.weak_from_this();
+    std::int64_t messages = 0, bytes = 0;
+    PhysicalOffset synced_end;
+    for (std::size_t i = 0; i < units_.size(); ++i) {
+        const auto& unit = units_[i];
+        const auto& pending = pending_[i];
+        if (!unit.stored) {
+            broker.counters().put_failed();
+            if (pending.oneway)
+                log::warn("oneway_send_not_stored", {{"topic", unit.queue->topic()},
+                                                     {"client", session.remote()},
+                                                     {"reason", why_text(unit.why_not)}});
+            answer(session, ticket, pending, unit, send_code_of(unit.why_not));
+            continue;
+        }
+        messages += unit.count;
+        bytes += static_cast<std::int64_t>(unit.records.size());
+        if (pending.waits_for_flush && !pending.oneway) {
+            const std::string_view key(keys_.data() + pending.key_begin,
+                                       pending.key_end - pending.key_begin);
+            late_.push_back({pending.opaque, pending.encoding, std::string(offset_ids(unit)),
+                             std::string(key), unit.queue->id(), unit.queue_offset.value});
+            synced_end =
+                std::max(synced_end, unit.at + static_cast<std::int64_t>(unit.records.size()));
+        } else {
+            answer(session, ticket, pending, unit, wire::response_code::success);
+        }
+    }
+    broker.counters().put(messages, bytes);
+    if (!late_.empty()) answer_when_synced(ticket, synced_end);
+    records_.clear();
+    records_.shrink_if_above(4 * bytes_max);
+    keys_.clear();
+    pending_.clear();
+    units_.clear();
+}
+
+std::string_view SendBatch::offset_ids(const store::Append& unit) {
+    ids_.clear();
+    PhysicalOffset at = unit.at;
+    for (std::size_t begin = 0; begin < unit.records.size();) {
+        if (begin > 0) ids_ += ',';
+        message::append_offset_id(ids_, service_.store_host(), at);
+        const auto size = message::RecordHead::read(unit.records.data() + begin).total_bytes;
+        begin += static_cast<std::size_t>(size);
+        at = at + size;
+    }
+    return ids_;
+}
+
+void SendBatch::answer(remoting::Session& session, remoting::Ticket& ticket, const Pending& pending,
+                       const store::Append& unit, std::int32_t code) {
+    if (pending.oneway) return;
+    ticket.opaque = pending.opaque;
+    ticket.encoding = pending.encoding;
+    if (code != wire::response_code::success) {
+        session.reply(ticket, code, wire::NoHeader{}, {}, why_text(unit.why_not));
+        return;
+    }
+    wire::SendMessageResponse header;
+    header.msg_id = offset_ids(unit);
+    header.queue_id = unit.queue->id();
+    header.queue_offset = unit.queue_offset.value;
+    header.transaction_id =
+        std::string_view(keys_).substr(pending.key_begin, pending.key_end - pending.key_begin);
+    header.region = service_.broker().settings().region;
+    header.trace_on = service_.broker().settings().trace_on;
+    session.reply(ticket, code, header);
+}
+
+void SendBatch::answer_when_synced(const remoting::Ticket& ticket, PhysicalOffset end) {
+    auto late = std::make_shared<std::vector<LateAnswer>>(std::move(late_));
+    late_.clear();
+    auto& broker = service_.broker();
+    const auto done = [late, ticket, &broker](bool synced) {
+        ticket.with_session([late, ticket, &broker, synced](remoting::Session& session) {
+            namespace rc = wire::response_code;
+            auto to = ticket;
+            for (const auto& is : *late) {
+                to.opaque = is.opaque;
+                to.encoding = is.encoding;
+                wire::SendMessageResponse header;
+                header.msg_id = is.msg_id;
+                header.queue_id = is.queue_id;
+                header.queue_offset = is.queue_offset;
+                header.transaction_id = is.unique_key;
+                header.region = broker.settings().region;
+                header.trace_on = broker.settings().trace_on;
+                session.reply(to, synced ? rc::success : rc::flush_disk_timeout, header, {},
+                              synced ? std::string_view() : "FLUSH_DISK_TIMEOUT");
+            }
+        });
+    };
+    broker.store().when_synced(end, broker.settings().sync_flush_timeout_ms, done);
+}
+
+}  // namespace mqd::front::rocketmq

@@ -1,0 +1,73 @@
+#pragma once
+// The sends of one read, on their way into the store together: one append, one write of answers.
+//
+// Threads: one; each I/O thread has its own.
+// Owner:   Worker.
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/bytes.h"
+#include "message/record.h"
+#include "remoting/session.h"
+#include "store/store.h"
+
+namespace mqd::front::rocketmq {
+
+class Service;
+
+class SendBatch {
+public:
+    explicit SendBatch(Service& service) : service_(service) {}
+
+    /// Where message::encode() puts the records of the next add().
+    Buffer& records() { return records_; }
+
+    struct Send {
+        store::Queue* queue = nullptr;
+        std::size_t records_begin = 0;  ///< size of records() before they were encoded
+        std::uint32_t count = 1;
+        std::string_view unique_key;  ///< of the answer's transactionId
+        bool waits_for_flush = false;
+    };
+    void add(const wire::Command& request, const Send& send);
+
+    /// Stores what was added and answers it, or has it answered when it is on disk.
+    void flush(remoting::Session& session);
+    bool is_large() const { return records_.size() > bytes_max; }
+
+private:
+    static constexpr std::size_t bytes_max = 1 << 20;
+    struct Pending {
+        std::int32_t opaque = 0;
+        wire::Encoding encoding = wire::Encoding::json;
+        bool oneway = false;
+        bool waits_for_flush = false;
+        std::size_t records_begin = 0, records_end = 0;
+        std::size_t key_begin = 0, key_end = 0;  // in keys_
+    };
+    /// An answer that waits for the disk, with all that it says.
+    struct LateAnswer {
+        std::int32_t opaque = 0;
+        wire::Encoding encoding = wire::Encoding::json;
+        std::string msg_id, unique_key;
+        std::int32_t queue_id = 0;
+        std::int64_t queue_offset = 0;
+    };
+    void answer(remoting::Session& session, remoting::Ticket& ticket, const Pending& pending,
+                const store::Append& unit, std::int32_t code);
+    std::string_view offset_ids(const store::Append& unit);
+    void answer_when_synced(const remoting::Ticket& ticket, PhysicalOffset end);
+
+    Service& service_;
+    Buffer records_;
+    std::string keys_;
+    std::vector<Pending> pending_;
+    std::vector<store::Append> units_;
+    std::vector<LateAnswer> late_;
+    std::string ids_;
+};
+
+}  // namespace mqd::front::rocketmq

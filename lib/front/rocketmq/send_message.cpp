@@ -1,0 +1,215 @@
+// SEND_MESSAGE 10, SEND_MESSAGE_V2 310, SEND_BATCH_MESSAGE 320: spec remoting.md 3.1 and
+// semantics.md 3.1. The checks stand in the order in which clients see them.
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <random>
+
+#include "broker/names.h"
+#include "front/rocketmq/errors.h"
+#include "front/rocketmq/requests.h"
+#include "front/rocketmq/send_properties.h"
+#include "message/properties.h"
+#include "message/sys_flag.h"
+#include "wire/headers/send.h"
+
+namespace mqd::front::rocketmq {
+namespace {
+
+namespace rc = wire::response_code;
+using message::Draft;
+
+struct Refusal {
+    std::int32_t code = rc::success;
+    std::string remark;
+    bool is_refused() const { return code != rc::success; }
+};
+
+std::int32_t random_below(std::int32_t n) {
+    static thread_local std::minstd_rand random{std::random_device{}()};
+    return std::uniform_int_distribution<std::int32_t>(0, n - 1)(random);
+}
+
+Refusal find_topic(const Call& call, const wire::SendMessage& header, const broker::Topic*& topic) {
+    auto& cache = call.connection->worker.topics;
+    topic = cache.find(header.topic);
+    if (topic == nullptr) {
+        if (const auto named = broker::check_topic_name(header.topic); !named)
+            return {rc::invalid_parameter, named.error().what};
+    }
+    if (broker::is_send_forbidden(header.topic))
+        return {rc::no_permission,
+                fmt::format("Sending message to topic[{}] is forbidden.", header.topic)};
+    if (topic == nullptr) {
+        const auto made = call.broker.topics().find_or_create(
+            header.topic,
+            {header.default_topic, header.default_topic_queue_nums, header.unit_mode});
+        if (!made) return {response_code_of(made.error().code), made.error().what};
+        topic = cache.find(header.topic);
+        // Deleted again between the two: as if it had never been there.
+        if (topic == nullptr)
+            return {rc::topic_not_exist, fmt::format("topic[{}] not exist", header.topic)};
+    }
+    return {};
+}
+
+Refusal check_send(const Call& call, const wire::SendMessage& header, const broker::Topic*& topic) {
+    if (auto refusal = find_topic(call, header, topic); refusal.is_refused()) return refusal;
+    const auto& config = topic->config();
+    if (config.order && (call.broker.settings().permission & message::perm::write) == 0)
+        return {rc::no_permission, fmt::format("the broker[{}] sending message is forbidden",
+                                               call.broker.settings().name)};
+    const std::int32_t pickable = header.queue_id < 0 ? config.write_queues : topic->queues();
+    if (header.queue_id >= pickable || pickable <= 0)
+        return {rc::invalid_parameter,
+                fmt::format("request queueId[{}] is illegal, topic[{}] has {} queues",
+                            header.queue_id, header.topic, topic->queues())};
+    if (broker::is_retry_topic(header.topic)) {
+        const auto group = header.topic.substr(broker::retry_prefix.size());
+        if (call.broker.groups().find_or_create(group) == nullptr)
+            return {rc::subscription_group_not_exist,
+                    fmt::format("subscription group not exist, {}", group)};
+        if (header.batch) return {rc::message_illegal, "a batch cannot go to a retry topic"};
+    }
+    if (static_cast<std::int64_t>(call.request.body.size()) >
+        call.broker.settings().message_bytes_max)
+        return {rc::message_illegal,
+                fmt::format("the message body has {} bytes, more than maxMessageSize {}",
+                            call.request.body.size(), call.broker.settings().message_bytes_max)};
+    return {};
+}
+
+// Stored as ordinary messages they would be seen at once.
+Refusal check_kind(const SendProperties& properties, std::int32_t sys_flag) {
+    if (properties.is_half || (sys_flag & message::sys_flag::transaction_mask) != 0)
+        return {rc::system_error, "transactional messages are not supported by this broker"};
+    if (properties.is_delayed)
+        return {rc::system_error, "delayed messages are not supported by this broker"};
+    return {};
+}
+
+Refusal check_properties(const Draft& draft) {
+    constexpr std::size_t separator = 1;
+    if (draft.properties.size() + draft.more_properties.size() + separator >
+        message::properties_bytes_max)
+        return {rc::message_illegal,
+                fmt::format("the message's properties are longer than {} bytes",
+                            message::properties_bytes_max)};
+    return {};
+}
+
+Draft draft_of(const Call& call, const wire::SendMessage& header, std::int32_t queue_id) {
+    Draft draft;
+    draft.topic = header.topic;
+    draft.queue_id = queue_id;
+    draft.flag = header.flag;
+    draft.sys_flag = header.sys_flag;
+    draft.born_ts_ms = header.born_timestamp;
+    draft.born_host = call.session.remote_host();
+    draft.store_host = call.service.store_host();
+    draft.reconsume_times = header.reconsume_times;
+    return draft;
+}
+
+Refusal add_one(const Call& call, const wire::SendMessage& header, Draft draft,
+                store::Queue& queue) {
+    auto& sends = call.connection->worker.sends;
+    auto known = SendProperties::read(header.properties);
+    if (auto refusal = check_kind(known, header.sys_flag); refusal.is_refused()) return refusal;
+
+    draft.body = call.body();
+    draft.properties = header.properties;
+    draft.more_properties = call.service.stamp();
+    std::string cleaned, unique_key, stamp;
+    if (known.has_pop_check) {
+        cleaned = message::without_property(header.properties, message::property::pop_ck);
+        draft.properties = cleaned;
+    }
+    if (known.unique_key.empty()) {
+        unique_key = call.service.unique_key();
+        known.unique_key = unique_key;
+        stamp = call.service.stamp();
+        message::append_property(stamp, message::property::uniq_key, unique_key);
+        draft.more_properties = stamp;
+    }
+    if (auto refusal = check_properties(draft); refusal.is_refused()) return refusal;
+    const std::size_t begin = sends.records().size();
+    message::encode(draft, sends.records());
+    sends.add(call.request, {&queue, begin, 1, known.unique_key,
+                             known.waits && call.broker.settings().flush_sync});
+    return {};
+}
+
+/// Every message of a batch becomes a record of its own; all or none are taken.
+Refusal encode_batch(const Call& call, Draft draft, std::string_view shared, Buffer& records,
+                     std::uint32_t& count) {
+    BatchProperties batch(shared);
+    message::BatchReader reader(call.request.body);
+    std::string more;
+    while (!reader.at_end()) {
+        const auto item = reader.next();
+        if (!item) return {rc::message_illegal, item.error().what};
+        const auto known = SendProperties::read(item->properties);
+        if (auto refusal = check_kind(known, draft.sys_flag); refusal.is_refused()) return refusal;
+        draft.flag = item->flag;
+        draft.body = item->body;
+        draft.properties = item->properties;
+        draft.more_properties = batch.missing_in(item->properties);
+        if (known.unique_key.empty() &&
+            !message::find_property(shared, message::property::uniq_key)) {
+            more = draft.more_properties;
+            message::append_property(more, message::property::uniq_key, call.service.unique_key());
+            draft.more_properties = more;
+        }
+        if (auto refusal = check_properties(draft); refusal.is_refused()) return refusal;
+        message::encode(draft, records);
+        ++count;
+    }
+    if (count == 0) return {rc::message_illegal, "the batch is empty"};
+    return {};
+}
+
+Refusal add_batch(const Call& call, const wire::SendMessage& header, const Draft& draft,
+                  store::Queue& queue) {
+    auto& sends = call.connection->worker.sends;
+    const auto known = SendProperties::read(header.properties);
+    if (auto refusal = check_kind(known, header.sys_flag); refusal.is_refused()) return refusal;
+    std::string shared(header.properties);
+    if (!shared.empty() && shared.back() != '\x02') shared += '\x02';
+    shared += call.service.stamp();
+
+    const std::size_t begin = sends.records().size();
+    std::uint32_t count = 0;
+    if (auto refusal = encode_batch(call, draft, shared, sends.records(), count);
+        refusal.is_refused()) {
+        sends.records().truncate(begin);
+        return refusal;
+    }
+    sends.add(call.request, {&queue, begin, count, known.unique_key,
+                             known.waits && call.broker.settings().flush_sync});
+    return {};
+}
+
+}  // namespace
+
+void send_message(const Call& call) {
+    const auto header = wire::read_send_message(call.request);
+    if (!header) return call.refuse(header.error());
+
+    const broker::Topic* topic = nullptr;
+    auto refusal = check_send(call, *header, topic);
+    if (!refusal.is_refused()) {
+        const std::int32_t queue_id =
+            header->queue_id >= 0 ? header->queue_id : random_below(topic->config().write_queues);
+        const auto draft = draft_of(call, *header, queue_id);
+        auto& queue = topic->queue(queue_id);
+        refusal = header->batch ? add_batch(call, *header, draft, queue)
+                                : add_one(call, *header, draft, queue);
+    }
+    if (refusal.is_refused()) return call.refuse(refusal.code, refusal.remark);
+    auto& sends = call.connection->worker.sends;
+    if (sends.is_large()) sends.flush(call.session);
+}
+
+}  // namespace mqd::front::rocketmq

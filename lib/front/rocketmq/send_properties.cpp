@@ -1,0 +1,68 @@
+#include "front/rocketmq/send_properties.h"
+
+#include "base/parse.h"
+#include "message/properties.h"
+
+namespace mqd::front::rocketmq {
+
+SendProperties SendProperties::read(std::string_view properties) {
+    using namespace message;
+    SendProperties out;
+    PropertyReader reader(properties);
+    while (const auto is = reader.next()) {
+        // Most names are the application's own: one character tells.
+        switch (is->name.front()) {
+            case 'U':
+                if (is->name == property::uniq_key) out.unique_key = is->value;
+                break;
+            case 'W':
+                if (is->name == property::wait) out.waits = is->value != "false";
+                break;
+            case 'P':
+                if (is->name == property::pop_ck) out.has_pop_check = true;
+                break;
+            case 'D':
+                if (is->name == property::delay)
+                    out.is_delayed |= parse_int<std::int64_t>(is->value).value_or(1) > 0;
+                break;
+            case 'T':
+                if (is->name == property::tran_msg)
+                    out.is_half = is->value == "true";
+                else if (is->name == property::timer_delay_sec ||
+                         is->name == property::timer_delay_ms ||
+                         is->name == property::timer_deliver_ms)
+                    out.is_delayed = true;
+                break;
+            default:
+                break;
+        }
+    }
+    return out;
+}
+
+BatchProperties::BatchProperties(std::string_view shared) {
+    message::PropertyReader reader(shared);
+    while (const auto is = reader.next()) {
+        if (shared_.size() < 64) shared_.push_back({is->name, is->value});
+    }
+}
+
+std::string_view BatchProperties::missing_in(std::string_view own) {
+    std::uint64_t mask = shared_.size() == 64 ? ~0ULL : (1ULL << shared_.size()) - 1;
+    message::PropertyReader reader(own);
+    while (const auto is = reader.next()) {
+        for (std::size_t i = 0; i < shared_.size(); ++i) {
+            if (shared_[i].name == is->name) mask &= ~(1ULL << i);
+        }
+    }
+    if (mask == text_mask_) return text_;  // as for the message before: the usual case
+    text_.clear();
+    for (std::size_t i = 0; i < shared_.size(); ++i) {
+        if ((mask >> i & 1) != 0)
+            message::append_property(text_, shared_[i].name, shared_[i].value);
+    }
+    text_mask_ = mask;
+    return text_;
+}
+
+}  // namespace mqd::front::rocketmq

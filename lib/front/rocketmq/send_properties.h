@@ -1,0 +1,42 @@
+#pragma once
+// What the broker reads in a message's properties before it stores it, and what it adds
+// (spec remoting.md 3.1.1, 3.1.2).
+//
+// Threads: pure functions and one-thread values.
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace mqd::front::rocketmq {
+
+struct SendProperties {
+    std::string_view unique_key;  ///< "" without one
+    bool waits = true;            ///< for disk and replicas: WAIT is not false
+    bool has_pop_check = false;
+    bool is_delayed = false;  ///< a delay level or a timer
+    bool is_half = false;     ///< TRAN_MSG=true
+
+    static SendProperties read(std::string_view properties);
+};
+
+/// Gives each message of a batch what it lacks of the batch's own properties: names that it has
+/// already stay as they are, so that every message keeps its own UNIQ_KEY.
+class BatchProperties {
+public:
+    /// `shared` must outlive this.
+    explicit BatchProperties(std::string_view shared);
+    /// To be appended to `own`; good until the next call.
+    std::string_view missing_in(std::string_view own);
+
+private:
+    struct Property {
+        std::string_view name, value;
+    };
+    std::vector<Property> shared_;
+    std::uint64_t text_mask_ = 0;  // which of shared_ are in text_
+    std::string text_;
+};
+
+}  // namespace mqd::front::rocketmq

@@ -1,0 +1,96 @@
+#include "front/rocketmq/service.h"
+
+#include <fmt/format.h>
+
+#include "front/rocketmq/requests.h"
+#include "message/properties.h"
+#include "wire/headers/clients.h"
+
+namespace mqd::front::rocketmq {
+namespace {
+
+const std::shared_ptr<Connection>& connection_of(remoting::Session& session) {
+    // Only on_open() sets it.
+    return reinterpret_cast<const std::shared_ptr<Connection>&>(session.context);
+}
+
+}  // namespace
+
+Worker::Worker(Service& service, broker::Broker& broker)
+    : topics(broker.topics()), sends(service) {}
+
+Connection::Connection(remoting::Session& session, Worker& of)
+    : worker(of), address_(session.remote()) {
+    session_.session = session.weak_from_this();
+}
+
+void Connection::members_changed(const std::string& group) {
+    session_.with_session([group](remoting::Session& session) {
+        session.push(wire::request_code::notify_consumer_ids_changed,
+                     wire::ConsumerGroupHeader{group});
+    });
+}
+
+void Connection::close() {
+    session_.with_session([](remoting::Session& session) { session.close(); });
+}
+
+Service::Service(broker::Broker& broker) : broker_(broker) {
+    using namespace message;
+    const auto& settings = broker.settings();
+    append_property(stamp_, property::msg_region, settings.region);
+    append_property(stamp_, property::trace_on, settings.trace_on ? "true" : "false");
+    append_property(stamp_, property::cluster, settings.cluster);
+}
+
+Result<> Service::set_address(std::string_view ip, std::uint16_t port) {
+    const auto host = message::Host::make(ip, port);
+    if (!host) return Error{Errc::invalid, fmt::format("'{}' is not an IP address", ip)};
+    store_host_ = *host;
+    address_ = host->to_string();
+    return {};
+}
+
+Worker& Service::worker_of(net::Loop& loop) {
+    const Lock lock(mutex_);
+    auto& worker = workers_[&loop];
+    if (worker == nullptr) worker = std::make_unique<Worker>(*this, broker_);
+    return *worker;
+}
+
+void Service::on_open(remoting::Session& session) {
+    session.context = std::make_shared<Connection>(session, worker_of(session.loop()));
+}
+
+void Service::on_request(remoting::Session& session, const wire::Command& request) {
+    if (!open_.load(std::memory_order_acquire)) {
+        session.reply(request, wire::response_code::system_busy,
+                      std::string_view("the broker is starting"));
+        return;
+    }
+    const auto& connection = connection_of(session);
+    const Call call{*this, broker_, session, connection, request};
+    const Request* known = find_request(request.code);
+    // What a client does after its sends sees them stored.
+    if (known == nullptr || !known->is_send) connection->worker.sends.flush(session);
+    if (known == nullptr) {
+        call.refuse(wire::response_code::request_code_not_supported,
+                    fmt::format(" request type {} not supported", request.code));
+        return;
+    }
+    known->handle(call);
+}
+
+void Service::on_batch_end(remoting::Session& session) {
+    connection_of(session)->worker.sends.flush(session);
+}
+
+void Service::on_close(remoting::Session& session) {
+    const auto connection = connection_of(session);
+    if (connection == nullptr) return;
+    for (const auto id : connection->held_pulls) broker_.arrivals().cancel(id);
+    connection->held_pulls.clear();
+    broker_.disconnected(*connection);
+}
+
+}  // namespace mqd::front::rocketmq

@@ -1,0 +1,124 @@
+#pragma once
+// The broker's end of the remoting protocol: a request comes in, its handler (requests.h) calls
+// the broker, an answer goes out. Sends are different: those of one read are collected and stored
+// together (send_batch.h).
+//
+// Threads: as remoting::Service. State of a thread is in its Worker, of a connection in its
+//          Connection; neither is locked.
+// Owner:   main; the Broker outlives it, the Server does not.
+
+#include <atomic>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <unordered_set>
+
+#include "base/mutex.h"
+#include "base/result.h"
+#include "broker/broker.h"
+#include "front/rocketmq/send_batch.h"
+#include "message/id.h"
+#include "remoting/session.h"
+
+namespace mqd::front::rocketmq {
+
+class Service;
+
+/// What one I/O thread keeps for itself.
+struct Worker {
+    Worker(Service& service, broker::Broker& broker);
+    broker::TopicCache topics;
+    SendBatch sends;
+};
+
+/// A client's connection; the session's context, and the broker's Peer.
+class Connection final : public broker::Peer {
+public:
+    Connection(remoting::Session& session, Worker& of);
+
+    const std::string& address() const override { return address_; }
+    void members_changed(const std::string& group) override;
+    void close() override;
+
+    // The session's thread only.
+    Worker& worker;
+    std::unordered_set<std::uint64_t> held_pulls;  ///< ids of Arrivals
+
+private:
+    const std::string address_;
+    remoting::Ticket session_;
+};
+
+/// One request on its way through a handler.
+struct Call {
+    Service& service;
+    broker::Broker& broker;
+    remoting::Session& session;
+    const std::shared_ptr<Connection>& connection;
+    const wire::Command& request;
+
+    template <class H>
+    Result<H> header() const {
+        return wire::read_header<H>(request);
+    }
+    std::string_view body() const { return as_text(request.body); }
+
+    void reply() const { session.reply(request, wire::response_code::success); }
+    template <class H>
+    void reply(const H& with) const {
+        session.reply(request, wire::response_code::success, with);
+    }
+    void reply_body(std::string_view with) const {
+        session.reply(request, wire::response_code::success, wire::NoHeader{}, as_bytes(with));
+    }
+    void refuse(std::int32_t code, std::string_view remark) const {
+        session.reply(request, code, remark);
+    }
+    /// A request whose header or body cannot be read (spec remoting.md 1.9).
+    void refuse(const Error& unreadable) const {
+        refuse(wire::response_code::system_error, unreadable.what);
+    }
+};
+
+class Service final : public remoting::Service {
+public:
+    explicit Service(broker::Broker& broker);
+
+    /// Where clients find the broker; before open(). invalid: not an IP address.
+    Result<> set_address(std::string_view ip, std::uint16_t port);
+    /// Requests are answered from here on; before, the broker says that it is starting.
+    void open() { open_.store(true, std::memory_order_release); }
+    /// `ip:port` that clients are told, and the same as records carry it.
+    const std::string& address() const { return address_; }
+    const message::Host& store_host() const { return store_host_; }
+    /// What the broker adds to each message: region, trace and cluster.
+    const std::string& stamp() const { return stamp_; }
+    std::string unique_key() { return unique_keys_.next(); }
+
+    broker::Broker& broker() { return broker_; }
+
+    /// GET_BROKER_CONFIG's text.
+    std::string config_text;
+
+    void on_open(remoting::Session& session) override;
+    void on_request(remoting::Session& session, const wire::Command& request) override;
+    void on_batch_end(remoting::Session& session) override;
+    void on_close(remoting::Session& session) override;
+
+private:
+    Worker& worker_of(net::Loop& loop);
+
+    broker::Broker& broker_;
+    std::string address_;
+    message::Host store_host_;
+    std::string stamp_;
+    message::UniqueKeys unique_keys_;
+    std::atomic<bool> open_ = false;
+
+    Mutex mutex_;
+    std::map<net::Loop*, std::unique_ptr<Worker>> workers_ GUARDED_BY(mutex_);
+};
+
+}  // namespace mqd::front::rocketmq
