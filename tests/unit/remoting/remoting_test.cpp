@@ -50,14 +50,17 @@ public:
         ++opened;
     }
     void on_request(Session& session, const wire::Command& request) override {
-        ++requests;
         std::shared_ptr<const Serve> how;
         {
             Lock lock(lock_);
             how = serve_;
         }
-        if (how && *how) return (*how)(session, request);
-        echo(session, request);
+        if (how && *how) {
+            (*how)(session, request);
+        } else {
+            echo(session, request);
+        }
+        ++requests;  // when what it did can be looked at
     }
     void on_batch_end(Session&) override { ++batches; }
     void on_close(Session& session) override {
@@ -521,10 +524,10 @@ TEST_CASE("a channel connects again after the server went away") {
 
 TEST_CASE("a flood of one-ways from several threads arrives whole and in each thread's order") {
     TestService service;
-    Running running(service);
     Mutex lock;
     std::vector<int> last(4, -1);
     std::atomic<int> out_of_order = 0;
+    Running running(service);
     service.serve([&](Session&, const wire::Command& command) {
         const auto header = wire::read_header<Named>(command);
         const auto thread = static_cast<std::size_t>(std::stoi(header->name));
