@@ -91,10 +91,6 @@ int main(int argc, char** argv) {
     settings.listen_port = (*server)->port();
     if (const auto known = service.set_address(settings.broker_ip, settings.listen_port); !known)
         return daemon.fail(known.error());
-    log::info("listening", {{"role", "broker"},
-                            {"address", settings.listen_address()},
-                            {"name", settings.name},
-                            {"store", settings.store_root}});
     front::rocketmq::Registrar registrar(**broker, threads.at(0), service.address(),
                                          name_servers_of(settings, standalone.get()));
     (*broker)->on_topic_change([&registrar](const std::string& topic, const broker::TopicRef&) {
@@ -102,8 +98,11 @@ int main(int argc, char** argv) {
     });
     service.open();
     registrar.start(first_registration_ms);
+    log::info("listening", {{"role", "broker"},
+                            {"address", settings.listen_address()},
+                            {"name", settings.name},
+                            {"store", settings.store_root}});
     daemon.ready();
-    log::info("ready", {{"role", "broker"}, {"address", service.address()}});
 
     while (daemon.wait() == cli::Daemon::Event::reload) {
         broker::Settings next;

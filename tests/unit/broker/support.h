@@ -1,0 +1,65 @@
+#pragma once
+// What the broker's tests share: a folder, a clock that moves when told, a queue without a store.
+
+#include <doctest/doctest.h>
+#include <stdlib.h>
+
+#include <filesystem>
+#include <string>
+
+#include "base/clock.h"
+#include "broker/settings.h"
+#include "store/store.h"
+
+namespace mqd::test {
+
+struct Folder {
+    std::filesystem::path path;
+    Folder() {
+        std::string name = (std::filesystem::temp_directory_path() / "mqd-broker-XXXXXX").string();
+        REQUIRE(mkdtemp(name.data()) != nullptr);
+        path = name;
+    }
+    ~Folder() {
+        std::error_code ignored;
+        std::filesystem::remove_all(path, ignored);
+    }
+    Folder(const Folder&) = delete;
+    Folder& operator=(const Folder&) = delete;
+};
+
+struct ManualClock final : Clock {
+    std::int64_t now_ms = 1'000'000;
+    std::int64_t wall_ms() const override { return now_ms; }
+    std::int64_t monotonic_ms() const override { return now_ms; }
+};
+
+struct FakeQueue final : store::Queue {
+    std::string name = "T";
+    QueueOffset end;
+    const std::string& topic() const override { return name; }
+    std::int32_t id() const override { return 0; }
+    QueueOffset min() const override { return {}; }
+    QueueOffset max() const override { return end; }
+};
+
+inline broker::Settings settings_in(const Folder& folder) {
+    broker::Settings settings;
+    settings.store_root = folder.path / "store";
+    settings.name = "b";
+    settings.commit_log_file_bytes = 8 << 20;
+    return settings;
+}
+
+struct OpenStore {
+    std::unique_ptr<store::Store> is;
+    explicit OpenStore(const broker::Settings& settings) {
+        auto opened =
+            store::Store::open(store::posix_files(), system_clock(), settings.store_options());
+        REQUIRE(opened);
+        is = std::move(*opened);
+    }
+    ~OpenStore() { CHECK(is->close()); }
+};
+
+}  // namespace mqd::test
