@@ -1,0 +1,84 @@
+#pragma once
+// A member of a consumer group, as clustering consumers of RocketMQ are: it beats, learns which
+// queues are its own, and keeps the group's offsets (spec semantics.md 1.2, 4, 5, remoting.md
+// 3.5, 3.6).
+//
+// Threads: the tool's one thread; the heartbeats go out on the client's.
+// Owner:   the tool's main. The client outlives it.
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/mutex.h"
+#include "client/client.h"
+#include "client/mailbox.h"
+#include "client/queues.h"
+#include "client/start.h"
+#include "filter/tags.h"
+
+namespace mqd::client {
+
+class Membership {
+public:
+    struct Options {
+        std::string group;
+        std::vector<std::string> topics;
+        std::string subscription = "*";
+        filter::Tags tags;
+        From from;
+    };
+    /// Every broker of the topics knows the member when this returns.
+    /// not_found: a topic. unavailable: no name server, or a broker.
+    static Result<std::unique_ptr<Membership>> join(Client& client, Options options);
+    ~Membership();
+    Membership(const Membership&) = delete;
+    Membership& operator=(const Membership&) = delete;
+
+    const std::string& client_id() const { return client_id_; }
+    const std::string& retry_topic() const { return retry_topic_; }
+
+    /// Whether the queues are to be shared out anew: every 20 s, and when a broker says that the
+    /// members have changed. True once for each cause.
+    bool wants_rebalance();
+    /// Our queues. unavailable: nobody can tell at the moment; keep what you have.
+    Result<std::vector<Queue>> assigned();
+
+    /// Nothing: the group never committed one.
+    Result<std::optional<std::int64_t>> stored_offset(const Queue& queue);
+    /// Tells nobody whether it arrived.
+    void commit(const Queue& queue, std::int64_t offset);
+    /// After the last commit; the others take over at once.
+    void leave();
+
+    /// Readable when wants_rebalance() may be true.
+    int fd() const { return wishes_->fd(); }
+    std::int64_t due_ms() const { return rebalance_at_ms_; }
+
+private:
+    Membership(Client& client, Options options);
+
+    Result<> learn_brokers();
+    Result<> beat_and_wait();
+    std::string heartbeat() const;
+    std::vector<std::string> brokers() const;
+
+    Client& client_;
+    const Options options_;
+    const std::string client_id_;
+    const std::string retry_topic_;
+    const std::int64_t joined_ms_;
+    std::shared_ptr<Mailbox<int>> wishes_ = std::make_shared<Mailbox<int>>();
+    std::vector<int> taken_;
+    std::int64_t rebalance_at_ms_ = 0;
+    std::uint64_t disconnects_ = 0;
+    mutable Mutex lock_;
+    std::vector<std::string> brokers_ GUARDED_BY(lock_);
+    struct Beater;
+    std::shared_ptr<Beater> beater_;
+};
+
+}  // namespace mqd::client

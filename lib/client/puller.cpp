@@ -1,0 +1,179 @@
+#include "client/puller.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "base/clock.h"
+#include "base/parse.h"
+#include "client/errors.h"
+#include "client/retry.h"
+#include "wire/codes.h"
+#include "wire/headers/pull.h"
+
+namespace mqd::client {
+namespace {
+
+constexpr std::int32_t block_messages_max = 4096;
+constexpr std::size_t block_bytes_max = 1 << 20;
+constexpr std::size_t block_bytes_min = 64 << 10;
+constexpr std::int64_t suspend_ms = 15'000;
+constexpr std::int64_t answer_within_ms = 10'000;
+
+/// A broker's no that may be a yes a moment later, beside those of errc_of().
+bool passes_by_itself(std::int32_t code) {
+    namespace c = wire::response_code;
+    return code == c::subscription_not_exist || code == c::subscription_not_latest;
+}
+
+}  // namespace
+
+PulledQueue& Puller::add(Queue queue, std::int64_t start, std::int64_t stop) {
+    auto pulled = std::make_unique<PulledQueue>();
+    pulled->queue = std::move(queue);
+    pulled->next = pulled->taken = pulled->written = start;
+    pulled->stop = stop;
+    pulled->is_done = start >= stop;
+    queues_.push_back(std::move(pulled));
+    PulledQueue& added = *queues_.back();
+    pull(added);
+    return added;
+}
+
+void Puller::drop(PulledQueue& queue) {
+    queue.is_dropped = true;
+    forget_dropped();
+}
+
+/// A request under way still points at its queue.
+void Puller::forget_dropped() {
+    std::erase_if(queues_, [](const auto& q) { return q->is_dropped && !q->is_pulling; });
+}
+
+std::vector<PulledQueue*> Puller::queues() const {
+    std::vector<PulledQueue*> all;
+    for (const auto& queue : queues_)
+        if (!queue->is_dropped) all.push_back(queue.get());
+    return all;
+}
+
+void Puller::pull(PulledQueue& queue) {
+    if (queue.is_done || queue.is_dropped || queue.is_pulling) return;
+    queue.is_pulling = true;
+    wire::PullMessage header;
+    header.consumer_group = options_.group;
+    header.topic = queue.queue.topic;
+    header.queue_id = queue.queue.id;
+    header.queue_offset = queue.next;
+    header.max_msg_nums = block_messages_max;
+    header.sys_flag = wire::pull_flag::subscription;
+    if (options_.suspends) {
+        header.sys_flag |= wire::pull_flag::suspend;
+        header.suspend_timeout_ms = suspend_ms;
+    }
+    header.subscription = options_.subscription;
+    header.expression_type = "TAG";
+    header.max_msg_bytes = static_cast<std::int32_t>(
+        std::clamp(options_.blocks_bytes_max / queues_.size(), block_bytes_min, block_bytes_max));
+    client_.channel(queue.queue.address)
+        ->call(wire::request_code::pull_message, header, {},
+               answer_within_ms + (options_.suspends ? suspend_ms : 0),
+               [mailbox = mailbox_, &queue](Result<remoting::Answer> answer) {
+                   mailbox->put({&queue, std::move(answer)});
+               });
+}
+
+void Puller::pull_due() {
+    const std::int64_t now_ms = monotonic_ms();
+    for (const auto& queue : queues_) {
+        if (queue->retry_at_ms == 0 || queue->retry_at_ms > now_ms) continue;
+        queue->retry_at_ms = 0;
+        pull(*queue);
+    }
+}
+
+std::int64_t Puller::due_ms() const {
+    std::int64_t first = -1;
+    for (const auto& queue : queues_)
+        if (queue->retry_at_ms > 0 && (first < 0 || queue->retry_at_ms < first))
+            first = queue->retry_at_ms;
+    return first;
+}
+
+bool Puller::all_done() const {
+    return std::all_of(queues_.begin(), queues_.end(),
+                       [](const auto& q) { return q->is_done || q->is_dropped; });
+}
+
+Result<bool> Puller::take(Block& into) {
+    pull_due();
+    for (;;) {
+        if (next_ == answers_.size()) {
+            answers_.clear();
+            next_ = 0;
+            mailbox_->take(answers_);
+            if (answers_.empty()) return false;
+        }
+        Answered& answered = answers_[next_++];
+        PulledQueue& queue = *answered.queue;
+        queue.is_pulling = false;
+        if (queue.is_dropped) {
+            forget_dropped();
+            continue;
+        }
+        TRY(const bool has_come, accept(queue, std::move(answered.answer), into));
+        if (has_come) return true;
+    }
+}
+
+Result<bool> Puller::accept(PulledQueue& queue, Result<remoting::Answer> answer, Block& into) {
+    namespace code = wire::response_code;
+    if (!answer) {
+        TRY_OK(failed(queue, answer.error()));
+        return false;
+    }
+    switch (answer->code) {
+        case code::success:
+        case code::pull_not_found:
+        case code::pull_retry_immediately:
+        case code::pull_offset_moved:
+            break;
+        default:
+            TRY_OK(failed(queue, error_of(queue.queue.address, answer->code, answer->remark)));
+            return false;
+    }
+    const auto next = parse_int<std::int64_t>(answer->find("nextBeginOffset"));
+    if (!next || *next < 0)
+        return Error{Errc::corrupt, fmt::format("{}: a pull's answer without nextBeginOffset",
+                                                queue.queue.address)};
+    const bool stands_still = answer->code != code::success && *next == queue.next;
+    queue.failures = 0;
+    into.queue = &queue;
+    into.records = answer->code == code::success ? std::move(answer->body) : std::string();
+    into.next = *next;
+    queue.next = *next;
+    // Without anything to wait for, nothing new at an offset below `stop` is as good as its end.
+    queue.is_done = *next >= queue.stop || (stands_still && !options_.suspends);
+    // A broker that says "again at once" about the same offset would keep both of us busy.
+    if (stands_still && answer->code != code::pull_not_found) {
+        queue.retry_at_ms = monotonic_ms() + backoff_ms(1);
+    } else {
+        pull(queue);
+    }
+    return true;
+}
+
+Result<> Puller::failed(PulledQueue& queue, const Error& error) {
+    const bool may_pass = error.code == Errc::unavailable || passes_by_itself(error.remote_code);
+    if (!may_pass) return error;
+    const std::int64_t now_ms = monotonic_ms();
+    if (queue.failures++ == 0) queue.failing_since_ms = now_ms;
+    if (options_.give_up_ms >= 0 && now_ms - queue.failing_since_ms >= options_.give_up_ms)
+        return error;
+    ++retries_;
+    queue.retry_at_ms = now_ms + backoff_ms(queue.failures);
+    return {};
+}
+
+}  // namespace mqd::client
