@@ -1,0 +1,14 @@
+#pragma once
+// --lag: what a group has left to read, a line a queue (spec cli.md 4).
+//
+// Threads: waits for its calls.
+
+#include "client/client.h"
+#include "pulling.h"
+
+namespace mqd::mqpull {
+
+/// On standard output; with --out json as JSON lines.
+Result<> print_lag(client::Client& client, const Settings& settings);
+
+}  // namespace mqd::mqpull

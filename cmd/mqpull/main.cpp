@@ -1,0 +1,109 @@
+// mqpull: topic in, records out (spec cli.md 4).
+
+#include <fmt/format.h>
+#include <signal.h>
+
+#include "base/clock.h"
+#include "base/parse.h"
+#include "cli/parser.h"
+#include "cli/signals.h"
+#include "lag.h"
+#include "pulling.h"
+
+namespace {
+
+using namespace mqd;
+using namespace mqd::mqpull;
+
+struct Options {
+    cli::Server server;
+    Settings settings;
+    std::string topics;
+    bool json_body = false;
+    bool lag = false;
+};
+
+Result<std::optional<std::int32_t>> parse_queue(std::string_view text) {
+    const auto id = parse_int<std::int32_t>(text);
+    if (!id || *id < 0)
+        return Error{Errc::invalid, fmt::format("'{}' is not a queue number", text)};
+    return id;
+}
+
+Result<std::optional<std::int64_t>> parse_count(std::string_view text) {
+    const auto count = parse_int<std::int64_t>(text);
+    if (!count || *count < 0) return Error{Errc::invalid, fmt::format("'{}' is no number", text)};
+    return count;
+}
+
+Result<std::optional<std::int64_t>> parse_idle(std::string_view text) {
+    TRY(const auto ms, parse_duration_ms(text));
+    return std::optional<std::int64_t>(ms);
+}
+
+void describe(cli::Parser& cli, Options& o) {
+    Settings& s = o.settings;
+    cli.common(o.server);
+    cli.section("What");
+    cli.required("-t,--topic", o.topics, "TOPIC[,TOPIC...]", "what to read");
+    cli.option("-g,--group", s.group, "G",
+               "share the queues with the group, commit what is written out");
+    cli.option("--queue", s.queue, parse_queue, "N", "only queues of this number");
+    cli.option("--broker", s.broker, "B", "only on the broker of this name");
+    cli.option("--tag", s.tag_expression, "'A || B'", "only messages with one of these tags");
+    cli.section("From where to where");
+    cli.option("--from", s.from, client::parse_from, "WHERE",
+               "beginning, end (default), OFFSET, -N (the last N of each queue) or @TIME");
+    cli.option("--until", s.until, client::parse_until, "WHERE", "OFFSET or @TIME, not included");
+    cli.flag("-e,--exit", s.stops_at_end, "stop at the end of the topic as it is now");
+    cli.option("-c,--count", s.count, parse_count, "N", "stop after N messages");
+    cli.option("--idle", s.idle_ms, parse_idle, "D", "stop after D without a message");
+    cli.flag("--fail-empty", s.fails_empty, "status 1 when nothing came");
+    cli.section("Output");
+    cli.option("--out", s.format, record::parse_format, record::format_help,
+               "form of the output (default: lines)");
+    cli.flag("--json-body", o.json_body, "with json: a body that is JSON stands as a value");
+    cli.flag("--lag", o.lag, "print what the group has left, a line a queue, and stop");
+    cli.example("mqpull -t logs", "what comes from now on");
+    cli.example("mqpull -t orders --from -10 -e --out json", "the last ten of each queue");
+    cli.example("mqpull -t orders -g billing | ./bill", "each message once, from where it stopped");
+}
+
+/// Nothing: go on.
+std::optional<int> settle(cli::Parser& cli, Options& o) {
+    Settings& s = o.settings;
+    for (const auto topic : split(o.topics, ','))
+        if (!topic.empty()) s.topics.emplace_back(topic);
+    if (s.topics.empty()) return cli.usage_error("-t names no topic");
+    auto tags = filter::Tags::parse(s.tag_expression);
+    if (!tags) return cli.usage_error("--tag: " + tags.error().what);
+    s.tags = std::move(*tags);
+    if (o.json_body && s.format.output != record::Output::json)
+        return cli.usage_error("--json-body needs --out json");
+    s.format.json_body = o.json_body;
+    if (o.lag && s.group.empty()) return cli.usage_error("--lag needs -g GROUP");
+    // Nothing of what is wanted is still to come.
+    if (s.until.time_ms && *s.until.time_ms <= wall_ms()) s.stops_at_end = true;
+    return std::nullopt;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+    Options o;
+    cli::Parser cli("mqpull", "print the messages of a topic");
+    describe(cli, o);
+    if (const auto status = cli.parse(argc, argv)) return *status;
+    if (const auto status = settle(cli, o)) return *status;
+
+    cli::install_signals();
+    client::Options client_options;
+    client_options.namesrv = o.server.namesrv;
+    auto client = client::Client::open(std::move(client_options));
+    if (!client) return cli.fail(client.error());
+    if (o.lag) return cli.finish(print_lag(**client, o.settings));
+    // A closed pipe shows as an error of write(), so that offsets can be committed first.
+    ::signal(SIGPIPE, SIG_IGN);
+    Pulling pulling(cli, **client, o.settings);
+    return pulling.run();
+}

@@ -1,0 +1,79 @@
+#pragma once
+// The loop of mqpull: blocks of records in, text out, and offsets committed for what is out.
+//
+// Threads: one.
+// Owner:   main.
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "cli/parser.h"
+#include "client/client.h"
+#include "client/membership.h"
+#include "client/puller.h"
+#include "client/start.h"
+#include "filter/tags.h"
+#include "record/writer.h"
+
+namespace mqd::mqpull {
+
+struct Settings {
+    std::vector<std::string> topics;
+    std::string group;  ///< empty: a plain reader
+    client::From from;
+    client::Until until;
+    std::optional<std::int32_t> queue;
+    std::string broker;
+    std::string tag_expression = "*";
+    filter::Tags tags;
+    bool stops_at_end = false;
+    bool fails_empty = false;
+    std::optional<std::int64_t> count;
+    std::optional<std::int64_t> idle_ms;
+    record::Format format;
+};
+
+/// Of the topics, as far as --queue and --broker want them. not_found: a topic, or nothing is left.
+Result<std::vector<client::Queue>> wanted_queues(client::Client& client, const Settings& settings);
+
+class Pulling {
+public:
+    Pulling(const cli::Parser& cli, client::Client& client, const Settings& settings);
+
+    /// Until there is nothing more to do, or a signal; the exit status. When nobody reads the
+    /// output any more, the program ends by SIGPIPE.
+    int run();
+
+private:
+    Result<> begin();
+    Result<> loop();
+    bool is_over() const;
+    Result<> handle(const client::Block& block);
+    /// False: the queue's end, or enough.
+    Result<bool> handle(client::PulledQueue& queue, message::RecordView& message);
+    Result<> write_out();
+    void commit();
+    void share_out();
+    Result<> take_on(const std::vector<client::Queue>& queues, const client::From& from);
+    void settle_on(std::vector<client::Queue> queues);
+    void look_for_queues();
+    void wait();
+
+    const cli::Parser& cli_;
+    client::Client& client_;
+    const Settings& settings_;
+    std::unique_ptr<client::Membership> membership_;
+    client::Puller puller_;
+    record::Writer writer_;
+    std::uint64_t count_ = 0;
+    std::int64_t last_message_ms_;
+    std::int64_t commit_at_ms_;
+    std::int64_t look_at_ms_;
+    bool has_queues_ = false;  ///< they have been shared out at least once
+};
+
+}  // namespace mqd::mqpull
