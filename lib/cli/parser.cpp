@@ -76,7 +76,12 @@ void Parser::common(Server& server) {
 void Parser::option(std::string_view names, Set set, std::string_view value,
                     std::string_view help) {
     Option added;
-    for (const auto name : split(names, ',')) added.names.emplace_back(name);
+    for (const auto name : split(names, ',')) {
+        // A tool's own -q or -v takes the letter away from --quiet and --verbose.
+        for (auto& older : options_)
+            if (older.names.size() > 1) std::erase(older.names, name);
+        added.names.emplace_back(name);
+    }
     added.value = value;
     added.help = help;
     added.set = std::move(set);

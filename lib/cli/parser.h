@@ -62,7 +62,8 @@ public:
     void common(Server& server);
 
     // Options. `names` is `-t,--topic`; more short or long ones may follow, also `-qn`. A value
-    // that is given twice: the last one counts, vectors collect.
+    // that is given twice: the last one counts, vectors collect. A name that is already there
+    // goes over to the new option.
     void option(std::string_view names, Set set, std::string_view value, std::string_view help);
     void option(std::string_view names, std::string& into, std::string_view value,
                 std::string_view help);

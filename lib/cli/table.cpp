@@ -49,6 +49,11 @@ void Rows::add(std::vector<std::string> cells, json::Value object) {
     objects_.push_back(std::move(object));
 }
 
+void Rows::add_lines(std::vector<std::vector<std::string>> lines, json::Value object) {
+    for (auto& line : lines) cells_.push_back(std::move(line));
+    objects_.push_back(std::move(object));
+}
+
 void Rows::totals(std::vector<std::string> lines, json::Value object) {
     total_lines_ = std::move(lines);
     totals_ = std::move(object);

@@ -174,6 +174,18 @@ TEST_CASE("help wins over other mistakes, goes to stdout and ends with the examp
     CHECK(result.out.find("  -t, --topic TOPIC           which\n") != std::string::npos);
 }
 
+TEST_CASE("a tool's own -q and -v leave --quiet and --verbose their long names") {
+    cli::Parser parser("mqtool", "x");
+    std::string queue, value;
+    parser.option("-q,--queue", queue, "N", "which");
+    parser.option("-v,--value", value, "V", "what");
+    CHECK(!run(parser, {"-q", "3", "-v", "x", "--quiet"}).status);
+    CHECK(queue == "3");
+    CHECK(value == "x");
+    CHECK(parser.quiet());
+    CHECK(parser.verbose() == 0);
+}
+
 TEST_CASE("the version is the program's, not the subcommand's") {
     Tool tool;
     const auto result = run(tool.cli, {"--version"});

@@ -1,0 +1,136 @@
+#include "admin.h"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <array>
+#include <iostream>
+
+#include "base/parse.h"
+#include "cli/signals.h"
+#include "wire/codes.h"
+
+namespace mqd::admin {
+
+Admin::Admin(std::string_view command, std::string_view purpose)
+    : cli(fmt::format("mqadmin {}", command), purpose) {
+    cli.common(server_);
+    cli.option("--timeout", timeout_ms_, parse_duration_ms, "D", "of each request; 5s");
+    cli::add_out_option(cli, out);
+    cli.section("this command's own");
+}
+
+void Admin::where(Where& into) {
+    cli.option("-b,--brokerAddr", into.broker, "HOST:PORT", "that broker");
+    cli.option("-c,--clusterName", into.cluster, "CLUSTER", "the masters of that cluster");
+    cli.exclusive({"--brokerAddr", "--clusterName"}, true);
+}
+
+std::optional<int> Admin::start(std::vector<std::string> arguments) {
+    if (const auto status = cli.parse(std::move(arguments))) return status;
+    client::Options options;
+    options.namesrv = server_.namesrv;
+    options.timeout_ms = timeout_ms_;
+    auto opened = client::Client::open(std::move(options));
+    if (!opened) return cli.fail(opened.error());
+    client_ = std::move(*opened);
+    return std::nullopt;
+}
+
+std::string Admin::namesrv() const {
+    return fmt::format("{}", fmt::join(server_.namesrv, ";"));
+}
+
+Result<wire::ClusterInfo> Admin::clusters() {
+    TRY(const auto answer,
+        client_->call_namesrv(wire::request_code::get_broker_cluster_info, NoHeader{}));
+    return wire::ClusterInfo::read(answer.body);
+}
+
+Result<std::vector<Target>> Admin::masters(const Where& where) {
+    std::vector<Target> targets;
+    if (!where.broker.empty()) {
+        targets.push_back({{}, {}, where.broker, 0});
+        return targets;
+    }
+    TRY(const auto info, clusters());
+    const auto found = info.clusters.find(where.cluster);
+    if (found == info.clusters.end()) {
+        std::string known;
+        for (const auto& [name, brokers] : info.clusters)
+            known += (known.empty() ? "" : ", ") + name;
+        return Error{Errc::not_found,
+                     fmt::format("cluster '{}' does not exist on {}; there {}", where.cluster,
+                                 namesrv(), known.empty() ? "is none" : "are " + known)};
+    }
+    for (const auto& name : found->second) {
+        const auto broker = info.brokers.find(name);
+        if (broker == info.brokers.end() || broker->second.master_address().empty()) continue;
+        targets.push_back({where.cluster, name, std::string(broker->second.master_address()), 0});
+    }
+    if (targets.empty())
+        return Error{Errc::not_found, fmt::format("cluster '{}' has no master", where.cluster)};
+    return targets;
+}
+
+Result<std::vector<Target>> Admin::brokers_of(std::string_view topic) {
+    TRY(const auto route, client_->route(topic));
+    std::vector<Target> targets;
+    for (const auto& broker : route.brokers)
+        if (!broker.address().empty())
+            targets.push_back({broker.cluster, broker.broker_name, std::string(broker.address()),
+                               broker.broker_addrs.begin()->first});
+    return targets;
+}
+
+int Admin::each(const std::vector<Target>& targets,
+                const std::function<Result<>(const Target&)>& work) {
+    std::size_t failures = 0;
+    int status = cli::exit_status::done;
+    for (const auto& target : targets) {
+        if (cli::interrupted()) break;
+        if (const auto done = work(target); !done) {
+            const int own = cli.fail(done.error());
+            if (failures++ == 0) status = own;
+        }
+    }
+    return failures == 0 || failures == targets.size() ? status : cli::exit_status::failed;
+}
+
+bool Admin::confirmed(std::string_view question) {
+    if (yes_ || ::isatty(STDIN_FILENO) == 0) return true;
+    std::cerr << question << " [y/N] " << std::flush;
+    std::string answer;
+    std::getline(std::cin, answer);
+    return answer == "y" || answer == "Y" || answer == "yes";
+}
+
+Result<bool> parse_bool(std::string_view text) {
+    if (text == "true") return true;
+    if (text == "false") return false;
+    return Error{Errc::invalid, fmt::format("'{}' is neither true nor false", text)};
+}
+
+std::string time_cell(std::int64_t ms) {
+    if (ms <= 0) return {};
+    auto text = format_time(ms).substr(0, 23);  // without the zone
+    text[10] = ' ';
+    text[19] = ',';
+    return text;
+}
+
+std::string_view topic_type(std::string_view topic) {
+    static constexpr auto system = std::to_array<std::string_view>(
+        {"TBW102", "SCHEDULE_TOPIC_XXXX", "BenchmarkTest", "OFFSET_MOVED_EVENT", "SELF_TEST_TOPIC",
+         "TRANS_CHECK_MAX_TIME_TOPIC", "AUTO_CREATE_TOPIC_KEY"});
+    if (topic.starts_with(retry_prefix)) return "retry";
+    if (topic.starts_with(dlq_prefix)) return "dlq";
+    if (topic.starts_with("RMQ_SYS_") || topic.starts_with("rmq_sys_") ||
+        topic.starts_with("%SYS%"))
+        return "system";
+    for (const auto name : system)
+        if (name == topic) return "system";
+    return "normal";
+}
+
+}  // namespace mqd::admin

@@ -1,0 +1,85 @@
+#pragma once
+// The frame of mqadmin's commands: a command is a function in <group>/<command>.cpp with a row in
+// the table of main.cpp. Names and options are RocketMQ's, spec admin.md 2.
+//
+// Threads: one at a time.
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "cli/parser.h"
+#include "cli/table.h"
+#include "client/client.h"
+#include "wire/bodies/route.h"
+
+namespace mqd::admin {
+
+/// `-b ADDR` or `-c CLUSTER`.
+struct Where {
+    std::string broker, cluster;
+};
+
+/// A broker to ask.
+struct Target {
+    std::string cluster, name, address;
+    std::int64_t id = 0;
+};
+
+class Admin {
+public:
+    Admin(std::string_view command, std::string_view purpose);
+
+    cli::Parser cli;
+    cli::RowsOut out = cli::RowsOut::table;
+
+    /// -b/--brokerAddr and -c/--clusterName, of which exactly one must be given.
+    void where(Where& into);
+    /// Parses, and makes the client. A status: end with it.
+    std::optional<int> start(std::vector<std::string> arguments);
+
+    client::Client& client() { return *client_; }
+    std::string namesrv() const;  ///< for messages: all of them
+
+    /// GET_BROKER_CLUSTER_INFO from a name server.
+    Result<wire::ClusterInfo> clusters();
+    /// The broker, or the masters of the cluster. not_found: no such cluster, or no master in it.
+    Result<std::vector<Target>> masters(const Where& where);
+    /// Where the topic lies: a broker each, its master where there is one.
+    Result<std::vector<Target>> brokers_of(std::string_view topic);
+
+    /// Does `work` for each target. What fails is printed, and the rest done; the status is the
+    /// failure's own if all have failed, else 1.
+    int each(const std::vector<Target>& targets,
+             const std::function<Result<>(const Target&)>& work);
+
+    /// Asks on the terminal, if standard input is one and --yes was not given. False: no.
+    bool confirmed(std::string_view question);
+    void yes_option() { cli.flag("--yes", yes_, "do not ask"); }
+
+private:
+    cli::Server server_;
+    std::int64_t timeout_ms_ = 5000;
+    bool yes_ = false;
+    std::unique_ptr<client::Client> client_;
+};
+
+/// `true` or `false`, as the reference's options want them.
+Result<bool> parse_bool(std::string_view text);
+/// `2026-11-21 10:00:00,123` in local time as the reference prints it; "" for 0 and below.
+std::string time_cell(std::int64_t ms);
+/// normal, retry, dlq or system.
+std::string_view topic_type(std::string_view topic);
+
+inline constexpr std::string_view retry_prefix = "%RETRY%";
+inline constexpr std::string_view dlq_prefix = "%DLQ%";
+
+/// Requests without a header.
+struct NoHeader {
+    static constexpr auto fields() { return std::tuple{}; }
+};
+
+}  // namespace mqd::admin

@@ -1,0 +1,78 @@
+// deleteTopic: DELETE_TOPIC_IN_BROKER 215 on each master, then DELETE_TOPIC_IN_NAMESRV 216 on each
+// name server. In that order, or a registration in between brings the route back.
+
+#include <fmt/format.h>
+
+#include "../admin.h"
+#include "../commands.h"
+#include "wire/codes.h"
+#include "wire/headers/topics.h"
+
+namespace mqd::admin {
+namespace {
+
+void add_row(cli::Rows& rows, std::string_view target, const std::string& address,
+             const Result<remoting::Answer>& answer, std::string text) {
+    auto object =
+        json::Value::object({{"target", target}, {"address", address}, {"ok", answer.has_value()}});
+    object.set("code", answer ? answer->code : answer.error().remote_code);
+    object.set("remark", answer ? answer->remark : answer.error().what);
+    std::vector<std::string> cells;
+    if (answer) cells.push_back(std::move(text));
+    rows.add(std::move(cells), std::move(object));
+}
+
+Result<> outcome(Result<remoting::Answer> answer) {
+    if (!answer) return std::move(answer).error();
+    return {};
+}
+
+}  // namespace
+
+int delete_topic(Arguments arguments) {
+    std::string topic, cluster;
+    Admin admin("deleteTopic", "delete a topic from a cluster, with its messages and offsets");
+    auto& cli = admin.cli;
+    cli.required("-t,--topic", topic, "TOPIC", "its name");
+    cli.required("-c,--clusterName", cluster, "CLUSTER", "from that cluster");
+    admin.yes_option();
+    cli.example("mqadmin deleteTopic -c DefaultCluster -t orders", "asks on a terminal");
+    cli.example("mqadmin deleteTopic -c DefaultCluster -t orders --yes", "does not ask");
+    cli.example("mqadmin deleteTopic -c DefaultCluster -t orders --out jsonl",
+                "what each server answered");
+    if (const auto status = admin.start(std::move(arguments))) return *status;
+
+    const auto targets = admin.masters({{}, cluster});
+    if (!targets) return cli.fail(targets.error());
+    if (!admin.confirmed(fmt::format("delete topic '{}' from cluster '{}'?", topic, cluster)))
+        return cli.usage_error("nothing was deleted");
+
+    cli::Rows rows(admin.out, {});
+    int status = admin.each(*targets, [&](const Target& target) {
+        auto answer = admin.client().call(
+            target.address, wire::request_code::delete_topic_in_broker, wire::TopicHeader{topic});
+        add_row(rows, "broker", target.address, answer,
+                fmt::format("delete topic [{}] from broker [{}] success.", topic, target.address));
+        return outcome(std::move(answer));
+    });
+    if (status == 0) {
+        std::vector<Target> servers;
+        for (const auto& address : admin.client().options().namesrv)
+            servers.push_back({{}, {}, address, 0});
+        status = admin.each(servers, [&](const Target& server) {
+            wire::DeleteTopicInNamesrv header;
+            header.topic = topic;
+            header.cluster_name = cluster;
+            auto answer = admin.client().call(server.address,
+                                              wire::request_code::delete_topic_in_namesrv, header);
+            add_row(rows, "namesrv", server.address, answer,
+                    fmt::format("delete topic [{}] from NameServer [{}] success.", topic,
+                                server.address));
+            return outcome(std::move(answer));
+        });
+    }
+    const int printed = cli.finish(rows.print());
+    return status != 0 ? status : printed;
+}
+
+}  // namespace mqd::admin
