@@ -15,6 +15,15 @@ namespace {
 
 constexpr std::int64_t blank_bytes = 8;
 constexpr std::int64_t full_retry_ms = 100;
+constexpr std::size_t staged_unit_bytes = 4096;
+
+std::size_t staged_bytes(std::span<const Append> units, std::int64_t room) {
+    if (units.size() == 1) return 0;
+    std::size_t sum = 0;
+    for (const Append& unit : units)
+        if (unit.records.size() < staged_unit_bytes) sum += unit.records.size();
+    return std::min(sum, static_cast<std::size_t>(room));
+}
 
 }  // namespace
 
@@ -60,6 +69,8 @@ std::size_t CommitLog::append_to_tail(std::span<Append> units) {
     std::int64_t at = start;
     const std::int64_t limit = tail_->limit();
     pieces_.clear();
+    staged_.clear();
+    staged_.reserve(staged_bytes(units, limit - start));  // its bytes must stay where they are
     std::size_t count = 0;
     bool roll = false;
     for (; count < units.size(); ++count) {
@@ -70,11 +81,9 @@ std::size_t CommitLog::append_to_tail(std::span<Append> units) {
             break;
         }
         if (!place(unit, at)) continue;
-        if (!pieces_.empty() &&
-            pieces_.back().data() + pieces_.back().size() == unit.records.data())
-            pieces_.back() = {pieces_.back().data(), pieces_.back().size() + unit.records.size()};
-        else
-            pieces_.push_back(unit.records);
+        const std::byte* behind = unit.records.data() + unit.records.size();
+        const bool goes_on = count + 1 < units.size() && units[count + 1].records.data() == behind;
+        add_piece(unit.records, goes_on || units.size() == 1);
         at += bytes;
     }
     std::array<std::byte, blank_bytes> blank;
@@ -92,6 +101,22 @@ std::size_t CommitLog::append_to_tail(std::span<Append> units) {
     }
     end_.store(roll ? limit : at, std::memory_order_release);
     return count;
+}
+
+/// Small records that lie apart are copied together: a piece of its own costs the kernel more.
+void CommitLog::add_piece(Bytes records, bool as_it_is) {
+    const auto extends = [this](const std::byte* from) {
+        return !pieces_.empty() && pieces_.back().data() + pieces_.back().size() == from;
+    };
+    if (!as_it_is && records.size() < staged_unit_bytes && !extends(records.data())) {
+        std::byte* copy = staged_.extend(records.size());
+        std::memcpy(copy, records.data(), records.size());
+        records = {copy, records.size()};
+    }
+    if (extends(records.data()))
+        pieces_.back() = {pieces_.back().data(), pieces_.back().size() + records.size()};
+    else
+        pieces_.push_back(records);
 }
 
 /// Fills in the unit and patches its records for `at`; false when it can never be stored.

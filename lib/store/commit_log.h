@@ -89,6 +89,7 @@ private:
     void no_next_file(const Error& error) REQUIRES(append_lock_);
     void undo(std::span<Append> units, Errc why) REQUIRES(append_lock_);
     bool place(Append& unit, std::int64_t at) REQUIRES(append_lock_);
+    void add_piece(Bytes records, bool as_it_is) REQUIRES(append_lock_);
     std::size_t append_to_tail(std::span<Append> units) REQUIRES(append_lock_);
     Result<> sync_file(const LogFile& file);
     void fail(const char* event, const Error& error);
@@ -101,6 +102,7 @@ private:
     std::shared_ptr<LogFile> tail_ GUARDED_BY(append_lock_);
     std::unique_ptr<File> tail_file_ GUARDED_BY(append_lock_);
     std::vector<Bytes> pieces_ GUARDED_BY(append_lock_);
+    Buffer staged_ GUARDED_BY(append_lock_);
     std::int64_t last_ts_ms_ GUARDED_BY(append_lock_) = 0;
     std::int64_t failed_bytes_ GUARDED_BY(append_lock_) = 0;  // behind end(), to be zeroed
     std::int64_t retry_at_ms_ GUARDED_BY(append_lock_) = 0;

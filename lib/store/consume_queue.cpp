@@ -13,6 +13,7 @@ namespace mqd::store {
 namespace {
 
 constexpr std::int64_t each = Unit::bytes_each;
+constexpr std::int64_t first_units = 64;
 constexpr std::size_t chunk_bytes = 64 * 1024 / 20 * 20;
 
 }  // namespace
@@ -156,11 +157,27 @@ Result<> ConsumeQueue::load_files() {
 
 /// Units before the first unused one, on the word that there is none between.
 Result<std::int64_t> ConsumeQueue::used_units(std::int64_t base) const {
+    const std::int64_t first = base / each;
+    const std::int64_t units = context_.file_bytes / each;
+    std::array<std::byte, first_units * Unit::bytes_each> bytes;
+    TRY(const std::size_t got, read_units(first, first + units, bytes));
     std::int64_t low = 0;
-    std::int64_t high = context_.file_bytes / each;
+    while (low < static_cast<std::int64_t>(got) &&
+           !Unit::load(bytes.data() + low * each).is_unused())
+        ++low;
+    if (low < first_units) return low;
+    // Many queues are short: look further in growing steps before halving.
+    std::int64_t high = low;
+    for (bool used = true; used && high < units;) {
+        low = high;
+        high = std::min(units, high * 8);
+        TRY(const Unit unit, this->unit(first + high - 1));
+        used = !unit.is_unused();
+        if (used) low = high;
+    }
     while (low < high) {
         const std::int64_t middle = (low + high) / 2;
-        TRY(const Unit unit, this->unit(base / each + middle));
+        TRY(const Unit unit, this->unit(first + middle));
         if (unit.is_unused())
             high = middle;
         else
@@ -283,6 +300,7 @@ Result<> ConsumeQueue::truncate(std::int64_t offset) {
 }
 
 Result<> ConsumeQueue::truncate_to_log(std::int64_t end) {
+    if (last_at_ < end) return {};  // without a look at the file: there may be many queues
     std::int64_t keep = written_;
     for (; keep > first_base_ / each; --keep) {
         TRY(const Unit last, unit(keep - 1));

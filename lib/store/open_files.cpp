@@ -19,7 +19,7 @@ Result<std::shared_ptr<File>> OpenFiles::open(const Key& key, const std::filesys
 Result<std::shared_ptr<File>> OpenFiles::create(const Key& key, const std::filesystem::path& path,
                                                 std::int64_t bytes) {
     if (auto file = find(key)) return file;
-    auto there = os_.open(path, OpenMode::read_write);
+    auto there = os_.open(path, OpenMode::create);
     if (!there && there.error().code == Errc::not_found) {
         TRY_OK(os_.make_directories(path.parent_path()));
         there = os_.open(path, OpenMode::create);

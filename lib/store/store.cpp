@@ -16,7 +16,6 @@
 namespace mqd::store {
 namespace {
 
-constexpr std::size_t open_queue_files_max = 512;
 constexpr std::int64_t tick_ms = 1000;
 constexpr std::int64_t full_tick_ms = 100;
 /// More dirty queues than this are synced all at once, and only at the thorough interval.
@@ -33,7 +32,8 @@ public:
           clock_(clock),
           options_(std::move(options)),
           levels_(std::move(levels)),
-          open_files_(files, open_queue_files_max) {}
+          open_files_(files, static_cast<std::size_t>(std::max(8, options_.open_queue_files_max))) {
+    }
     ~StoreImpl() override { stop_threads(false); }
 
     Result<> start();

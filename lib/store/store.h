@@ -36,6 +36,7 @@ struct Options {
     std::int64_t flush_interval_ms = 500;
     std::int64_t flush_thorough_ms = 10'000;
     std::int64_t flush_queues_ms = 1'000;
+    int open_queue_files_max = 512;         ///< of all consume queues together
     int disk_full_percent = 90;             ///< appends are refused above
     std::vector<std::string> delay_levels;  ///< as messageDelayLevel, empty: the 18 defaults
 };
