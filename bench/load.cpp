@@ -204,7 +204,10 @@ Frame send_frame(const Settings& s, const std::string& topic, int queue) {
     const bool batch = s.mode == "batch" || s.batch > 1;
     const std::string body(static_cast<std::size_t>(s.size), 'x');
     const std::string properties =
-        "UNIQ_KEY\x01" "7F0000010E3C4E0E2F2A6717DE7C0000\x02" "WAIT\x01" "true\x02";
+        "UNIQ_KEY\x01"
+        "7F0000010E3C4E0E2F2A6717DE7C0000\x02"
+        "WAIT\x01"
+        "true\x02";
     Buffer packed;
     if (batch)
         for (int i = 0; i < s.batch; ++i)
@@ -233,22 +236,21 @@ Frame send_frame(const Settings& s, const std::string& topic, int queue) {
 }
 
 Frame pull_frame(const Settings& s, const std::string& topic, int queue, std::int64_t offset) {
-    return make_frame(
-        s, wire::request_code::pull_message, 0,
-        [&](wire::Encoder& e) {
-            e.field("consumerGroup", std::string_view("TOOLS_CONSUMER"));
-            e.field("topic", std::string_view(topic));
-            e.field("queueId", static_cast<std::int64_t>(queue));
-            e.field("queueOffset", offset);
-            e.field("maxMsgNums", static_cast<std::int64_t>(s.batch));
-            e.field("sysFlag", std::int64_t{4});
-            e.field("commitOffset", std::int64_t{0});
-            e.field("suspendTimeoutMillis", std::int64_t{0});
-            e.field("subscription", std::string_view("*"));
-            e.field("subVersion", std::int64_t{0});
-            e.field("expressionType", std::string_view("TAG"));
-        },
-        {});
+    return make_frame(s, wire::request_code::pull_message, 0,
+                      [&](wire::Encoder& e) {
+                          e.field("consumerGroup", std::string_view("TOOLS_CONSUMER"));
+                          e.field("topic", std::string_view(topic));
+                          e.field("queueId", static_cast<std::int64_t>(queue));
+                          e.field("queueOffset", offset);
+                          e.field("maxMsgNums", static_cast<std::int64_t>(s.batch));
+                          e.field("sysFlag", std::int64_t{4});
+                          e.field("commitOffset", std::int64_t{0});
+                          e.field("suspendTimeoutMillis", std::int64_t{0});
+                          e.field("subscription", std::string_view("*"));
+                          e.field("subVersion", std::int64_t{0});
+                          e.field("expressionType", std::string_view("TAG"));
+                      },
+                      {});
 }
 
 /// Latencies in microseconds, to some 3 percent.
@@ -271,8 +273,8 @@ private:
     static std::size_t bucket(std::uint64_t us) {
         if (us < (1U << fine_bits)) return us;
         const unsigned shift = 63U - static_cast<unsigned>(__builtin_clzll(us)) - fine_bits;
-        return std::min<std::size_t>((shift + 1) * (1U << fine_bits) +
-                                         ((us >> shift) - (1U << fine_bits)), 1023);
+        return std::min<std::size_t>(
+            (shift + 1) * (1U << fine_bits) + ((us >> shift) - (1U << fine_bits)), 1023);
     }
     static std::int64_t upper(std::size_t i) {
         const std::size_t fine = 1U << fine_bits;
@@ -436,8 +438,8 @@ private:
             code = load_be<std::int16_t>(header.data());
             opaque = load_be<std::int32_t>(header.data() + 5);
         }
-        totals_.latency.add(
-            now - c.started_us[static_cast<std::size_t>(opaque) % c.started_us.size()]);
+        totals_.latency.add(now -
+                            c.started_us[static_cast<std::size_t>(opaque) % c.started_us.size()]);
         --c.in_flight;
         if (s_.mode == "pull") return pulled(c, code, frame.subspan(8 + header_bytes));
         if (code != 0) {
@@ -467,9 +469,9 @@ private:
 
     static std::int32_t number_behind(std::string_view text, std::string_view name) {
         const auto at = text.find(name);
-        return at == std::string_view::npos
-                   ? -1
-                   : static_cast<std::int32_t>(std::strtol(text.data() + at + name.size(), nullptr, 10));
+        return at == std::string_view::npos ? -1
+                                            : static_cast<std::int32_t>(std::strtol(
+                                                  text.data() + at + name.size(), nullptr, 10));
     }
 
     const Settings& s_;
@@ -484,9 +486,12 @@ private:
 Settings parse(int argc, char** argv) {
     Settings s;
     s.batch = 0;
-    const std::map<std::string_view, int*> numbers{
-        {"--connections", &s.connections}, {"--window", &s.window}, {"--size", &s.size},
-        {"--batch", &s.batch},             {"--queues", &s.queues}, {"--topics", &s.topics}};
+    const std::map<std::string_view, int*> numbers{{"--connections", &s.connections},
+                                                   {"--window", &s.window},
+                                                   {"--size", &s.size},
+                                                   {"--batch", &s.batch},
+                                                   {"--queues", &s.queues},
+                                                   {"--topics", &s.topics}};
     const std::map<std::string_view, std::string*> texts{
         {"--broker", &s.broker}, {"--mode", &s.mode}, {"--topic", &s.topic}};
     for (int i = 1; i + 1 < argc; i += 2) {

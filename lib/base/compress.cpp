@@ -111,8 +111,8 @@ Result<std::string> lz4(Bytes bytes, int level) {
     LZ4F_preferences_t preferences{};
     preferences.compressionLevel = level;
     std::string out(LZ4F_compressFrameBound(bytes.size(), &preferences), '\0');
-    const std::size_t n = LZ4F_compressFrame(out.data(), out.size(), bytes.data(), bytes.size(),
-                                             &preferences);
+    const std::size_t n =
+        LZ4F_compressFrame(out.data(), out.size(), bytes.data(), bytes.size(), &preferences);
     if (LZ4F_isError(n) != 0) return Error{Errc::io, LZ4F_getErrorName(n)};
     out.resize(n);
     return out;
@@ -120,8 +120,7 @@ Result<std::string> lz4(Bytes bytes, int level) {
 
 Result<std::string> zstd(Bytes bytes, int level) {
     std::string out(ZSTD_compressBound(bytes.size()), '\0');
-    const std::size_t n =
-        ZSTD_compress(out.data(), out.size(), bytes.data(), bytes.size(), level);
+    const std::size_t n = ZSTD_compress(out.data(), out.size(), bytes.data(), bytes.size(), level);
     if (ZSTD_isError(n) != 0) return Error{Errc::io, ZSTD_getErrorName(n)};
     out.resize(n);
     return out;
@@ -131,18 +130,24 @@ Result<std::string> zstd(Bytes bytes, int level) {
 
 Result<std::string> compress(Compression kind, Bytes bytes, int level) {
     switch (kind) {
-        case Compression::zlib: return deflate(bytes, level);
-        case Compression::lz4: return lz4(bytes, level);
-        case Compression::zstd: return zstd(bytes, level);
+        case Compression::zlib:
+            return deflate(bytes, level);
+        case Compression::lz4:
+            return lz4(bytes, level);
+        case Compression::zstd:
+            return zstd(bytes, level);
     }
     return Error{Errc::unsupported, "unknown compression"};
 }
 
 Result<std::string> decompress(Compression kind, Bytes bytes, std::size_t bytes_max) {
     switch (kind) {
-        case Compression::zlib: return inflate(bytes, bytes_max);
-        case Compression::lz4: return unlz4(bytes, bytes_max);
-        case Compression::zstd: return unzstd(bytes, bytes_max);
+        case Compression::zlib:
+            return inflate(bytes, bytes_max);
+        case Compression::lz4:
+            return unlz4(bytes, bytes_max);
+        case Compression::zstd:
+            return unzstd(bytes, bytes_max);
     }
     return Error{Errc::unsupported, "unknown compression"};
 }

@@ -15,10 +15,14 @@ std::atomic<Style> g_style = Style::text;
 
 std::string_view name(Level level) {
     switch (level) {
-        case Level::error: return "error";
-        case Level::warn: return "warn";
-        case Level::info: return "info";
-        case Level::debug: return "debug";
+        case Level::error:
+            return "error";
+        case Level::warn:
+            return "warn";
+        case Level::info:
+            return "info";
+        case Level::debug:
+            return "debug";
     }
     return "?";
 }

@@ -34,9 +34,12 @@ Result<std::int64_t> with_unit(std::string_view text, std::span<const Unit> unit
 
 constexpr std::array duration_units = std::to_array<Unit>(
     {{"ms", 1}, {"s", 1000}, {"m", 60'000}, {"h", 3'600'000}, {"d", 86'400'000}});
-constexpr std::array size_units =
-    std::to_array<Unit>({{"", 1}, {"k", 1024}, {"K", 1024}, {"M", 1024 * 1024},
-                         {"G", 1024LL * 1024 * 1024}, {"T", 1024LL * 1024 * 1024 * 1024}});
+constexpr std::array size_units = std::to_array<Unit>({{"", 1},
+                                                       {"k", 1024},
+                                                       {"K", 1024},
+                                                       {"M", 1024 * 1024},
+                                                       {"G", 1024LL * 1024 * 1024},
+                                                       {"T", 1024LL * 1024 * 1024 * 1024}});
 
 // Fixed-width digits at `at`; -1 when they are not all digits.
 int digits_at(std::string_view text, std::size_t at, std::size_t n) {
@@ -118,10 +121,9 @@ Result<std::int64_t> parse_time_ms(std::string_view text, std::int64_t now_ms) {
     } else if (text.size() >= 10) {
         if (const auto iso = parse_iso_ms(text)) return *iso;
     }
-    return Error{Errc::invalid,
-                 fmt::format("'{}' is not a time (now, -15m, epoch milliseconds, or "
-                             "2026-11-20T10:00:00+01:00)",
-                             text)};
+    return Error{Errc::invalid, fmt::format("'{}' is not a time (now, -15m, epoch milliseconds, or "
+                                            "2026-11-20T10:00:00+01:00)",
+                                            text)};
 }
 
 std::string format_time(std::int64_t ms) {

@@ -14,13 +14,20 @@ void check_failed(const char* file, int line, const char* function) {
 
 std::string_view to_string(Errc code) {
     switch (code) {
-        case Errc::invalid: return "invalid";
-        case Errc::not_found: return "not found";
-        case Errc::refused: return "refused";
-        case Errc::corrupt: return "corrupt";
-        case Errc::io: return "io";
-        case Errc::unavailable: return "unavailable";
-        case Errc::unsupported: return "unsupported";
+        case Errc::invalid:
+            return "invalid";
+        case Errc::not_found:
+            return "not found";
+        case Errc::refused:
+            return "refused";
+        case Errc::corrupt:
+            return "corrupt";
+        case Errc::io:
+            return "io";
+        case Errc::unavailable:
+            return "unavailable";
+        case Errc::unsupported:
+            return "unsupported";
     }
     return "unknown";
 }

@@ -105,13 +105,13 @@ private:
 
 /// `TRY(auto log, CommitLog::open(...));` declares log, or returns the error.
 #define TRY(declaration, ...) MQD_TRY_(MQD_CONCAT(mqd_try_, __LINE__), declaration, __VA_ARGS__)
-#define MQD_TRY_(name, declaration, ...)               \
-    auto name = __VA_ARGS__;                           \
+#define MQD_TRY_(name, declaration, ...)                     \
+    auto name = __VA_ARGS__;                                 \
     if (!name) return ::mqd::Error(std::move(name).error()); \
     declaration = std::move(*name)
-
 /// `TRY_OK(file.sync());` returns the error if there is one.
-#define TRY_OK(...)                                                                         \
-    do {                                                                                    \
-        if (auto mqd_try_ok_ = __VA_ARGS__; !mqd_try_ok_) return ::mqd::Error(std::move(mqd_try_ok_).error()); \
+#define TRY_OK(...)                                              \
+    do {                                                         \
+        if (auto mqd_try_ok_ = __VA_ARGS__; !mqd_try_ok_)        \
+            return ::mqd::Error(std::move(mqd_try_ok_).error()); \
     } while (false)

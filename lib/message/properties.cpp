@@ -10,6 +10,7 @@ constexpr char name_end = '\x01';
 constexpr char pair_end = '\x02';
 
 // Sorted, for binary search; spec remoting.md 6.6.
+// clang-format off
 constexpr std::array reserved = std::to_array<std::string_view>({
     "1ST_POP_TIME", "ARRIVE_TIME", "BORN_TIMESTAMP", "BUYER_ID",
     "CHECK_IMMUNITY_TIME_IN_SECONDS", "CLUSTER", "CONSUME_START_TIME", "CORRECTION_FLAG",
@@ -25,6 +26,7 @@ constexpr std::array reserved = std::to_array<std::string_view>({
     "UNIQ_KEY", "WAIT", "__BORNHOST", "__CRC32#", "__SHARDINGKEY", "__STARTDELIVERTIME",
     "__transactionId__",
 });
+// clang-format on
 static_assert(std::ranges::is_sorted(reserved));
 
 }  // namespace

@@ -60,8 +60,7 @@ void encode(const Draft& draft, Buffer& out) {
     check(properties.bytes <= properties_bytes_max && draft.topic.size() <= 255);
     const std::size_t bytes = encoded_bytes(draft);
     const bool v2 = draft.topic.size() > topic_bytes_max_v1;
-    std::int32_t flags =
-        draft.sys_flag & ~(sys_flag::born_host_v6 | sys_flag::store_host_v6);
+    std::int32_t flags = draft.sys_flag & ~(sys_flag::born_host_v6 | sys_flag::store_host_v6);
     if (draft.born_host.is_v6) flags |= sys_flag::born_host_v6;
     if (draft.store_host.is_v6) flags |= sys_flag::store_host_v6;
 
@@ -143,7 +142,8 @@ Result<RecordView> RecordView::parse(Bytes bytes) {
     if (topic_bytes < 0) return corrupt("a negative topic length");
     view.topic = in.take_text(static_cast<std::size_t>(topic_bytes));
     const auto property_bytes = in.take<std::int16_t>();
-    if (property_bytes > 0) view.properties = in.take_text(static_cast<std::size_t>(property_bytes));
+    if (property_bytes > 0)
+        view.properties = in.take_text(static_cast<std::size_t>(property_bytes));
     if (!in.ok() || in.left() != 0) return corrupt("its lengths do not add up");
     return view;
 }

@@ -44,8 +44,8 @@ struct Draft {
     std::int32_t reconsume_times = 0;
     std::int64_t prepared_offset = 0;
     std::string_view body;
-    std::string_view properties;        ///< as the sender gave them
-    std::string_view more_properties;   ///< appended behind a separator: what the broker adds
+    std::string_view properties;       ///< as the sender gave them
+    std::string_view more_properties;  ///< appended behind a separator: what the broker adds
 };
 
 /// Exact bytes that encode() will append.

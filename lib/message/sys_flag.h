@@ -26,17 +26,24 @@ constexpr std::optional<Compression> compression(std::int32_t flag) {
     if ((flag & compressed) == 0) return std::nullopt;
     switch (flag & compression_mask) {
         case 0x000:
-        case 0x300: return Compression::zlib;
-        case 0x100: return Compression::lz4;
-        case 0x200: return Compression::zstd;
-        default: return std::nullopt;
+        case 0x300:
+            return Compression::zlib;
+        case 0x100:
+            return Compression::lz4;
+        case 0x200:
+            return Compression::zstd;
+        default:
+            return std::nullopt;
     }
 }
 constexpr std::int32_t of(Compression kind) {
     switch (kind) {
-        case Compression::lz4: return compressed | 0x100;
-        case Compression::zstd: return compressed | 0x200;
-        case Compression::zlib: break;
+        case Compression::lz4:
+            return compressed | 0x100;
+        case Compression::zstd:
+            return compressed | 0x200;
+        case Compression::zlib:
+            break;
     }
     return compressed | 0x300;
 }

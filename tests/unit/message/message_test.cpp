@@ -18,7 +18,9 @@ TEST_CASE("a record holds what was put in, byte for byte where RocketMQ's is kno
     draft.born_host = *Host::parse("127.0.0.1:40454");
     draft.store_host = *Host::parse("127.0.0.1:30911");
     draft.properties = "KEYS\x01k";
-    draft.more_properties = "CLUSTER\x01" "c\x02";
+    draft.more_properties =
+        "CLUSTER\x01"
+        "c\x02";
     Buffer out;
     encode(draft, out);
     CHECK(out.size() == encoded_bytes(draft));
@@ -34,7 +36,10 @@ TEST_CASE("a record holds what was put in, byte for byte where RocketMQ's is kno
     CHECK(view->store_ts_ms == 123456);
     CHECK(view->body == "hello");
     CHECK(view->topic == "T1");
-    CHECK(view->properties == "KEYS\x01k\x02" "CLUSTER\x01" "c\x02");
+    CHECK(view->properties ==
+          "KEYS\x01k\x02"
+          "CLUSTER\x01"
+          "c\x02");
     CHECK(view->store_host.to_string() == "127.0.0.1:30911");
     CHECK(view->body_crc_ok());
 }
@@ -61,11 +66,12 @@ TEST_CASE("a record cut anywhere, or with any length bent, is refused") {
     Draft draft;
     draft.topic = "topic";
     draft.body = "body";
-    draft.properties = "A\x01" "b\x02";
+    draft.properties =
+        "A\x01"
+        "b\x02";
     Buffer out;
     encode(draft, out);
-    for (std::size_t n = 0; n < out.size(); ++n)
-        CHECK(!RecordView::parse(out.bytes().first(n)));
+    for (std::size_t n = 0; n < out.size(); ++n) CHECK(!RecordView::parse(out.bytes().first(n)));
     for (const std::size_t at : {0U, 3U, 4U, 84U, 85U, 87U, 92U, 98U}) {
         Buffer bent;
         bent.put(out.bytes());
@@ -75,7 +81,14 @@ TEST_CASE("a record cut anywhere, or with any length bent, is refused") {
 }
 
 TEST_CASE("properties: the last wins, empty ones do not count") {
-    const std::string text = "A\x01" "1\x02" "B\x01\x02" "\x01x\x02" "C\x02" "A\x01" "2";
+    const std::string text =
+        "A\x01"
+        "1\x02"
+        "B\x01\x02"
+        "\x01x\x02"
+        "C\x02"
+        "A\x01"
+        "2";
     CHECK(find_property(text, "A") == "2");
     CHECK(!find_property(text, "B"));
     CHECK(!find_property(text, "C"));
@@ -85,9 +98,15 @@ TEST_CASE("properties: the last wins, empty ones do not count") {
     CHECK(reader.next()->value == "2");
     CHECK(!reader.next());
     CHECK(without_property(text, "A").empty());
-    std::string grown = "A\x01" "1";
+    std::string grown =
+        "A\x01"
+        "1";
     append_property(grown, "B", "2");
-    CHECK(grown == "A\x01" "1\x02" "B\x01" "2\x02");
+    CHECK(grown ==
+          "A\x01"
+          "1\x02"
+          "B\x01"
+          "2\x02");
 }
 
 TEST_CASE("the tag hash is Java's, also outside ASCII") {
@@ -120,14 +139,19 @@ TEST_CASE("unique keys are 32 digits and never the same") {
 
 TEST_CASE("batch items come off one by one, and a bent length ends it") {
     Buffer out;
-    append_batch_item(out, {.flag = 3, .body = "one", .properties = "A\x01" "b\x02"});
+    append_batch_item(out, {.flag = 3,
+                            .body = "one",
+                            .properties = "A\x01"
+                                          "b\x02"});
     append_batch_item(out, {.flag = 0, .body = "", .properties = ""});
     BatchReader reader(out.bytes());
     const auto first = reader.next();
     REQUIRE(first);
     CHECK(first->flag == 3);
     CHECK(first->body == "one");
-    CHECK(first->properties == "A\x01" "b\x02");
+    CHECK(first->properties ==
+          "A\x01"
+          "b\x02");
     CHECK(reader.next()->body.empty());
     CHECK(reader.at_end());
     for (std::size_t n = 1; n < out.size(); ++n) {
