@@ -1,0 +1,266 @@
+// Topics, groups, statistics and registration.
+
+#include "support.h"
+
+#include "front/rocketmq/registrar.h"
+#include "namesrv/namesrv.h"
+#include "wire/bodies/groups.h"
+#include "wire/bodies/heartbeat.h"
+#include "wire/bodies/queues.h"
+#include "wire/bodies/route.h"
+#include "wire/bodies/stats.h"
+#include "wire/headers/clients.h"
+#include "wire/headers/offsets.h"
+#include "wire/headers/topics.h"
+
+using namespace mqd;
+using namespace mqd::test;
+
+namespace {
+
+wire::CreateTopic new_topic(std::string_view name, std::int32_t queues = 2) {
+    wire::CreateTopic header;
+    header.topic = name;
+    header.read_queue_nums = header.write_queue_nums = queues;
+    header.perm = 6;
+    return header;
+}
+
+}  // namespace
+
+TEST_CASE_FIXTURE(Fixture, "a topic by request is on disk when the answer comes") {
+    start();
+    const auto user = client();
+    auto header = new_topic("T");
+    header.attributes = "+message.type=FIFO";
+    CHECK(user->call(code::update_and_create_topic, header).code == rc::success);
+    const auto saved =
+        store::load_config(store::posix_files(), settings.config_dir() / "topics.json",
+                           [](std::string_view) { return Result<>(); });
+    REQUIRE(saved);
+    CHECK(saved->find("\"T\":") != std::string::npos);
+    const auto config =
+        wire::TopicConfig::read(user->call(code::get_topic_config, wire::TopicHeader{"T"}).body);
+    REQUIRE(config);
+    CHECK(config->read_queue_nums == 2);
+    CHECK(config->attributes.at("message.type") == "FIFO");
+
+    header.attributes = "-message.type";
+    CHECK(user->call(code::update_and_create_topic, header).code == rc::success);
+    CHECK(broker->topics().find("T")->config().attributes.empty());
+    header.attributes = "+no.such=1";
+    CHECK(user->call(code::update_and_create_topic, header).code == rc::system_error);
+    CHECK(user->call(code::update_and_create_topic, new_topic("TBW102")).code ==
+          rc::invalid_parameter);
+    CHECK(user->call(code::update_and_create_topic, new_topic("T", -1)).code ==
+          rc::invalid_parameter);
+    CHECK(user->call(code::get_topic_config, wire::TopicHeader{"U"}).code == rc::topic_not_exist);
+}
+
+TEST_CASE_FIXTURE(Fixture, "a list of topics is taken whole or not at all") {
+    start();
+    const auto user = client();
+    CHECK(
+        user->call(code::update_and_create_topic_list,
+                   R"({"topicConfigList":[{"topicName":"A","readQueueNums":1,"writeQueueNums":1},)"
+                   R"({"topicName":"b d"}]})")
+            .code == rc::invalid_parameter);
+    CHECK(broker->topics().find("A") == nullptr);
+    CHECK(user->call(
+                  code::update_and_create_topic_list,
+                  R"({"topicConfigList":[{"topicName":"A","readQueueNums":1,"writeQueueNums":1}]})")
+              .code == rc::success);
+    CHECK(broker->topics().find("A") != nullptr);
+}
+
+TEST_CASE_FIXTURE(Fixture, "a deleted topic takes messages and offsets along") {
+    start();
+    const auto user = client();
+    REQUIRE(user->call(code::send_message_v2, send_header(), "old").code == rc::success);
+    wait_readable(1);
+    broker->offsets().commit("G", "T", 0, 1);
+    CHECK(user->call(code::delete_topic_in_broker, wire::TopicHeader{"T"}).code == rc::success);
+    CHECK(user->call(code::delete_topic_in_broker, wire::TopicHeader{"T"}).code == rc::success);
+    CHECK(user->call(code::delete_topic_in_broker, wire::TopicHeader{"SELF_TEST_TOPIC"}).code ==
+          rc::invalid_parameter);
+    CHECK_FALSE(broker->offsets().find("G", "T", 0));
+    CHECK(user->call(code::send_message_v2, send_header(), "new").find("queueOffset") == "0");
+    wait_readable(1);
+    const auto found = records(user->call(code::pull_message, pull_header(0)).body);
+    REQUIRE(found.size() == 1);
+    CHECK(found[0].body == "new");
+}
+
+TEST_CASE_FIXTURE(Fixture, "what lies in a topic and how far a group has come") {
+    start();
+    const auto user = client();
+    for (int i = 0; i < 3; ++i) user->call(code::send_message_v2, send_header(), "m");
+    wait_readable(3);
+    user->call(code::pull_message, pull_header(0));
+    broker->offsets().commit("G", "T", 0, 2);
+    const auto topic = wire::TopicStatsTable::read(
+        user->call(code::get_topic_stats_info, wire::TopicHeader{"T"}).body);
+    REQUIRE(topic);
+    REQUIRE(topic->offsets.size() == 4);
+    CHECK(topic->offsets[0].first.broker_name == "b");
+    CHECK(topic->offsets[0].second.max_offset == 3);
+    CHECK(topic->offsets[0].second.last_update_timestamp > 0);
+    CHECK(topic->offsets[1].second.last_update_timestamp == 0);
+    CHECK(user->call(code::get_topic_stats_info, wire::TopicHeader{"U"}).code ==
+          rc::topic_not_exist);
+
+    const auto group = wire::ConsumeStats::read(
+        user->call(code::get_consume_stats, wire::GetConsumeStats{"G", {}, {}}).body);
+    REQUIRE(group);
+    REQUIRE(group->offsets.size() == 4);
+    CHECK(group->offsets[0].second.broker_offset == 3);
+    CHECK(group->offsets[0].second.consumer_offset == 2);
+    CHECK(group->offsets[0].second.pull_offset == 3);
+    CHECK(group->offsets[0].second.last_timestamp > 0);
+    const auto groups = wire::GroupList::read(
+        user->call(code::query_topic_consume_by_who, wire::TopicHeader{"T"}).body);
+    REQUIRE(groups);
+    CHECK(groups->groups == std::vector<std::string>{"G"});
+}
+
+TEST_CASE_FIXTURE(Fixture, "offsets of queues, by number and by time") {
+    start();
+    const auto user = client();
+    const wire::QueueHeader nowhere{"T", 0};
+    CHECK(user->call(code::get_max_offset, nowhere).find("offset") == "0");
+    CHECK(user->call(code::get_earliest_msg_storetime, nowhere).find("timestamp") == "-1");
+    user->call(code::send_message_v2, send_header(), "m");
+    wait_readable(1);
+    CHECK(user->call(code::get_max_offset, nowhere).find("offset") == "1");
+    CHECK(user->call(code::get_min_offset, nowhere).find("offset") == "0");
+    CHECK(user->call(code::get_earliest_msg_storetime, nowhere).find("timestamp") != "-1");
+    wire::SearchOffset search;
+    search.topic = "T";
+    search.timestamp = wall_ms() + 60'000;
+    CHECK(user->call(code::search_offset_by_timestamp, search).find("offset") == "1");
+    search.timestamp = 0;
+    CHECK(user->call(code::search_offset_by_timestamp, search).find("offset") == "0");
+
+    wire::UpdateConsumerOffset commit{"G", "T", 0, 1};
+    CHECK(user->call(code::update_consumer_offset, commit).code ==
+          rc::subscription_group_not_exist);
+    CHECK(user->call(code::get_subscriptiongroup_config, wire::GroupHeader{"G"}).code ==
+          rc::success);
+    CHECK(user->call(code::update_consumer_offset, commit).code == rc::success);
+    commit.topic = "U";
+    CHECK(user->call(code::update_consumer_offset, commit).code == rc::topic_not_exist);
+    commit = {"G", "T", 0, std::nullopt};
+    CHECK(user->call(code::update_consumer_offset, commit).code == rc::invalid_parameter);
+    const auto all =
+        wire::ConsumerOffsetTable::read(user->call(code::get_all_consumer_offset).body);
+    REQUIRE(all);
+    CHECK(all->offsets.at("T@G").at(0) == 1);
+}
+
+TEST_CASE_FIXTURE(Fixture, "ordered consumers lock queues, SQL expressions are refused") {
+    start();
+    const auto user = client();
+    wire::LockBatchBody body;
+    body.client_id = "a";
+    body.consumer_group = "G";
+    body.queues = {{"b", 0, "T"}, {"b", 1, "T"}};
+    const auto granted =
+        wire::LockBatchAnswer::read(user->call(code::lock_batch_mq, wire::to_body(body)).body);
+    REQUIRE(granted);
+    CHECK(granted->queues.size() == 2);
+    body.client_id = "c";
+    CHECK(user->call(code::lock_batch_mq, wire::to_body(body)).body == R"({"lockOKMQSet":[]})");
+
+    wire::CheckClientBody check_body;
+    check_body.subscription = wire::SubscriptionData{"T", "a > 1", "SQL92", 1, {}, false};
+    CHECK(user->call(code::check_client_config, wire::to_body(check_body)).code ==
+          rc::system_error);
+    check_body.subscription = wire::SubscriptionData{"T", "||", "TAG", 1, {}, false};
+    CHECK(user->call(code::check_client_config, wire::to_body(check_body)).code ==
+          rc::subscription_parse_failed);
+    check_body.subscription = wire::SubscriptionData{"T", "A", "TAG", 1, {}, false};
+    CHECK(user->call(code::check_client_config, wire::to_body(check_body)).code == rc::success);
+}
+
+TEST_CASE_FIXTURE(Fixture, "the runtime information has every key that tools parse") {
+    start();
+    const auto user = client();
+    user->call(code::send_message_v2, send_header(), "m");
+    const auto info = wire::KvTable::read(user->call(code::get_broker_runtime_info).body);
+    REQUIRE(info);
+    for (const char* key :
+         {"brokerVersionDesc", "brokerActive", "sendThreadPoolQueueSize", "pageCacheLockTimeMills",
+          "commitLogDiskRatio", "commitLogMinOffset", "timerReadBehind", "dispatchBehindBytes",
+          "bootTimestamp", "runtime", "msgGetTotalYesterdayMorning", "ackThreadPoolQueueSize"})
+        CHECK_MESSAGE(info->table.contains(key), key);
+    CHECK(split(info->table.at("putTps"), ' ').size() == 3);
+    CHECK(info->table.at("msgPutTotalTodayNow") == "1");
+    CHECK(info->table.at("earliestMessageTimeStamp") != "-1");
+}
+
+TEST_CASE_FIXTURE(Fixture, "name servers know the topics, their changes, and the end") {
+    start();
+    namesrv::Options options;
+    options.kv_config_path = folder.path / "kv.json";
+    auto namesrv = namesrv::Namesrv::open(options);
+    REQUIRE(namesrv);
+    auto listening = remoting::Server::listen(threads, "127.0.0.1:0", **namesrv);
+    REQUIRE(listening);
+    const auto port = std::to_string((*listening)->port());
+    Client asks(threads.at(0), "127.0.0.1:" + port);
+    const auto route = [&](std::string_view topic) {
+        return asks.call(code::get_routeinfo_by_topic, wire::GetRouteInfo{topic, true});
+    };
+    const auto wait_route = [&](std::string_view topic, std::int32_t expected) {
+        const auto give_up = monotonic_ms() + 10'000;
+        while (route(topic).code != expected) REQUIRE(monotonic_ms() < give_up);
+    };
+    // One of them is not there: the other is told all the same.
+    front::rocketmq::Registrar registrar(*broker, threads.at(1), address(),
+                                         {"127.0.0.1:" + port, "127.0.0.1:1"});
+    broker->on_topic_change(
+        [&](const std::string& topic, const broker::TopicRef&) { registrar.changed(topic); });
+    registrar.start(5000);
+    const auto known = wire::TopicRouteData::read(route("TBW102").body);
+    REQUIRE(known);
+    REQUIRE(known->brokers.size() == 1);
+    CHECK(known->brokers[0].broker_addrs.at(0) == address());
+    CHECK(known->queues[0].perm == 7);
+
+    CHECK(route("T").code == rc::topic_not_exist);
+    const auto user = client();
+    REQUIRE(user->call(code::send_message_v2, send_header(), "m").code == rc::success);
+    wait_route("T", rc::success);
+
+    registrar.stop(5000);
+    CHECK(route("T").code == rc::topic_not_exist);
+}
+
+TEST_CASE_FIXTURE(Fixture, "a name server that comes back is told everything") {
+    start();
+    namesrv::Options options;
+    options.kv_config_path = folder.path / "kv.json";
+    std::string at = "127.0.0.1:0";
+    net::IoThreads first_threads(1, "test-ns");
+    auto first = namesrv::Namesrv::open(options);
+    REQUIRE(first);
+    auto first_server = remoting::Server::listen(first_threads, at, **first);
+    REQUIRE(first_server);
+    at = "127.0.0.1:" + std::to_string((*first_server)->port());
+    front::rocketmq::Registrar registrar(*broker, threads.at(1), address(), {at});
+    registrar.start(5000);
+    first_threads.stop();
+    first_server->reset();
+
+    auto second = namesrv::Namesrv::open(options);
+    REQUIRE(second);
+    auto second_server = remoting::Server::listen(threads, at, **second);
+    REQUIRE(second_server);
+    Client asks(threads.at(0), at);
+    const auto give_up = monotonic_ms() + 10'000;
+    while (asks.call(code::get_routeinfo_by_topic, wire::GetRouteInfo{"TBW102", true}).code !=
+           rc::success)
+        REQUIRE(monotonic_ms() < give_up);
+    registrar.stop(5000);
+    threads.stop();  // before `second`, which its sessions use
+}

@@ -1,0 +1,257 @@
+#include "support.h"
+
+#include "wire/bodies/heartbeat.h"
+#include "wire/headers/clients.h"
+#include "wire/headers/offsets.h"
+
+using namespace mqd;
+using namespace mqd::test;
+
+namespace {
+
+struct Waiting {
+    Mutex mutex;
+    Condition changed;
+    std::optional<remoting::Answer> answer GUARDED_BY(mutex);
+
+    std::function<void(Result<remoting::Answer>)> done() {
+        return [this](Result<remoting::Answer> result) {
+            REQUIRE(result);
+            const Lock lock(mutex);
+            answer = std::move(*result);
+            changed.notify_all();
+        };
+    }
+    bool has_answer() {
+        const Lock lock(mutex);
+        return answer.has_value();
+    }
+    remoting::Answer wait() {
+        const Lock lock(mutex);
+        while (!answer) REQUIRE(changed.wait_for(mutex, std::chrono::seconds(10)));
+        return *answer;
+    }
+};
+
+struct PullFixture : Fixture {
+    std::unique_ptr<Client> user, other;
+
+    void start_with(int messages, std::string_view tag = {}) {
+        start();
+        user = client();
+        other = client();
+        for (int i = 0; i < messages; ++i) send(tag);
+        if (messages > 0) wait_readable(messages);
+    }
+    void send(std::string_view tag = {}) {
+        const auto of = tag.empty() ? std::string() : properties({{"TAGS", tag}});
+        REQUIRE(other->call(code::send_message_v2, send_header(of), "m").code == rc::success);
+    }
+    void wait_held(std::size_t count) const {
+        const auto give_up = monotonic_ms() + 10'000;
+        while (broker->arrivals().waiting() != count) {
+            REQUIRE(monotonic_ms() < give_up);
+            std::this_thread::yield();
+        }
+    }
+    void hold(Waiting& waiting, std::int64_t offset, std::int64_t ms, std::string_view tags = "*") {
+        auto header = pull_header(offset, 2 + 4);
+        header.suspend_timeout_ms = ms;
+        header.subscription = tags;
+        user->channel->call(code::pull_message, header, {}, 30'000, waiting.done());
+        wait_held(1);
+    }
+    std::string beat(std::string id, std::string tags = "*",
+                     wire::MessageModel model = wire::MessageModel::clustering,
+                     std::int64_t version = 1) const {
+        wire::ConsumerData consumer;
+        consumer.group_name = "G";
+        consumer.message_model = model;
+        consumer.subscriptions.push_back({"T", std::move(tags), "TAG", version, {}, false});
+        wire::HeartbeatData data;
+        data.client_id = std::move(id);
+        data.consumers.push_back(consumer);
+        return wire::to_body(data);
+    }
+};
+
+}  // namespace
+
+TEST_CASE_FIXTURE(PullFixture, "a pull says where the queue begins, ends and goes on") {
+    start_with(3);
+    const auto pull = [&](std::int64_t offset) {
+        return user->call(code::pull_message, pull_header(offset));
+    };
+    const auto found = pull(1);
+    CHECK(found.code == rc::success);
+    CHECK(found.find("nextBeginOffset") == "3");
+    CHECK(found.find("minOffset") == "0");
+    CHECK(found.find("maxOffset") == "3");
+    CHECK(found.find("suggestWhichBrokerId") == "0");
+    CHECK(records(found.body).size() == 2);
+    CHECK(pull(3).code == rc::pull_not_found);
+    CHECK(pull(3).find("nextBeginOffset") == "3");
+    CHECK(pull(4).code == rc::pull_offset_moved);
+    CHECK(pull(4).find("nextBeginOffset") == "3");
+    auto header = pull_header(0);
+    header.queue_id = 1;
+    CHECK(user->call(code::pull_message, header).code == rc::pull_not_found);
+    header.queue_offset = 5;
+    const auto moved = user->call(code::pull_message, header);
+    CHECK(moved.code == rc::pull_offset_moved);
+    CHECK(moved.find("nextBeginOffset") == "0");
+}
+
+TEST_CASE_FIXTURE(PullFixture, "tags are filtered, and an offset moves over what does not match") {
+    start_with(2, "TagA");
+    send("TagB");
+    wait_readable(3);
+    auto header = pull_header(0);
+    header.subscription = "TagB";
+    const auto found = user->call(code::pull_message, header);
+    CHECK(found.find("nextBeginOffset") == "3");
+    CHECK(records(found.body).size() == 1);
+    header.subscription = "TagC || TagD";
+    const auto none = user->call(code::lite_pull_message, header);
+    CHECK(none.code == rc::pull_retry_immediately);
+    CHECK(none.find("nextBeginOffset") == "3");
+    header.subscription = "||";
+    CHECK(user->call(code::pull_message, header).code == rc::subscription_parse_failed);
+    header.expression_type = "SQL92";
+    CHECK(user->call(code::pull_message, header).code == rc::system_error);
+}
+
+TEST_CASE_FIXTURE(PullFixture, "as many messages as asked for, within count and bytes") {
+    settings.pull_messages_max = 50;
+    start_with(60);
+    auto header = pull_header(0);
+    header.max_msg_nums = 40;
+    CHECK(records(user->call(code::pull_message, header).body).size() == 40);
+    header.max_msg_nums = 1000;
+    CHECK(records(user->call(code::pull_message, header).body).size() == 50);
+    header.max_msg_nums = 0;
+    CHECK(records(user->call(code::pull_message, header).body).size() == 1);
+}
+
+TEST_CASE_FIXTURE(PullFixture, "a held pull is answered by the first message") {
+    start_with(1);
+    Waiting waiting;
+    hold(waiting, 1, 30'000);
+    send();
+    const auto answer = waiting.wait();
+    CHECK(answer.code == rc::success);
+    CHECK(records(answer.body).size() == 1);
+}
+
+TEST_CASE_FIXTURE(PullFixture,
+                  "a held pull is not answered by another tag, and ends when its time is over") {
+    start_with(1);
+    Waiting waiting;
+    const auto begin = monotonic_ms();
+    hold(waiting, 1, 400, "TagA");
+    send("TagB");
+    wait_readable(2);
+    CHECK_FALSE(waiting.has_answer());
+    const auto answer = waiting.wait();
+    const auto took = monotonic_ms() - begin;
+    CHECK(took >= 400);
+    CHECK(took < 4000);
+    // What had come meanwhile moves the offset on.
+    CHECK(answer.code == rc::pull_retry_immediately);
+    CHECK(answer.find("nextBeginOffset") == "2");
+}
+
+TEST_CASE_FIXTURE(PullFixture, "a held pull goes with its connection") {
+    start_with(1);
+    {
+        const auto third = client();
+        auto header = pull_header(1, 2 + 4);
+        header.suspend_timeout_ms = 30'000;
+        third->channel->call(code::pull_message, header, {}, 30'000, [](const auto&) {});
+        wait_held(1);
+    }
+    wait_held(0);
+}
+
+TEST_CASE_FIXTURE(PullFixture, "pulls are refused with the codes that clients know") {
+    start_with(1);
+    auto header = pull_header(0);
+    header.topic = "U";
+    CHECK(user->call(code::pull_message, header).code == rc::topic_not_exist);
+    header = pull_header(0);
+    header.queue_id = 4;
+    CHECK(user->call(code::pull_message, header).code == rc::invalid_parameter);
+    header = pull_header(0, 0);
+    CHECK(user->call(code::pull_message, header).code == rc::subscription_not_exist);
+    REQUIRE(user->call(code::heart_beat, beat("me")).code == rc::success);
+    header.sub_version = 2;
+    CHECK(user->call(code::pull_message, header).code == rc::subscription_not_latest);
+    header.sub_version = 1;
+    CHECK(user->call(code::pull_message, header).code == rc::success);
+    header.topic = "TBW102";
+    CHECK(user->call(code::pull_message, header).code == rc::subscription_not_exist);
+    CHECK(user->call(code::update_and_create_subscriptiongroup,
+                     R"({"groupName":"G","consumeEnable":false})")
+              .code == rc::success);
+    const auto forbidden = user->call(code::pull_message, pull_header(0));
+    CHECK(forbidden.code == rc::no_permission);
+    CHECK(forbidden.find("forbiddenType") == "2");
+}
+
+TEST_CASE_FIXTURE(PullFixture, "a commit on a pull counts once, and 14 tells it") {
+    start_with(2);
+    wire::QueryConsumerOffset query;
+    query.consumer_group = "G";
+    query.topic = "T";
+    CHECK(user->call(code::query_consumer_offset, query).find("offset") == "0");
+    auto header = pull_header(0, 1 + 4);
+    header.commit_offset = 2;
+    CHECK(user->call(code::pull_message, header).code == rc::success);
+    CHECK(user->call(code::query_consumer_offset, query).find("offset") == "2");
+    query.consumer_group = "new";
+    query.set_zero_if_not_found = false;
+    CHECK(user->call(code::query_consumer_offset, query).code == rc::query_not_found);
+}
+
+TEST_CASE_FIXTURE(PullFixture,
+                  "a queue whose beginning lies far back is for the client to decide on") {
+    settings.in_memory_percent = 0;
+    start_with(2);
+    wire::QueryConsumerOffset query;
+    query.consumer_group = "G";
+    query.topic = "T";
+    CHECK(user->call(code::query_consumer_offset, query).code == rc::query_not_found);
+    query.queue_id = 1;  // empty
+    CHECK(user->call(code::query_consumer_offset, query).find("offset") == "0");
+}
+
+TEST_CASE_FIXTURE(PullFixture, "members hear of one another before the heartbeat is answered") {
+    start_with(1);
+    CHECK(user->call(code::heart_beat, beat("a")).code == rc::success);
+    CHECK(user->pushes() == 1);
+    user->call(code::heart_beat, beat("a"));
+    CHECK(user->pushes() == 1);
+    CHECK(other->call(code::heart_beat, beat("b")).code == rc::success);
+    CHECK(other->pushes() == 1);
+    user->wait_pushes(2);
+    const auto list = user->call(code::get_consumer_list_by_group, wire::ConsumerGroupHeader{"G"});
+    CHECK(list.body == R"({"consumerIdList":["a","b"]})");
+    other.reset();
+    user->wait_pushes(3);
+    wire::UnregisterClient leave;
+    leave.consumer_group = "G";
+    CHECK(user->call(code::unregister_client, leave).code == rc::success);
+    CHECK(user->call(code::get_consumer_list_by_group, wire::ConsumerGroupHeader{"G"}).code ==
+          rc::system_error);
+    CHECK(broker->topics().find("%RETRY%G") != nullptr);
+}
+
+TEST_CASE_FIXTURE(PullFixture, "broadcasting groups are not told of their members") {
+    start_with(1);
+    const auto body = beat("a", "*", wire::MessageModel::broadcasting);
+    CHECK(user->call(code::heart_beat, body).code == rc::success);
+    CHECK(other->call(code::heart_beat, body).code == rc::success);
+    CHECK(user->call(code::get_max_offset, wire::QueueHeader{"T", 0}).find("offset") == "1");
+    CHECK(user->pushes() == 0);
+    CHECK(other->pushes() == 0);
+}

@@ -1,0 +1,201 @@
+#include "support.h"
+
+#include "broker/names.h"
+
+using namespace mqd;
+using namespace mqd::test;
+namespace property = mqd::message::property;
+
+namespace {
+
+std::string item(std::string_view body, std::string_view of = {}) {
+    Buffer out;
+    message::append_batch_item(out, {0, body, of});
+    return std::string(out.text());
+}
+
+std::string_view value(const message::RecordView& record, std::string_view name) {
+    return message::find_property(record.properties, name).value_or("");
+}
+
+}  // namespace
+
+TEST_CASE_FIXTURE(Fixture,
+                  "a message is stored with what the broker adds, and answered with its place") {
+    start();
+    const auto user = client();
+    const auto sent = user->call(
+        code::send_message_v2, send_header(properties({{"UNIQ_KEY", "ID"}, {"k", "v"}})), "hello");
+    CHECK(sent.code == rc::success);
+    CHECK(sent.find("queueId") == "0");
+    CHECK(sent.find("queueOffset") == "0");
+    CHECK(sent.find("transactionId") == "ID");
+    CHECK(sent.find("MSG_REGION") == "DefaultRegion");
+    CHECK(sent.find("TRACE_ON") == "true");
+    CHECK(sent.find("msgId") == message::offset_id(service->store_host(), PhysicalOffset{0}));
+
+    wait_readable(1);
+    const auto pulled = user->call(code::pull_message, pull_header(0));
+    CHECK(pulled.code == rc::success);
+    CHECK(pulled.find("nextBeginOffset") == "1");
+    const auto found = records(pulled.body);
+    REQUIRE(found.size() == 1);
+    CHECK(found[0].body == "hello");
+    CHECK(found[0].born_ts_ms == 1'795'220'817'748);
+    CHECK(value(found[0], property::uniq_key) == "ID");
+    CHECK(value(found[0], "k") == "v");
+    CHECK(value(found[0], property::msg_region) == "DefaultRegion");
+    CHECK(value(found[0], property::cluster) == "DefaultCluster");
+    CHECK(value(found[0], property::trace_on) == "true");
+}
+
+TEST_CASE_FIXTURE(Fixture,
+                  "a message without a unique key gets one, and a resent one loses POP_CK") {
+    start();
+    const auto user = client();
+    const auto sent = user->call(code::send_message_v2,
+                                 send_header(properties({{"POP_CK", "x"}, {"k", "v"}})), "m");
+    wait_readable(1);
+    const auto found = records(user->call(code::pull_message, pull_header(0)).body);
+    REQUIRE(found.size() == 1);
+    CHECK(value(found[0], property::uniq_key) == sent.find("transactionId"));
+    CHECK(sent.find("transactionId").size() == message::UniqueKeys::length);
+    CHECK(value(found[0], property::pop_ck).empty());
+    CHECK(value(found[0], "k") == "v");
+}
+
+TEST_CASE_FIXTURE(
+    Fixture, "the long names of request 10 mean the same, and a missing body is an empty one") {
+    start();
+    const auto user = client();
+    wire::SendMessageV1 header;
+    static_cast<wire::SendMessage&>(header) = send_header();
+    header.queue_id = -1;
+    const auto sent = user->call(code::send_message, header);
+    CHECK(sent.code == rc::success);
+    const auto queue = parse_int<int>(sent.find("queueId"));
+    REQUIRE(queue);
+    CHECK(*queue >= 0);
+    CHECK(*queue < 4);
+}
+
+TEST_CASE_FIXTURE(Fixture, "each message of a batch keeps its own key and gets what it lacks") {
+    start();
+    const auto user = client();
+    const auto shared = properties({{"UNIQ_KEY", "BATCH"}, {"WAIT", "true"}});
+    auto header = send_header(shared);
+    header.batch = true;
+    const auto sent =
+        user->call(code::send_batch_message, header,
+                   item("a", properties({{"UNIQ_KEY", "A"}, {"TAGS", "t"}})) + item("b"));
+    CHECK(sent.code == rc::success);
+    CHECK(sent.find("transactionId") == "BATCH");
+    CHECK(split(sent.find("msgId"), ',').size() == 2);
+    wait_readable(2);
+    const auto found = records(user->call(code::pull_message, pull_header(0)).body);
+    REQUIRE(found.size() == 2);
+    CHECK(value(found[0], property::uniq_key) == "A");
+    CHECK(value(found[0], property::tags) == "t");
+    CHECK(value(found[0], property::wait) == "true");
+    CHECK(value(found[1], property::uniq_key) == "BATCH");
+    CHECK(value(found[1], property::cluster) == "DefaultCluster");
+    CHECK(found[1].queue_offset.value == 1);
+    CHECK(message::offset_id(service->store_host(), found[1].at) ==
+          split(sent.find("msgId"), ',')[1]);
+}
+
+TEST_CASE_FIXTURE(Fixture, "the flag m decides what is a batch, not the code") {
+    start();
+    const auto user = client();
+    const auto raw = item("a") + item("b");
+    CHECK(user->call(code::send_batch_message, send_header(), raw).code == rc::success);
+    auto header = send_header();
+    header.batch = true;
+    CHECK(user->call(code::send_message_v2, header, raw).code == rc::success);
+    wait_readable(3);
+    const auto found = records(user->call(code::pull_message, pull_header(0)).body);
+    REQUIRE(found.size() == 3);
+    CHECK(found[0].body == raw);
+    CHECK(found[2].body == "b");
+}
+
+TEST_CASE_FIXTURE(Fixture, "a torn or empty batch stores nothing at all") {
+    start();
+    const auto user = client();
+    auto header = send_header();
+    header.batch = true;
+    auto torn = item("a") + item("b");
+    torn.pop_back();
+    CHECK(user->call(code::send_message_v2, header, torn).code == rc::message_illegal);
+    CHECK(user->call(code::send_message_v2, header).code == rc::message_illegal);
+    CHECK(user->call(code::send_message_v2, send_header(), "after").find("queueOffset") == "0");
+}
+
+TEST_CASE_FIXTURE(Fixture, "sends are refused with the codes that clients know") {
+    settings.message_bytes_max = 1000;
+    start();
+    const auto user = client();
+    REQUIRE(user->call(code::send_message_v2, send_header(), "x").code == rc::success);
+    const auto refused = [&](auto change, std::string_view body = "x") {
+        auto header = send_header();
+        change(header);
+        return user->call(code::send_message_v2, header, body).code;
+    };
+    CHECK(refused([](auto& h) { h.topic = "a b"; }) == rc::invalid_parameter);
+    const std::string long_name(128, 't');
+    CHECK(refused([&](auto& h) { h.topic = long_name; }) == rc::invalid_parameter);
+    CHECK(refused([](auto& h) { h.topic = broker::schedule_topic; }) == rc::no_permission);
+    CHECK(refused([](auto& h) { h.topic = "U", h.default_topic = "nothing"; }) ==
+          rc::topic_not_exist);
+    CHECK(refused([](auto& h) { h.queue_id = 4; }) == rc::invalid_parameter);
+    CHECK(refused([](auto&) {}, std::string(1001, 'x')) == rc::message_illegal);
+    CHECK(refused([](auto&) {}, std::string(1000, 'x')) == rc::success);
+    const auto big = properties({{"k", std::string(32'700, 'v')}});
+    CHECK(refused([&](auto& h) { h.properties = big; }) == rc::message_illegal);
+    CHECK(refused([](auto& h) { h.topic = "%RETRY%G", h.batch = true; }) == rc::message_illegal);
+    CHECK(refused([](auto& h) { h.topic = "%RETRY%not a name"; }) == rc::invalid_parameter);
+    // Not yet, and not as ordinary messages either.
+    const auto delayed = properties({{"DELAY", "3"}}), half = properties({{"TRAN_MSG", "true"}});
+    const auto timer = properties({{"TIMER_DELAY_SEC", "3"}});
+    CHECK(refused([&](auto& h) { h.properties = delayed; }) == rc::system_error);
+    CHECK(refused([&](auto& h) { h.properties = timer; }) == rc::system_error);
+    CHECK(refused([&](auto& h) { h.properties = half; }) == rc::system_error);
+    CHECK(refused([](auto& h) { h.sys_flag = 4; }) == rc::system_error);
+    const auto at_once = properties({{"DELAY", "0"}});
+    CHECK(refused([&](auto& h) { h.properties = at_once; }) == rc::success);
+    CHECK(broker->counters().totals().put_messages == 3);
+}
+
+TEST_CASE_FIXTURE(Fixture,
+                  "one-way sends are stored before what the client asks next, and not answered") {
+    start();
+    const auto user = client();
+    REQUIRE(user->call(code::send_message_v2, send_header(), "first").code == rc::success);
+    for (int i = 0; i < 1000; ++i)
+        user->channel->oneway(code::send_message_v2, send_header(), as_bytes("x"));
+    CHECK(user->call(code::send_message_v2, send_header(), "last").find("queueOffset") == "1001");
+}
+
+TEST_CASE_FIXTURE(Fixture, "with synchronous flush an answer means that it is on disk") {
+    settings.flush_sync = true;
+    start();
+    const auto user = client();
+    for (int i = 0; i < 5; ++i) {
+        const auto sent = user->call(code::send_message_v2, send_header(), "x");
+        CHECK(sent.code == rc::success);
+        CHECK(sent.find("queueOffset") == std::to_string(i));
+        const auto id = message::parse_offset_id(sent.find("msgId"));
+        REQUIRE(id);
+        CHECK(store->synced() > id->at);
+    }
+}
+
+TEST_CASE_FIXTURE(Fixture, "a request that nobody knows is answered 3, one that cannot be read 1") {
+    start();
+    const auto user = client();
+    const auto unknown = user->call(12'345);
+    CHECK(unknown.code == rc::request_code_not_supported);
+    CHECK(unknown.remark == " request type 12345 not supported");
+    CHECK(user->call(code::pull_message).code == rc::system_error);
+    CHECK(user->call(code::heart_beat, "no JSON").code == rc::system_error);
+}
