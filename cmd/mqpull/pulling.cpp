@@ -85,6 +85,7 @@ int Pulling::run() {
     auto result = begin();
     if (result) result = loop();
     if (result) result = write_out();
+    take_marks();
     const bool is_pipe_closed = !result && result.error().code == Errc::io && reader_is_gone();
     commit();
     if (membership_) membership_->leave();
@@ -162,6 +163,7 @@ Result<> Pulling::handle(const client::Block& block) {
         if (!goes_on) return {};
     }
     queue.taken = std::max(queue.taken, std::min(block.next, queue.stop));
+    take_marks();
     return {};
 }
 
@@ -189,6 +191,7 @@ Result<bool> Pulling::handle(client::PulledQueue& queue, message::RecordView& me
         TRY_OK(writer_.write(message, queue.queue.broker, body));
     }
     queue.taken = std::max(queue.taken, offset + 1);
+    if (membership_) marks_.push_back({writer_.appended_bytes(), &queue, queue.taken});
     last_message_ms_ = monotonic_ms();
     ++count_;
     return !settings_.count || count_ < static_cast<std::uint64_t>(*settings_.count);
@@ -197,7 +200,17 @@ Result<bool> Pulling::handle(client::PulledQueue& queue, message::RecordView& me
 Result<> Pulling::write_out() {
     TRY_OK(writer_.flush());
     for (auto* const queue : puller_.queues()) queue->written = queue->taken;
+    marks_.clear();
     return {};
+}
+
+/// As far as the output has been taken, maybe in the middle of a block.
+void Pulling::take_marks() {
+    const std::uint64_t out_bytes = writer_.written_bytes();
+    const auto first = std::find_if(marks_.begin(), marks_.end(),
+                                    [&](const Mark& mark) { return mark.end > out_bytes; });
+    for (auto mark = marks_.begin(); mark != first; ++mark) mark->queue->written = mark->next;
+    marks_.erase(marks_.begin(), first);
 }
 
 void Pulling::commit() {

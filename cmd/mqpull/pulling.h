@@ -56,6 +56,7 @@ private:
     /// False: the queue's end, or enough.
     Result<bool> handle(client::PulledQueue& queue, message::RecordView& message);
     Result<> write_out();
+    void take_marks();
     void commit();
     void share_out();
     Result<> take_on(const std::vector<client::Queue>& queues, const client::From& from);
@@ -69,6 +70,13 @@ private:
     std::unique_ptr<client::Membership> membership_;
     client::Puller puller_;
     record::Writer writer_;
+    /// Where in the output a message ends, for a group's messages not yet known to be out.
+    struct Mark {
+        std::uint64_t end;
+        client::PulledQueue* queue;
+        std::int64_t next;
+    };
+    std::vector<Mark> marks_;
     std::uint64_t count_ = 0;
     std::int64_t last_message_ms_;
     std::int64_t commit_at_ms_;

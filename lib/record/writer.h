@@ -31,6 +31,10 @@ public:
     }
     Result<> flush();
     bool empty() const { return buffer_.empty(); }
+    /// Bytes of all messages so far, and how many of them the descriptor has taken, also when it
+    /// failed after that.
+    std::uint64_t appended_bytes() const { return flushed_bytes_ + buffer_.size(); }
+    std::uint64_t written_bytes() const { return written_bytes_; }
 
 private:
     static constexpr std::size_t block_bytes = 256 << 10;
@@ -39,9 +43,12 @@ private:
     std::string name_;
     Encoder encoder_;
     Buffer buffer_;
+    std::uint64_t flushed_bytes_ = 0;
+    std::uint64_t written_bytes_ = 0;
 };
 
-/// All of it. Waits where the descriptor does not block. io
-Result<> write_all(int fd, std::string_view name, Bytes bytes);
+/// All of it. Waits where the descriptor does not block. io: `written`, if given, has then grown
+/// by what was written before.
+Result<> write_all(int fd, std::string_view name, Bytes bytes, std::uint64_t* written = nullptr);
 
 }  // namespace mqd::record
