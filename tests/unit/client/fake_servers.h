@@ -1,0 +1,151 @@
+#pragma once
+// A name server and broker in one, on port 0, that keeps what it is sent and answers as told.
+//
+// Threads: its own; the tests look at it under its lock.
+
+#include <doctest/doctest.h>
+
+#include <deque>
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/mutex.h"
+#include "client/client.h"
+#include "message/record.h"
+#include "remoting/session.h"
+#include "wire/codes.h"
+#include "wire/headers/offsets.h"
+#include "wire/headers/pull.h"
+#include "wire/headers/send.h"
+
+namespace mqd::testing {
+
+class FakeServers final : public remoting::Service {
+public:
+    FakeServers() : threads_(1, "fake") {
+        auto made = remoting::Server::listen(threads_, "127.0.0.1:0", *this);
+        REQUIRE(made);
+        server_ = std::move(*made);
+        address = "127.0.0.1:" + std::to_string(server_->port());
+    }
+    ~FakeServers() override {
+        server_.reset();
+        threads_.stop();
+    }
+
+    std::unique_ptr<client::Client> client() const {
+        client::Options options;
+        options.namesrv = {address};
+        auto made = client::Client::open(std::move(options));
+        REQUIRE(made);
+        return std::move(*made);
+    }
+
+    /// The answers to the next sends, one each; then success. -1: none at all.
+    void answer_sends(std::deque<std::int32_t> codes) {
+        Lock lock(lock_);
+        codes_ = std::move(codes);
+    }
+    /// What was stored, in the order of arrival.
+    std::vector<std::string> bodies() const {
+        Lock lock(lock_);
+        return bodies_;
+    }
+    std::vector<std::string> properties() const {
+        Lock lock(lock_);
+        return properties_;
+    }
+    int sends() const {
+        Lock lock(lock_);
+        return sends_;
+    }
+    std::function<void(remoting::Session&, const wire::Command&, const wire::PullMessage&)> on_pull;
+    int queues = 2;
+    std::string address;
+
+    void on_request(remoting::Session& session, const wire::Command& request) override {
+        namespace code = wire::request_code;
+        switch (request.code) {
+            case code::get_routeinfo_by_topic:
+                return route(session, request);
+            case code::send_message_v2:
+            case code::send_batch_message:
+                return send(session, request);
+            case code::pull_message: {
+                const auto header = wire::read_header<wire::PullMessage>(request);
+                REQUIRE(header);
+                return on_pull(session, request, *header);
+            }
+            default:
+                session.reply(request, 0, wire::OffsetResponse{});
+        }
+    }
+
+private:
+    void route(remoting::Session& session, const wire::Command& request) {
+        const auto topic = request.find("topic").value_or("");
+        if (topic != "T")
+            return session.reply(request, wire::response_code::topic_not_exist, "no such topic");
+        wire::TopicRouteData data;
+        wire::BrokerData broker;
+        broker.broker_name = "b";
+        broker.broker_addrs[0] = address;
+        data.brokers.push_back(broker);
+        wire::QueueData queue;
+        queue.broker_name = "b";
+        queue.perm = 6;
+        queue.read_queue_nums = queue.write_queue_nums = queues;
+        data.queues.push_back(queue);
+        const auto body = wire::to_body(data);
+        session.reply(request, 0, wire::NoHeader{}, as_bytes(body));
+    }
+
+    void send(remoting::Session& session, const wire::Command& request) {
+        std::int32_t answer = 0;
+        wire::SendMessageResponse response;
+        {
+            Lock lock(lock_);
+            ++sends_;
+            if (!codes_.empty()) {
+                answer = codes_.front();
+                codes_.pop_front();
+            }
+            const auto header = wire::read_send_message(request);
+            REQUIRE(header);
+            response.queue_id = header->queue_id;
+            response.queue_offset = static_cast<std::int64_t>(bodies_.size());
+            response.msg_id = "id";
+            if (answer == 0 || answer == 10) keep(*header, request.body);
+        }
+        if (answer < 0) return;
+        session.reply(request, answer, response, {}, answer == 0 ? "" : "told so");
+    }
+
+    void keep(const wire::SendMessage& header, Bytes body) REQUIRES(lock_) {
+        if (!header.batch) {
+            bodies_.emplace_back(as_text(body));
+            properties_.emplace_back(header.properties);
+            return;
+        }
+        message::BatchReader items(body);
+        while (!items.at_end()) {
+            const auto item = items.next();
+            REQUIRE(item);
+            bodies_.emplace_back(item->body);
+            properties_.emplace_back(item->properties);
+        }
+    }
+
+    net::IoThreads threads_;
+    std::unique_ptr<remoting::Server> server_;
+    mutable Mutex lock_;
+    std::deque<std::int32_t> codes_ GUARDED_BY(lock_);
+    std::vector<std::string> bodies_ GUARDED_BY(lock_);
+    std::vector<std::string> properties_ GUARDED_BY(lock_);
+    int sends_ GUARDED_BY(lock_) = 0;
+};
+
+}  // namespace mqd::testing

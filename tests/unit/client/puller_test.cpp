@@ -1,0 +1,126 @@
+#include "client/puller.h"
+
+#include <doctest/doctest.h>
+
+#include "client/errors.h"
+#include "fake_servers.h"
+
+using namespace mqd;
+using namespace mqd::client;
+using mqd::testing::FakeServers;
+namespace code = mqd::wire::response_code;
+
+namespace {
+
+/// Takes the next block; fails the test after 10 s.
+Block next_block(Puller& puller) {
+    Block block;
+    for (int i = 0; i < 1000; ++i) {
+        const auto has_come = puller.take(block);
+        REQUIRE(has_come);
+        if (*has_come) return block;
+        wait_for_either(puller.fd(), -1, 10);
+    }
+    FAIL("no block");
+    return block;
+}
+
+Queue queue_of(const FakeServers& servers, std::int32_t id) {
+    return {"T", "b", id, servers.address};
+}
+
+void answer(remoting::Session& session, const wire::Command& request, std::int32_t with,
+            std::int64_t next, std::string_view body = {}) {
+    wire::PullMessageResponse response;
+    response.next_begin_offset = next;
+    session.reply(request, with, response, as_bytes(body));
+}
+
+Puller::Options reading_to_the_end() {
+    Puller::Options options;
+    options.group = "G";
+    options.suspends = false;
+    return options;
+}
+
+}  // namespace
+
+TEST_CASE("a queue is read from its start to its stop, over gaps, and is done then") {
+    FakeServers servers;
+    servers.on_pull = [](auto& session, const auto& request, const wire::PullMessage& header) {
+        CHECK(header.has(wire::pull_flag::subscription));
+        CHECK_FALSE(header.has(wire::pull_flag::suspend));
+        switch (header.queue_offset) {
+            case 3:
+                return answer(session, request, code::pull_offset_moved, 10);
+            case 10:
+                return answer(session, request, code::pull_retry_immediately, 20);
+            case 20:
+                return answer(session, request, code::success, 25, "records");
+            default:
+                FAIL("an offset that nobody asked for");
+        }
+    };
+    const auto client = servers.client();
+    Puller puller(*client, reading_to_the_end());
+    auto& queue = puller.add(queue_of(servers, 0), 3, 25);
+    CHECK(next_block(puller).next == 10);
+    CHECK_FALSE(puller.all_done());
+    CHECK(next_block(puller).next == 20);
+    const auto last = next_block(puller);
+    CHECK(last.records == "records");
+    CHECK(last.queue == &queue);
+    CHECK(puller.all_done());
+}
+
+TEST_CASE("an empty queue is done at once, and so is one that does not move at its end") {
+    FakeServers servers;
+    servers.on_pull = [](auto& session, const auto& request, const wire::PullMessage& header) {
+        answer(session, request, code::pull_not_found, header.queue_offset);
+    };
+    const auto client = servers.client();
+    Puller puller(*client, reading_to_the_end());
+    puller.add(queue_of(servers, 0), 5, 5);
+    CHECK(puller.all_done());
+    puller.add(queue_of(servers, 1), 5, 9);
+    CHECK_FALSE(puller.all_done());
+    CHECK(next_block(puller).records.empty());
+    CHECK(puller.all_done());
+}
+
+TEST_CASE("a failing pull is repeated, and what cannot get better is an error") {
+    FakeServers servers;
+    int pulls = 0;
+    servers.on_pull = [&](auto& session, const auto& request, const wire::PullMessage&) {
+        if (++pulls == 1) return answer(session, request, code::system_busy, 0);
+        if (pulls == 2) return answer(session, request, code::success, 1, "x");
+        answer(session, request, code::topic_not_exist, 0);
+    };
+    const auto client = servers.client();
+    Puller puller(*client, reading_to_the_end());
+    puller.add(queue_of(servers, 0), 0, 10);
+    CHECK(next_block(puller).records == "x");
+    CHECK(puller.retries() == 1);
+    Block block;
+    Result<bool> has_come = false;
+    while (has_come && !*has_come) {
+        wait_for_either(puller.fd(), -1, 1000);
+        has_come = puller.take(block);
+    }
+    REQUIRE_FALSE(has_come);
+    CHECK(has_come.error().code == Errc::not_found);
+}
+
+TEST_CASE("the answers of a dropped queue are thrown away") {
+    FakeServers servers;
+    servers.on_pull = [](auto& session, const auto& request, const wire::PullMessage& header) {
+        answer(session, request, code::success, header.queue_offset + 1, "x");
+    };
+    const auto client = servers.client();
+    Puller puller(*client, reading_to_the_end());
+    auto& dropped = puller.add(queue_of(servers, 0), 0, 100);
+    auto& kept = puller.add(queue_of(servers, 1), 0, 5);
+    puller.drop(dropped);
+    CHECK(puller.queues() == std::vector<PulledQueue*>{&kept});
+    while (!puller.all_done()) CHECK(next_block(puller).queue == &kept);
+}
