@@ -62,7 +62,7 @@ Result<> Settings::update(std::string_view text) {
         is_writing_ = true;
         next = *options_;
     }
-    const auto done = [&]() -> Result<> {
+    auto done = [&]() -> Result<> {
         const auto before = next;
         config::Config config;
         describe(config, next);
