@@ -1,5 +1,7 @@
 // mqd-broker: stores messages and serves them. Man page mqd-broker(8).
 
+#include <sys/resource.h>
+
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/parse.h"
@@ -34,6 +36,15 @@ void describe_options(cli::Daemon& daemon, bool& standalone) {
     daemon.parser().example("mqd-broker -c broker.toml -p", "what is in effect, and from where");
 }
 
+/// Connections and files are many; the soft limit is low for the sake of select(), unused here.
+void raise_descriptor_limit() {
+    rlimit limit{};
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur == limit.rlim_max) return;
+    limit.rlim_cur = limit.rlim_max;
+    if (setrlimit(RLIMIT_NOFILE, &limit) != 0)
+        log::warn("descriptor_limit", {{"error", errno_error("setrlimit").what}});
+}
+
 /// Wrong addresses are said before anything is opened.
 void check_name_servers(config::Config& config, const broker::Settings& settings) {
     if (settings.namesrv.empty()) return;
@@ -50,6 +61,57 @@ std::vector<std::string> name_servers_of(const broker::Settings& settings,
         if (servers) out.insert(out.end(), servers->begin(), servers->end());
     }
     return out;
+}
+
+/// Waits for the end; nothing that concerns the broker can be changed while it runs, so a reload
+/// only says which keys would need a restart.
+void wait_for_stop(cli::Daemon& daemon, const config::Config& config) {
+    while (daemon.wait() == cli::Daemon::Event::reload) {
+        broker::Settings next;
+        config::Config next_config;
+        broker::describe(next_config, next);
+        daemon.reload(next_config, config, [&next](config::Config& c) { broker::settle(c, next); });
+    }
+}
+
+/// From the store upwards, and down again.
+Result<> serve(cli::Daemon& daemon, const config::Config& config, broker::Settings& settings,
+               store::Store& store, bool with_namesrv) {
+    TRY(const auto broker,
+        broker::Broker::open(store::posix_files(), system_clock(), store, settings));
+    front::rocketmq::Service service(*broker);
+    service.config_text = config.properties();
+
+    net::IoThreads threads(settings.io_threads, "mqd-io");
+    std::unique_ptr<Standalone> standalone;
+    if (with_namesrv) {
+        TRY(standalone, Standalone::open(threads, settings));
+    }
+    remoting::ServerOptions server_options;
+    server_options.stream.idle_ms = settings.idle_s * 1000;
+    TRY(const auto server,
+        remoting::Server::listen(threads, settings.listen_address(), service, server_options));
+    settings.listen_port = server->port();
+    TRY_OK(service.set_address(settings.broker_ip, settings.listen_port));
+    front::rocketmq::Registrar registrar(*broker, threads.at(0), service.address(),
+                                         name_servers_of(settings, standalone.get()));
+    broker->on_topic_change([&registrar](const std::string& topic, const broker::TopicRef&) {
+        registrar.changed(topic);
+    });
+    service.open();
+    registrar.start(first_registration_ms);
+    log::info("listening", {{"role", "broker"},
+                            {"address", settings.listen_address()},
+                            {"name", settings.name},
+                            {"store", settings.store_root}});
+    daemon.ready();
+    wait_for_stop(daemon, config);
+
+    server->stop_accepting();
+    if (standalone != nullptr) standalone->stop_accepting();
+    registrar.stop(last_registration_ms);
+    threads.stop();
+    return broker->close();
 }
 
 }  // namespace
@@ -69,59 +131,12 @@ int main(int argc, char** argv) {
     };
     if (const auto status = daemon.configure(config, settle)) return *status;
 
+    raise_descriptor_limit();
     auto store = store::Store::open(store::posix_files(), system_clock(), settings.store_options());
     if (!store) return daemon.fail(store.error());
-    auto broker = broker::Broker::open(store::posix_files(), system_clock(), **store, settings);
-    if (!broker) return daemon.fail(broker.error());
-    front::rocketmq::Service service(**broker);
-    service.config_text = config.properties();
-
-    net::IoThreads threads(settings.io_threads, "mqd-io");
-    std::unique_ptr<Standalone> standalone;
-    if (with_namesrv) {
-        auto opened = Standalone::open(threads, settings);
-        if (!opened) return daemon.fail(opened.error());
-        standalone = std::move(*opened);
-    }
-    remoting::ServerOptions server_options;
-    server_options.stream.idle_ms = settings.idle_s * 1000;
-    auto server =
-        remoting::Server::listen(threads, settings.listen_address(), service, server_options);
-    if (!server) return daemon.fail(server.error());
-    settings.listen_port = (*server)->port();
-    if (const auto known = service.set_address(settings.broker_ip, settings.listen_port); !known)
-        return daemon.fail(known.error());
-    front::rocketmq::Registrar registrar(**broker, threads.at(0), service.address(),
-                                         name_servers_of(settings, standalone.get()));
-    (*broker)->on_topic_change([&registrar](const std::string& topic, const broker::TopicRef&) {
-        registrar.changed(topic);
-    });
-    service.open();
-    registrar.start(first_registration_ms);
-    log::info("listening", {{"role", "broker"},
-                            {"address", settings.listen_address()},
-                            {"name", settings.name},
-                            {"store", settings.store_root}});
-    daemon.ready();
-
-    while (daemon.wait() == cli::Daemon::Event::reload) {
-        broker::Settings next;
-        config::Config next_config;
-        broker::describe(next_config, next);
-        const auto settle_next = [&next](config::Config& c) { broker::settle(c, next); };
-        // Nothing can be changed while it runs; this says which keys would need a restart.
-        daemon.reload(next_config, config, settle_next);
-    }
-
-    (*server)->stop_accepting();
-    if (standalone != nullptr) standalone->stop_accepting();
-    registrar.stop(last_registration_ms);
-    threads.stop();
-    const auto saved = (*broker)->close();
-    server->reset();
-    broker->reset();
+    const auto served = serve(daemon, config, settings, **store, with_namesrv);
     const auto closed = (*store)->close();
-    if (!saved) return daemon.fail(saved.error());
+    if (!served) return daemon.fail(served.error());
     if (!closed) return daemon.fail(closed.error());
     return daemon.stopped();
 }

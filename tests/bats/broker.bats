@@ -1,0 +1,184 @@
+#!/usr/bin/env bats
+# mqd-broker as an operator sees it: start, stop, crash, a full disk, strangers on its port.
+bats_require_minimum_version 1.5.0
+load helpers
+
+# For stores whose files are small.
+small_files() {
+  printf 'mappedFileSizeCommitLog=1048576\nmaxMessageSize=262144\n' > "$BATS_TEST_TMPDIR/small.conf"
+}
+
+hex_of() { od -An -tx1 -v | tr -d ' \n'; }
+
+@test "help goes to stdout with examples" {
+  run --separate-stderr mqd-broker --help
+  [ "$status" = 0 ]
+  [ -z "$stderr" ]
+  [[ $output == *--standalone* && $output == *--namesrv-port* && $output == *'mqd-broker -c '* ]]
+}
+
+@test "all that is wrong in a file is told at once, RocketMQ's other keys are only warned of" {
+  printf 'listenPort=99999\nflushDiskType=SOMETIMES\nsendMessageThreadPoolNums=4\nbrokerNaem=x\n' \
+    > "$BATS_TEST_TMPDIR/b.conf"
+  run --separate-stderr mqd-broker -c "$BATS_TEST_TMPDIR/b.conf" --check
+  [ "$status" = 2 ]
+  [[ $stderr == *b.conf:1:*listenPort* ]]
+  [[ $stderr == *b.conf:2:*flushDiskType*ASYNC_FLUSH* ]]
+  [[ $stderr == *b.conf:4:*brokerNaem*brokerName* ]]
+}
+
+@test "--print-config shows values with their origin and can be read back" {
+  printf 'brokerName=broker-a\nbrokerIP1=10.1.2.3\n' > "$BATS_TEST_TMPDIR/b.conf"
+  mqd-broker -c "$BATS_TEST_TMPDIR/b.conf" --listen 127.0.0.1:1234 -p > "$BATS_TEST_TMPDIR/printed.toml"
+  grep -q '^brokerName = "broker-a"  # .*b.conf:1' "$BATS_TEST_TMPDIR/printed.toml"
+  grep -q '^listenPort = 1234  # --listen' "$BATS_TEST_TMPDIR/printed.toml"
+  mqd-broker -c "$BATS_TEST_TMPDIR/printed.toml" -p | sed 's/  #.*//' > "$BATS_TEST_TMPDIR/again"
+  sed 's/  #.*//' "$BATS_TEST_TMPDIR/printed.toml" | diff - "$BATS_TEST_TMPDIR/again"
+}
+
+@test "what goes in comes out, in order, over a restart too" {
+  start_broker
+  seq 1000 | mqsend -q -t numbers --queue 0
+  mqpull -q -t numbers --from beginning -e | diff - <(seq 1000)
+  stop_daemon "$broker_pid"
+  [ ! -e "$BATS_TEST_TMPDIR/store/abort" ]
+  start_broker
+  mqpull -q -t numbers --from beginning -e | diff - <(seq 1000)
+}
+
+@test "it is small and answers at once on an empty store" {
+  start_broker
+  local rss
+  rss=$(sed -n 's/^VmRSS:[^0-9]*\([0-9]*\).*/\1/p' "/proc/$broker_pid/status")
+  [ "$rss" -le 20480 ]
+  connect "$broker"
+  ask 28 '{}'
+  [ "$answer_code" = 0 ]
+  [[ $answer_body == *'"brokerVersionDesc":"V5_3_3"'* ]]
+  disconnect
+}
+
+@test "after kill -9 under load every acknowledged message is there, once" {
+  start_broker
+  mqsend -q -t load --queue 0 --in lines --print ids --timeout 2s --retries 0 \
+    < <(seq 1000000) > "$BATS_TEST_TMPDIR/ids" 2> /dev/null 3>&- &
+  local sender=$!
+  acknowledged() { [ "$(wc -l < "$BATS_TEST_TMPDIR/ids")" -ge 20000 ]; }
+  wait_until acknowledged
+  kill -9 "$broker_pid"
+  wait "$broker_pid" || true
+  kill "$sender" 2> /dev/null || true
+  wait "$sender" || true
+  # Line n of the answers belongs to number n; an empty one was not acknowledged.
+  awk 'NF { print NR }' "$BATS_TEST_TMPDIR/ids" | sort > "$BATS_TEST_TMPDIR/acknowledged"
+  start_broker
+  mqpull -q -t load --from beginning -e | sort > "$BATS_TEST_TMPDIR/found"
+  [ -z "$(uniq -d "$BATS_TEST_TMPDIR/found")" ]
+  [ -z "$(comm -23 "$BATS_TEST_TMPDIR/acknowledged" "$BATS_TEST_TMPDIR/found")" ]
+  [ "$(wc -l < "$BATS_TEST_TMPDIR/acknowledged")" -ge 19999 ]
+}
+
+@test "a second broker on the same store ends with status 2 and names the first" {
+  start_broker
+  run --separate-stderr mqd-broker --store "$BATS_TEST_TMPDIR/store" --listen 127.0.0.1:0
+  [ "$status" = 2 ]
+  [ "${#stderr_lines[@]}" = 1 ]
+  [[ $stderr == *"$broker_pid"* ]]
+}
+
+@test "a port in use is one line and status 2, and leaves a clean store" {
+  start_broker
+  run --separate-stderr mqd-broker --store "$BATS_TEST_TMPDIR/other" --listen "$broker"
+  [ "$status" = 2 ]
+  [ "${#stderr_lines[@]}" = 1 ]
+  [[ $stderr == *"$broker"* ]]
+  [ ! -e "$BATS_TEST_TMPDIR/other/abort" ]
+}
+
+@test "ten thousand connections that send one byte do no harm" {
+  local descriptors=$((10000 + 200))
+  [ "$(ulimit -Hn)" = unlimited ] || [ "$(ulimit -Hn)" -ge "$descriptors" ] || skip "too few descriptors allowed"
+  ulimit -Sn "$(ulimit -Hn)"
+  start_broker
+  (
+    for ((i = 0; i < 10000; i++)); do
+      exec {one}<> "/dev/tcp/${broker%:*}/${broker##*:}"
+      printf '\0' >&"$one"
+    done
+    seq 10 | mqsend -q -t through
+  )
+  [ "$(mqpull -q -t through --from beginning -e | wc -l)" = 10 ]
+  local rss
+  rss=$(sed -n 's/^VmHWM:[^0-9]*\([0-9]*\).*/\1/p' "/proc/$broker_pid/status")
+  [ "$rss" -le 204800 ]
+}
+
+@test "frames that no client sends close their connection and nothing else" {
+  start_broker
+  local frame
+  for frame in '\xff\xff\xff\xff\x00\x00\x00\x00' '\x00\x00\x00\x00\x00\x00\x00\x00' \
+    '\x00\x00\x00\x08\x00\x00\x00\xffabcd' '\x00\x00\x00\x08\x07\x00\x00\x04abcd' \
+    '\x00\x00\x00\x08\x00\x00\x00\x04abcd' '\x7f\xff\xff\xff\x00\x00\x00\x04abcd'; do
+    connect "$broker"
+    printf '%b' "$frame" >&"$socket"
+    [ -z "$(timeout 5 head -c 1 <&"$socket" | hex_of)" ]
+    disconnect
+  done
+  connect "$broker"
+  ask 30 '{"topic":"T","queueId":"0"}'
+  [ "$answer_code" = 0 ]
+  # Headers that lack what they need, or have the wrong type, are answered.
+  ask 11 '{}'
+  [ "$answer_code" = 1 ]
+  ask 30 '{"topic":"T","queueId":"many"}'
+  [ "$answer_code" = 1 ]
+  ask 34 '{}' '{"clientID":'
+  [ "$answer_code" = 1 ]
+  ask 310 '{"b":"T","c":"TBW102","e":"0","m":"true"}' 'no batch at all'
+  [ "$answer_code" = 13 ]
+  disconnect
+}
+
+@test "on a full disk sends are refused, reads go on, and so do sends when there is room" {
+  [ "$(id -u)" = 0 ] || skip "needs root to mount a small file system"
+  mkdir "$BATS_TEST_TMPDIR/small"
+  mount -t tmpfs -o size=12m none "$BATS_TEST_TMPDIR/small" || skip "cannot mount"
+  small_files
+  start_daemon broker broker mqd-broker --standalone -c "$BATS_TEST_TMPDIR/small.conf" \
+    --store "$BATS_TEST_TMPDIR/small/store" --listen 127.0.0.1:0 --namesrv-port 0
+  broker=$(listening broker broker)
+  export NAMESRV_ADDR
+  NAMESRV_ADDR=$(listening broker namesrv)
+  seq 10 | mqsend -q -t before --queue 0
+  head -c 20000000 /dev/zero > "$BATS_TEST_TMPDIR/small/filler" 2> /dev/null || true
+  local body refused=
+  body=$(head -c 100000 /dev/zero | tr '\0' x)
+  connect "$broker"
+  for ((i = 0; i < 200 && ! refused; i++)); do
+    ask 310 '{"a":"P","b":"before","c":"TBW102","d":"4","e":"0","f":"0","g":"0","h":"0","j":"0"}' "$body"
+    [ "$answer_code" = 0 ] || refused=$answer_code
+  done
+  [ "$refused" = 14 ] || [ "$refused" = 1 ]
+  [ "$(mqpull -q -t before --from beginning -e -c 10 | tail -1)" = 10 ]
+  rm "$BATS_TEST_TMPDIR/small/filler"
+  taken_again() {
+    ask 310 '{"a":"P","b":"before","c":"TBW102","d":"4","e":"0","f":"0","g":"0","h":"0","j":"0"}' again
+    [ "$answer_code" = 0 ]
+  }
+  wait_until taken_again
+  disconnect
+  stop_daemon "$daemon_pid"
+  umount "$BATS_TEST_TMPDIR/small"
+}
+
+@test "a name server that starts later learns of the broker" {
+  start_namesrv
+  stop_daemon "$namesrv_pid" || true
+  start_daemon broker broker mqd-broker -n "$namesrv" --store "$BATS_TEST_TMPDIR/store" --listen 127.0.0.1:0
+  wait_until logged broker not_registered
+  start_daemon namesrv namesrv mqd-namesrv --listen "$namesrv"
+  wait_until logged broker ' registered '
+  seq 3 | mqsend -q -t later
+  stop_daemon "$(sed -n 's/^Pid:[^0-9]*//p' "/proc/${daemon_pids[1]}/status")"
+  logged namesrv 'broker_removed .*reason=unregistered'
+}
