@@ -78,8 +78,8 @@ bool Dispatcher::write() {
 }
 
 void Dispatcher::announce() {
-    // publish() and watched() against watch() and max(): one of the two sides sees the other.
-    std::atomic_thread_fence(std::memory_order_seq_cst);
+    // publish() and watched() against watch() and max(), all four sequentially consistent: one of
+    // the two sides sees the other.
     for (ConsumeQueue* queue : writer_.touched())
         if (queue->watched() && !queue->deleted()) add_arrivals(*queue, arrivals_);
     if (!arrivals_.empty() && listener_) listener_(arrivals_);

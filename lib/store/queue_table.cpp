@@ -19,12 +19,13 @@ bool id_less(const ConsumeQueue* queue, std::int32_t id) {
 
 }  // namespace
 
-Result<> QueueTable::scan() {
+Result<> QueueTable::scan(const DeletedTopics::Map& deleted) {
     const auto batch_root = context_.root.parent_path() / "batchconsumequeue";
     TRY(const auto batch_topics, context_.files.list(batch_root));
     batch_topics_.insert(batch_topics.begin(), batch_topics.end());
     TRY(const auto topics, context_.files.list(context_.root));
     const Lock lock(lock_);
+    for (const auto& [name, end] : deleted) topic_of(name).ignore_before = end;
     for (const auto& name : topics) {
         const auto dir = context_.root / name;
         TRY(const bool directory, context_.files.is_directory(dir));

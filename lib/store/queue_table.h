@@ -14,6 +14,7 @@
 
 #include "base/mutex.h"
 #include "store/consume_queue.h"
+#include "store/deleted_topics.h"
 
 namespace mqd::store {
 
@@ -21,8 +22,9 @@ class QueueTable {
 public:
     explicit QueueTable(QueueContext context) : context_(std::move(context)) {}
 
-    /// Takes in the directories; reads no queue. io
-    Result<> scan();
+    /// Takes in the directories; reads no queue. `deleted`: topics of which records before that
+    /// offset stay out. io
+    Result<> scan(const DeletedTopics::Map& deleted);
     /// True when scan() has found no queue at all.
     bool empty() const;
 

@@ -92,12 +92,13 @@ private:
         return false;
     }
 
-    /// Units are written in the order of the log, so the last one stands for all.
+    /// Units are written in the order of the log, so the last one stands for all. A queue that is
+    /// not there at all has been deleted, or is of another kind.
     bool last_unit_is_there() const {
         if (!last_with_unit_) return true;
         const auto& record = *last_with_unit_;
-        ConsumeQueue* queue = queues_.for_record(record.topic, record.queue_id, record.at.value);
-        if (queue == nullptr) return true;
+        ConsumeQueue* queue = queues_.find(record.topic, record.queue_id);
+        if (queue == nullptr || record.at.value < queue->ignore_before()) return true;
         queue->load();
         if (!queue->usable()) return true;
         const auto unit = queue->unit(record.queue_offset.value);

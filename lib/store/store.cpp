@@ -107,6 +107,8 @@ private:
     std::unique_ptr<File> lock_;
     Checkpoint checkpoint_;
     OpenFiles open_files_;
+    Mutex deleting_;  // held over the whole of a deletion, files and all
+    DeletedTopics deleted_topics_ GUARDED_BY(deleting_);
     std::unique_ptr<CommitLog> log_;
     std::unique_ptr<QueueTable> queues_;
     std::unique_ptr<QueueWriter> writer_;
@@ -141,7 +143,8 @@ Result<> StoreImpl::start() {
     queues_ = std::make_unique<QueueTable>(
         QueueContext{os_, open_files_, *log_, options_.root / "consumequeue",
                      rounded_up(options_.consume_queue_file_bytes, Unit::bytes_each)});
-    TRY_OK(queues_->scan());
+    deleted_topics_ = DeletedTopics::load(os_, options_.root / "config" / "deletedTopics.json");
+    TRY_OK(queues_->scan(deleted_topics_.map()));
     writer_ = std::make_unique<QueueWriter>(*queues_, levels_);
     TRY_OK(recover(*log_, *queues_, *writer_, checkpoint_, !crashed));
     // Nothing is shown to readers that is not on disk, were it even older than this process.
@@ -224,13 +227,15 @@ void StoreImpl::append(std::span<Append> units) {
 }
 
 Result<> StoreImpl::delete_topic(std::string_view topic) {
+    if (topic.empty() || topic.front() == '.' || topic.find('/') != topic.npos)
+        return Error{Errc::invalid, fmt::format("'{}' is no topic", topic)};
+    const Lock deleting(deleting_);
     const Lock writing(dispatcher_->writing());
     // First no more appends, then the mark behind the last of them.
     queues_->mark_deleted(topic);
-    for (ConsumeQueue* queue : queues_->remove(topic, log_->mark().end))
-        open_files_.forget(queue, 0);
-    if (topic.empty() || topic.front() == '.' || topic.find('/') != topic.npos)
-        return Error{Errc::invalid, fmt::format("'{}' is no topic", topic)};
+    const std::int64_t end = log_->mark().end;
+    for (ConsumeQueue* queue : queues_->remove(topic, end)) open_files_.forget(queue, 0);
+    TRY_OK(deleted_topics_.add(os_, topic, end, log_->begin()));
     return os_.remove_all(options_.root / "consumequeue" / topic);
 }
 

@@ -281,6 +281,30 @@ TEST_CASE("a topic deleted and made again comes out of a crash with its second l
     CHECK(bodies(*store, *store->queue("T", 0)) == numbered("new", 0, 20));
 }
 
+TEST_CASE("a deleted topic stays deleted over a crash and over a clean stop") {
+    const Folder folder;
+    const auto options = small(folder.path());
+    auto store = open(options);
+    for (int i = 0; i < 30; ++i) append(*store, "T", 0, "old" + std::to_string(i));
+    wait_dispatched(*store);
+    REQUIRE(store->delete_topic("T").has_value());
+    SUBCASE("clean") {
+        REQUIRE(store->close().has_value());
+    }
+    SUBCASE("crash") {}
+    SUBCASE("crash, nothing left to begin with") {
+        store.reset();
+        fs::remove_all(folder.path() / "consumequeue");
+        fs::remove(folder.path() / "checkpoint");
+    }
+    store.reset();
+    store = open(options);
+    CHECK(store->find_queue("T", 0) == nullptr);
+    CHECK(append(*store, "T", 0, "new0").queue_offset.value == 0);
+    wait_dispatched(*store);
+    CHECK(bodies(*store, *store->queue("T", 0)) == numbered("new", 0, 1));
+}
+
 TEST_CASE("a queue that begins behind 0 is filled up to its first message") {
     const Folder folder;
     const auto options = small(folder.path());

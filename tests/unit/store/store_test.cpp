@@ -287,6 +287,41 @@ TEST_CASE("arrivals are told for watched queues only, and can be read by then") 
     CHECK_FALSE(wrong);
 }
 
+TEST_CASE("many writers and readers at once: every queue is whole and in order") {
+    const Folder folder;
+    auto options = small(folder.path());
+    options.commit_log_file_bytes = 1 << 16;
+    const auto store = open(options);
+    constexpr int writers = 4;
+    constexpr int messages = 500;
+    std::vector<std::thread> threads;
+    for (int w = 0; w < writers; ++w)
+        threads.emplace_back([&, w] {
+            for (int i = 0; i < messages; ++i) append(*store, "T", w, "m" + std::to_string(i));
+        });
+    std::vector<std::vector<std::string>> seen(writers);
+    for (int r = 0; r < writers; ++r)
+        threads.emplace_back([&, r] {
+            Queue* queue = store->queue("T", r);
+            auto& mine = seen[static_cast<std::size_t>(r)];
+            while (mine.size() < messages) {
+                ReadLimits limits;
+                const auto result =
+                    store->read(*queue, {static_cast<std::int64_t>(mine.size())}, limits, nullptr);
+                for (const auto& slice : result.slices)
+                    for (Bytes rest = slice.bytes; !rest.empty();) {
+                        const auto record = message::RecordView::parse(rest);
+                        if (!record) return;
+                        mine.emplace_back(record->body);
+                        rest = rest.subspan(record->bytes.size());
+                    }
+            }
+        });
+    for (auto& thread : threads) thread.join();
+    for (const auto& bodies_seen : seen) CHECK(bodies_seen == numbered("m", 0, messages));
+    CHECK(store->close().has_value());
+}
+
 TEST_CASE("a record is found by its position, and nothing else is taken for one") {
     const Folder folder;
     const auto store = open(small(folder.path()));
