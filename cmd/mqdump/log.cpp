@@ -205,7 +205,8 @@ int log_command(std::vector<std::string> arguments) {
     cli.option("--tag", wanted.tags, filter::Tags::parse, "TAGS", "like 'A' or 'A || B'");
     cli.option("--grep", wanted.grep, Pattern::parse, "RE", "with a match in the body");
     cli.section("how");
-    cli.option("--out", format, record::parse_format, "FORMAT", record::format_help);
+    cli.option("--out", format, record::parse_format, record::format_help,
+               "as mqpull(1) has them; lines");
     cli.flag("--json-body", json_body, "json: a body that is JSON is written as a value");
     cli.example("mqdump log /var/lib/mqd -t orders -c 10", "the first ten, a body a line");
     cli.example("mqdump log /var/lib/mqd --since -1h --out json", "the last hour, with all fields");

@@ -41,7 +41,7 @@ std::string overview(const Program& program) {
 
 int unknown(const Program& program, std::string_view name) {
     std::string_view nearest;
-    std::size_t best = name.size() / 2 + 1;
+    std::size_t best = std::min<std::size_t>(name.size() / 2 + 2, 4);
     for (const auto& command : program.commands) {
         const auto d = edit_distance(lower(command.name), lower(name));
         if (d < best) {

@@ -5,7 +5,6 @@
 #include <unistd.h>
 
 #include <cstdio>
-#include <cstdlib>
 
 #include "base/clock.h"
 #include "base/parse.h"
@@ -66,10 +65,11 @@ Parser::Parser(std::string_view program, std::string_view purpose)
 
 void Parser::common(Server& server) {
     server_ = &server;
-    option("-n,--namesrv,--namesrvAddr", namesrv_text_, "HOST:PORT[;...]",
+    option("-n,--namesrv,--namesrvAddr", server_options_.namesrv, "HOST:PORT[;...]",
            "name servers; else $NAMESRV_ADDR, the profile, 127.0.0.1:9876");
-    option("--profile", profile_, "NAME", "table [profile.NAME] of the file; else $MQD_PROFILE");
-    option("--config", config_file_, "FILE",
+    option("--profile", server_options_.profile, "NAME",
+           "table [profile.NAME] of the file; else $MQD_PROFILE");
+    option("--config", server_options_.config_file, "FILE",
            "configuration; else $MQD_CONFIG, ~/.config/mqd/config.toml, /etc/mqd/config.toml");
 }
 
@@ -343,21 +343,6 @@ Result<> Parser::check_groups() const {
     return {};
 }
 
-Result<> Parser::settle_server() {
-    const char* environment = std::getenv("NAMESRV_ADDR");
-    std::string_view from = "--namesrv";
-    std::string text = namesrv_text_;
-    if (text.empty() && environment != nullptr && *environment != '\0') {
-        text = environment;
-        from = "$NAMESRV_ADDR";
-    }
-    if (text.empty()) text = namesrv_default;
-    auto parsed = parse_namesrv(text);
-    if (!parsed) return Error{Errc::invalid, fmt::format("{}: {}", from, parsed.error().what)};
-    server_->namesrv = std::move(*parsed);
-    return {};
-}
-
 std::optional<int> Parser::parse(int argc, const char* const* argv) {
     return parse(std::vector<std::string>(argv + (argc > 0 ? 1 : 0), argv + argc));
 }
@@ -375,8 +360,10 @@ std::optional<int> Parser::parse(std::vector<std::string> arguments) {
     if (!plain) return usage_error(plain.error().what);
     if (auto run = run_cli11(std::move(*plain)); !run) return usage_error(run.error().what);
     if (auto groups = check_groups(); !groups) return usage_error(groups.error().what);
-    if (server_ != nullptr)
-        if (auto settled = settle_server(); !settled) return fail(settled.error());
+    if (server_ == nullptr) return std::nullopt;
+    auto settled = settle_server(server_options_);
+    if (!settled) return fail(settled.error());
+    *server_ = std::move(*settled);
     return std::nullopt;
 }
 

@@ -171,7 +171,6 @@ private:
     Option* find(std::string_view name);
     Result<> run_cli11(std::vector<std::string> arguments);
     Result<> check_groups() const;
-    Result<> settle_server();
 
     std::string program_;
     std::string purpose_;
@@ -181,7 +180,7 @@ private:
     std::vector<std::pair<std::string, std::string>> examples_;
     std::vector<std::string> values_;  ///< what normalised() has hidden from CLI11
     Server* server_ = nullptr;
-    std::string namesrv_text_, profile_, config_file_;
+    ServerOptions server_options_;
     bool quiet_ = false;
     bool help_wanted_ = false;
     bool version_wanted_ = false;

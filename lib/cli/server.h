@@ -19,6 +19,22 @@ struct Server {
 
 inline constexpr std::string_view namesrv_default = "127.0.0.1:9876";
 
+/// What the command line says about servers; empty: nothing.
+struct ServerOptions {
+    std::string namesrv, profile, config_file;
+};
+
+/// Option, then environment, then the profile or the top of the configuration file, then the
+/// default. The file is the first of --config, $MQD_CONFIG, $XDG_CONFIG_HOME/mqd/config.toml
+/// (~/.config/...) and /etc/mqd/config.toml:
+///
+///     default_profile = "here"      # when neither --profile nor $MQD_PROFILE names one
+///     [profile.here]
+///     namesrv = "10.0.0.1:9876"     # or an array
+///
+/// invalid: a file, key, profile or address that is wrong; `what` names it.
+Result<Server> settle_server(const ServerOptions& options);
+
 /// Splits `HOST:PORT[;HOST:PORT...]`; a missing port is 9876. invalid: no host, or no such port.
 Result<std::vector<std::string>> parse_namesrv(std::string_view text);
 

@@ -1,7 +1,11 @@
 #include <doctest/doctest.h>
+#include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cstdlib>
+#include <filesystem>
+#include <fstream>
 #include <string>
 
 #include "base/parse.h"
@@ -202,6 +206,7 @@ TEST_CASE("name servers come from the option, else the environment, else the def
         CHECK(!result.status);
         return server.namesrv;
     };
+    ::setenv("HOME", "/nonexistent", 1);  // the tester's own configuration does not count
     ::unsetenv("NAMESRV_ADDR");
     CHECK(settled({}) == std::vector<std::string>{"127.0.0.1:9876"});
     ::setenv("NAMESRV_ADDR", "a:1;b:2", 1);
@@ -217,6 +222,49 @@ TEST_CASE("name servers come from the option, else the environment, else the def
     CHECK(result.status == 2);
     CHECK(result.err == "mqtool: $NAMESRV_ADDR: 'a:99999' is not HOST:PORT\n");
     ::unsetenv("NAMESRV_ADDR");
+}
+
+TEST_CASE("a configuration file has profiles, and its mistakes are named with file and line") {
+    std::string folder = "/tmp/mqd-cli-XXXXXX";
+    REQUIRE(::mkdtemp(folder.data()) != nullptr);
+    const auto path = folder + "/config.toml";
+    const auto with = [&](const std::string& text, cli::ServerOptions options) {
+        std::ofstream(path) << text;
+        return cli::settle_server(options);
+    };
+    const std::string two =
+        "namesrv = \"top:1\"\n[profile.a]\nnamesrv = \"a:1;a:2\"\n"
+        "[profile.b]\nnamesrv = [\"b:1\", \"b:2\"]\n";
+    using Names = std::vector<std::string>;
+    ::unsetenv("NAMESRV_ADDR");
+    CHECK(with(two, {"", "", path})->namesrv == Names{"top:1"});
+    CHECK(with(two, {"", "a", path})->namesrv == Names{"a:1", "a:2"});
+    CHECK(with(two, {"o:1", "a", path})->namesrv == Names{"o:1"});
+    CHECK(with("default_profile = \"b\"\n" + two, {"", "", path})->namesrv == Names{"b:1", "b:2"});
+    ::setenv("MQD_PROFILE", "b", 1);
+    CHECK(with(two, {"", "", path})->namesrv == Names{"b:1", "b:2"});
+    ::unsetenv("MQD_PROFILE");
+    ::setenv("NAMESRV_ADDR", "env:1", 1);
+    CHECK(with(two, {"", "", path})->namesrv == Names{"env:1"});
+    CHECK(with(two, {"", "a", path})->namesrv == Names{"a:1", "a:2"});
+    ::unsetenv("NAMESRV_ADDR");
+    ::setenv("XDG_CONFIG_HOME", folder.c_str(), 1);
+    REQUIRE(::mkdir((folder + "/mqd").c_str(), 0700) == 0);
+    std::ofstream(folder + "/mqd/config.toml") << "namesrv = \"xdg:1\"\n";
+    CHECK(cli::settle_server({})->namesrv == Names{"xdg:1"});
+    ::unsetenv("XDG_CONFIG_HOME");
+
+    const auto unknown =
+        with("[profile.a]\nnamesrv = \"a:1\"\nnameserver = \"x\"\n", {"", "", path});
+    REQUIRE(!unknown);
+    CHECK(unknown.error().code == Errc::invalid);
+    CHECK(unknown.error().what == path + ":3: there is no key 'profile.a.nameserver'");
+    const auto missing = with(two, {"", "c", path});
+    REQUIRE(!missing);
+    CHECK(missing.error().what == path + ": there is no [profile.c] with a namesrv");
+    CHECK(!with("namesrv = \n", {"", "", path}));
+    CHECK(!cli::settle_server({"", "", folder + "/nothing.toml"}));
+    std::filesystem::remove_all(folder);
 }
 
 TEST_CASE("errors end with the status a script expects") {

@@ -1,0 +1,186 @@
+#!/usr/bin/env bats
+bats_require_minimum_version 1.5.0
+load helpers
+
+store() { echo "$BATS_TEST_TMPDIR/store"; }
+
+# A topic with one queue, so that the order is known.
+make_topic() { mqadmin updateTopic -b "$broker" -t "$1" -r 1 -w 1 > /dev/null; }
+
+# flip OFFSET: turns the bits of one byte of the commit log's first file.
+flip() {
+  local file byte
+  file=$(store)/commitlog/00000000000000000000
+  byte=$(od -An -tu1 -j "$1" -N 1 "$file")
+  # shellcheck disable=SC2059
+  printf "\\x$(printf %02x $((byte ^ 255)))" | dd of="$file" bs=1 seek="$1" conv=notrunc status=none
+}
+
+@test "log prints what was sent, while the broker runs and after it" {
+  start_broker
+  make_topic orders
+  seq 1000 | mqsend -q -t orders
+  diff <(seq 1000) <(mqdump log "$(store)" -t orders)
+  stop_daemon "$broker_pid"
+  diff <(seq 1000) <(mqdump log "$(store)" -t orders)
+  diff <(seq 1000) <(mqdump log "$(store)/commitlog/00000000000000000000" -t orders)
+}
+
+@test "log picks by topic, queue, key, tag, body, offset and count" {
+  start_broker
+  make_topic a
+  make_topic b
+  printf '%s\n' '{"body":"one","keys":["k1","k2"],"tags":"x"}' '{"body":"two","tags":"y"}' '{"body":"three"}' |
+    mqsend -q -t a --in json
+  echo other | mqsend -q -t b
+  log() { mqdump log "$(store)" "$@" | tr '\n' ' '; }
+  [ "$(log)" = "one two three other " ]
+  [ "$(log -t a)" = "one two three " ]
+  [ "$(log -t b -t a --queue 0)" = "one two three other " ]
+  [ "$(log --queue 1)" = "" ]
+  [ "$(log --key k2)" = "one " ]
+  [ "$(log --tag 'x || y')" = "one two " ]
+  [ "$(log --grep '^t.*e$')" = "three " ]
+  [ "$(log -c 2)" = "one two " ]
+  [ "$(log --since -1h --until now)" = "one two three other " ]
+  [ "$(log --until -1h)" = "" ]
+  second=$(mqdump log "$(store)" --out 'format:%O\n' | sed -n 2p)
+  third=$(mqdump log "$(store)" --out 'format:%O\n' | sed -n 3p)
+  [ "$(log --from "$second" --to "$third")" = "two " ]
+  [ "$(log --from $((second + 1)))" = "three other " ]
+  id=$(mqdump log "$(store)" --out 'format:%i\n' | sed -n 3p)
+  [ "$(log --key "$id")" = "three " ]
+}
+
+@test "damage is reported with offset and length, skipped, and gives status 1" {
+  start_broker
+  make_topic t
+  printf '%s\n' one two three | mqsend -q -t t
+  stop_daemon "$broker_pid"
+  second=$(mqdump log "$(store)" --out 'format:%O\n' | sed -n 2p)
+  third=$(mqdump log "$(store)" --out 'format:%O\n' | sed -n 3p)
+  flip $((second + 5))
+  run -1 --separate-stderr mqdump log "$(store)"
+  [ "$output" = $'one\nthree' ]
+  [ "${#stderr_lines[@]}" = 1 ]
+  [[ $stderr == "mqdump: damage at offset $second, $((third - second)) bytes: "* ]]
+  run -1 --separate-stderr mqdump stat "$(store)"
+  [[ $output == *"damage      $((third - second)) bytes"* ]]
+  # Beyond what is asked for nothing is complained about.
+  run -0 --separate-stderr mqdump log "$(store)" --from "$third"
+  [ "$output" = three ]
+  [ "$stderr" = "" ]
+}
+
+@test "a torn tail is told apart from damage" {
+  start_broker
+  make_topic t
+  printf '%s\n' one two | mqsend -q -t t
+  stop_daemon "$broker_pid"
+  second=$(mqdump log "$(store)" --out 'format:%O\n' | sed -n 2p)
+  flip $((second + 60))
+  flip $((second + 5))
+  run -1 --separate-stderr mqdump log "$(store)"
+  [ "$output" = one ]
+  [[ $stderr == "mqdump: torn tail at offset $second, "* ]]
+}
+
+@test "follow goes on with what is sent later and stops in order on SIGTERM" {
+  start_broker
+  make_topic t
+  echo first | mqsend -q -t t
+  mqdump log "$(store)" -f > "$BATS_TEST_TMPDIR/out" 3>&- &
+  follower=$!
+  has() { [ "$(tr '\n' ' ' < "$BATS_TEST_TMPDIR/out")" = "$1" ]; }
+  wait_until has "first "
+  echo second | mqsend -q -t t
+  wait_until has "first second "
+  kill "$follower"
+  status=0
+  wait "$follower" || status=$?
+  [ "$status" = 143 ]
+}
+
+@test "what log prints as json or msgpack can be sent again with nothing lost" {
+  start_broker
+  make_topic a
+  make_topic b
+  make_topic c
+  printf '%s\n' '{"body":"h\u00e9 \"x\"\n","keys":["k"],"tags":"g","properties":{"p":"1"},"flag":7}' \
+    '{"body_b64":"AP/+Cg=="}' '{"body":""}' | mqsend -q -t a --in json
+  mqdump log "$(store)" -t a --out json | mqsend -q --in json -t b
+  mqdump log "$(store)" -t a --out msgpack | mqsend -q --in msgpack -t c
+  facts() { mqdump log "$(store)" -t "$1" --out json | sed -E 's/"topic":"."//; s/,"id":.*"flag"/,"flag"/; s/,"sys_flag.*//'; }
+  [ "$(facts a | wc -l)" = 3 ]
+  diff <(facts a) <(facts b)
+  diff <(facts a) <(facts c)
+}
+
+@test "stat counts and says how the store was left" {
+  start_broker
+  make_topic t
+  seq 10 | mqsend -q -t t
+  run -0 mqdump stat "$(store)"
+  [ "${lines[1]}" = "state       in use by process $broker_pid" ]
+  stop_daemon "$broker_pid"
+  run -0 mqdump stat "$(store)" --out json
+  [[ $output == *'"clean":true,"messages":10,'* ]]
+  [[ $output == *'{"topic":"t","queue":0,"min":0,"max":10,"messages":10,'* ]]
+  start_broker
+  kill -9 "$broker_pid"
+  wait_until is_gone "$broker_pid"
+  run -0 mqdump stat "$(store)"
+  [ "${lines[1]}" = "state       unclean stop: the file 'abort' is there" ]
+}
+
+@test "nothing of a store is changed by looking at it" {
+  start_broker
+  echo x | mqsend -q --create -t t
+  stop_daemon "$broker_pid"
+  state() { (cd "$(store)" && find . -type f -printf '%p %s %T@\n' | sort && find . -type f -exec cksum {} +); }
+  state > "$BATS_TEST_TMPDIR/before"
+  mqdump log "$(store)" > "$BATS_TEST_TMPDIR/out"
+  mqdump stat "$(store)" > "$BATS_TEST_TMPDIR/out"
+  diff "$BATS_TEST_TMPDIR/before" <(state)
+}
+
+@test "mistakes are one line and status 2, what is missing status 4" {
+  run -2 --separate-stderr mqdump lgo x
+  [ "$stderr" = "mqdump: there is no command 'lgo'; is it log? (see mqdump --help)" ]
+  run -2 --separate-stderr mqdump log
+  [ "$stderr" = "mqdump: STORE|FILE is required (see mqdump log --help)" ]
+  run -2 --separate-stderr mqdump log x --out xml
+  [[ $stderr == "mqdump: --out: 'xml' is not one of "* ]]
+  run -2 --separate-stderr mqdump log x --grep '('
+  [[ $stderr == "mqdump: --grep: '(' is no regular expression: "* ]]
+  run -4 --separate-stderr mqdump log "$BATS_TEST_TMPDIR/nothing"
+  [ "$stderr" = "mqdump: $BATS_TEST_TMPDIR/nothing: no such store or file" ]
+  run -4 mqdump stat "$BATS_TEST_TMPDIR/nothing"
+}
+
+@test "a closed pipe ends it quietly, a full disk with a line and status 1" {
+  start_broker
+  make_topic t
+  seq 100000 | mqsend -q -t t
+  run -0 --separate-stderr bash -c "mqdump log '$(store)' | head -1; echo \${PIPESTATUS[0]} >&2"
+  [ "$output" = 1 ]
+  [ "$stderr" = 141 ]
+  run -1 --separate-stderr bash -c "mqdump log '$(store)' > /dev/full"
+  [ "$stderr" = "mqdump: standard output: No space left on device" ]
+}
+
+@test "help names every command and ends with three examples" {
+  run -0 mqdump --help
+  [[ $output == *"  log   "* && $output == *"  stat  "* ]]
+  [ "$(sed '1,/^examples:/d' <<< "$output" | grep -c '^  [^ ]')" = 3 ]
+  for command in log stat; do
+    run -0 mqdump help "$command"
+    [ "$(sed '1,/^examples:/d' <<< "$output" | grep -c '^  [^ ]')" = 3 ]
+    for option in $(sed '/^examples:/,$d' <<< "$output" | grep -o -- '--[a-z-]*' | sort -u); do
+      grep -q -- "Fl -${option#--}" "$BATS_TEST_DIRNAME/../../man/mqdump.1" ||
+        { echo "mqdump(1) does not have $option" >&2; return 1; }
+    done
+  done
+  run -0 mqdump --version
+  [[ $output =~ ^mqdump\ [0-9]+\.[0-9]+ ]]
+}
