@@ -144,15 +144,20 @@ void Broker::tell_members(std::string_view group) {
     for (const auto& member : clients_.members(group)) member->members_changed(name);
 }
 
+GroupRef Broker::find_or_create_group(std::string_view name) {
+    if (auto group = groups_->find(name)) return group;
+    auto made = groups_->find_or_create(name);
+    if (made != nullptr) save_soon();
+    return made;
+}
+
 void Broker::heartbeat(const PeerRef& peer, const ClientInfo& client,
                        std::vector<Membership> consuming, const std::vector<std::string>& producing,
                        bool unit_mode) {
     for (auto& membership : consuming) {
         const std::string name = membership.group;
-        const bool known = groups_->find(name) != nullptr;
-        const auto group = groups_->find_or_create(name);
+        const auto group = find_or_create_group(name);
         if (group == nullptr) continue;  // not to be made: its pulls are told so
-        if (!known) save_soon();
         if (group->retry_queues() > 0) {
             TopicConfig retry;
             retry.name = retry_topic(name);

@@ -60,6 +60,9 @@ public:
     /// housekeeping thread (many changes share one save).
     void save_soon(std::function<void(Result<>)> done = {});
 
+    /// The group, made where groups may be made by themselves and saved soon; else null.
+    GroupRef find_or_create_group(std::string_view name);
+
     /// A client's heartbeat: its groups are made and their members told where that is due.
     void heartbeat(const PeerRef& peer, const ClientInfo& client, std::vector<Membership> consuming,
                    const std::vector<std::string>& producing, bool unit_mode);

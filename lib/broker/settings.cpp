@@ -49,6 +49,8 @@ void describe_identity(config::Config& c, Settings& s) {
     c.text("brokerClusterName", s.cluster, "the cluster it belongs to");
     c.text("brokerName", s.name, "shared by a master and its slaves");
     c.integer("brokerId", s.id, 0, 0, "0: the master");
+    c.choice("brokerRole", s.sync_master, {{"ASYNC_MASTER", false}, {"SYNC_MASTER", true}},
+             "there are no slaves yet: both are the same");
     c.text("namesrvAddr", s.namesrv, "name servers, HOST:PORT;HOST:PORT")
         .from_environment("NAMESRV_ADDR");
     c.text("brokerIP1", s.broker_ip, "the address that clients are told");

@@ -20,10 +20,11 @@ struct Settings {
 
     // who and where
     std::string cluster = "DefaultCluster";
-    std::string name;       ///< the host's name
-    std::int64_t id = 0;    ///< 0: the master
-    std::string namesrv;    ///< `HOST:PORT;HOST:PORT`
-    std::string broker_ip;  ///< what clients are told; empty: see settle()
+    std::string name;          ///< the host's name
+    std::int64_t id = 0;       ///< 0: the master
+    bool sync_master = false;  ///< brokerRole; without slaves both masters are the same
+    std::string namesrv;       ///< `HOST:PORT;HOST:PORT`
+    std::string broker_ip;     ///< what clients are told; empty: see settle()
     std::string bind_address = "0.0.0.0";
     std::uint16_t listen_port = 10911;
     std::uint16_t namesrv_port = 9876;  ///< of the name server inside, with --standalone

@@ -34,11 +34,10 @@ void put_group(const Call& call) {
 void get_group(const Call& call) {
     const auto header = call.header<wire::GroupHeader>();
     if (!header) return call.refuse(header.error());
-    const auto group = call.broker.groups().find_or_create(header->group);
+    const auto group = call.broker.find_or_create_group(header->group);
     if (group == nullptr)
         return call.refuse(rc::subscription_group_not_exist,
                            fmt::format("No group in this broker. group: {}", header->group));
-    call.broker.save_soon();
     call.reply_body(json::to_text(group->json()));
 }
 

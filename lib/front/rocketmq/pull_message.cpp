@@ -65,15 +65,11 @@ std::optional<Answer> check_queue(const Pull& pull, const broker::Topic*& topic,
                        1);
     if (pull.is_lite && !settings.lite_pull)
         return refused(rc::no_permission, "the broker for lite pull message is forbidden", 1);
-    group = broker.groups().find(header.consumer_group);
-    if (group == nullptr) {
-        group = broker.groups().find_or_create(header.consumer_group);
-        if (group == nullptr)
-            return refused(
-                rc::subscription_group_not_exist,
-                fmt::format("subscription group [{}] does not exist", header.consumer_group));
-        broker.save_soon();
-    }
+    group = broker.find_or_create_group(header.consumer_group);
+    if (group == nullptr)
+        return refused(
+            rc::subscription_group_not_exist,
+            fmt::format("subscription group [{}] does not exist", header.consumer_group));
     if (!group->consume_enabled())
         return refused(rc::no_permission,
                        fmt::format("subscription group no permission, {}", header.consumer_group),
@@ -201,9 +197,10 @@ bool hold(const Pull& pull, remoting::Session& session, const remoting::Ticket& 
     wait.deadline_ms = broker.clock().monotonic_ms() + wait_ms;
     wait.wake = [held, ticket, &service = pull.service] {
         ticket.with_session([held, ticket, &service](remoting::Session& of) {
-            auto& connection = *std::static_pointer_cast<Connection>(of.context);
-            connection.held_pulls.erase(held->id);
-            answer_pull({held->header, service, connection, held->is_lite}, of, ticket, false);
+            const auto connection = std::static_pointer_cast<Connection>(of.context);
+            if (connection == nullptr) return;  // closed meanwhile
+            connection->held_pulls.erase(held->id);
+            answer_pull({held->header, service, *connection, held->is_lite}, of, ticket, false);
         });
     };
     const auto parked = broker.arrivals().park(std::move(wait));

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "front/rocketmq/errors.h"
 #include "front/rocketmq/service.h"
@@ -57,10 +58,7 @@ void SendBatch::flush(remoting::Session& session) {
         const auto& pending = pending_[i];
         if (!unit.stored) {
             broker.counters().put_failed();
-            if (pending.oneway)
-                log::warn("oneway_send_not_stored", {{"topic", unit.queue->topic()},
-                                                     {"client", session.remote()},
-                                                     {"reason", why_text(unit.why_not)}});
+            if (pending.oneway) log_lost(session, unit);
             answer(session, ticket, pending, unit, send_code_of(unit.why_not));
             continue;
         }
@@ -84,6 +82,19 @@ void SendBatch::flush(remoting::Session& session) {
     keys_.clear();
     pending_.clear();
     units_.clear();
+}
+
+// Nobody else hears of them, but a full disk must not be filled further by log lines.
+void SendBatch::log_lost(const remoting::Session& session, const store::Append& unit) {
+    lost_ += unit.count;
+    const std::int64_t now = monotonic_ms();
+    if (now - lost_logged_ms_ < 1000) return;
+    log::warn("oneway_send_not_stored", {{"count", lost_},
+                                         {"topic", unit.queue->topic()},
+                                         {"client", session.remote()},
+                                         {"reason", why_text(unit.why_not)}});
+    lost_ = 0;
+    lost_logged_ms_ = now;
 }
 
 std::string_view SendBatch::offset_ids(const store::Append& unit) {

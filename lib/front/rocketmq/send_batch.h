@@ -59,6 +59,7 @@ private:
     void answer(remoting::Session& session, remoting::Ticket& ticket, const Pending& pending,
                 const store::Append& unit, std::int32_t code);
     std::string_view offset_ids(const store::Append& unit);
+    void log_lost(const remoting::Session& session, const store::Append& unit);
     void answer_when_synced(const remoting::Ticket& ticket, PhysicalOffset end);
 
     Service& service_;
@@ -68,6 +69,8 @@ private:
     std::vector<store::Append> units_;
     std::vector<LateAnswer> late_;
     std::string ids_;
+    std::int64_t lost_ = 0;  // one-way messages refused since the last log line
+    std::int64_t lost_logged_ms_ = 0;
 };
 
 }  // namespace mqd::front::rocketmq

@@ -67,7 +67,7 @@ Refusal check_send(const Call& call, const wire::SendMessage& header, const brok
                             header.queue_id, header.topic, topic->queues())};
     if (broker::is_retry_topic(header.topic)) {
         const auto group = header.topic.substr(broker::retry_prefix.size());
-        if (call.broker.groups().find_or_create(group) == nullptr)
+        if (call.broker.find_or_create_group(group) == nullptr)
             return {rc::subscription_group_not_exist,
                     fmt::format("subscription group not exist, {}", group)};
         if (header.batch) return {rc::message_illegal, "a batch cannot go to a retry topic"};
