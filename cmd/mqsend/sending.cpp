@@ -86,6 +86,7 @@ void Sending::fail(const Error& error) {
 /// The input has no whole record: what is open may wait for more, answers are taken in meanwhile.
 void Sending::wait_for_input(record::Reader& reader, int fd) {
     look_at_fates();
+    if (is_stopped_) return;
     const std::int64_t now_ms = monotonic_ms();
     std::int64_t until_ms = producer_.due_ms();
     if (const std::int64_t since_ms = producer_.open_since_ms(); since_ms >= 0) {

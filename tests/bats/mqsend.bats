@@ -1,0 +1,343 @@
+#!/usr/bin/env bats
+# mqsend with a real broker: every option, exit statuses, and what input may do to it.
+bats_require_minimum_version 1.5.0
+load helpers
+
+sums() { grep -o 'read .* unknown [0-9]*' <<< "$stderr" | tail -1; }
+all_of() { mqpull -q -t "$1" --from beginning -e "${@:2}"; }
+has_stored() { [ "$(all_of "$1" | wc -l)" -ge "$2" ]; }
+lines() { seq -f 'line %g of the input' "$@"; }
+
+@test "help has examples, and wrong usage is one line and status 2" {
+  run --separate-stderr mqsend --help
+  [ "$status" = 0 ]
+  [[ $output == *--oneway* && $output == *'| mqsend -t logs'* ]]
+  for wrong in '' '-t T --in words' '-t T --window 0' '-t T --queue -1' '-t T -p x' '-t T --ack all' '-t T --batch-bytes 5M' '-t T --on-error ask'; do
+    # shellcheck disable=SC2086  # words
+    run --separate-stderr mqsend $wrong < /dev/null
+    [ "$status" = 2 ]
+    [ -z "$output" ]
+    [ "${#stderr_lines[@]}" = 1 ]
+    [[ $stderr == mqsend:* ]]
+  done
+}
+
+@test "each line is a message, the last one without a newline too" {
+  start_broker
+  run --separate-stderr mqsend -t T < <(printf 'one\n\nthree')
+  [ "$status" = 0 ]
+  [ "$(sums)" = "read 3 = acknowledged 3 + refused 0 + unknown 0" ]
+  run all_of T --out 'format:[%s]\n'
+  [ "$output" = $'[one]\n[]\n[three]' ]
+}
+
+@test "empty input is all right, with and without servers" {
+  run --separate-stderr mqsend -t T -n 127.0.0.1:1 < /dev/null
+  [ "$status" = 0 ]
+  start_broker
+  run --separate-stderr mqsend -t T --in nul < /dev/null
+  [ "$status" = 0 ]
+  [ "$(sums)" = "read 0 = acknowledged 0 + refused 0 + unknown 0" ]
+}
+
+@test "quiet is quiet" {
+  start_broker
+  run --separate-stderr mqsend -q -t T < <(echo a)
+  [ "$status" = 0 ]
+  [ -z "$output$stderr" ]
+}
+
+@test "files come one after the other, - is standard input, and a missing one is status 4" {
+  start_broker
+  echo a > "$BATS_TEST_TMPDIR/a"
+  echo c > "$BATS_TEST_TMPDIR/c"
+  mqsend -q -t T --shard s "$BATS_TEST_TMPDIR/a" - "$BATS_TEST_TMPDIR/c" <<< b
+  [ "$(all_of T)" = $'a\nb\nc' ]
+  run --separate-stderr mqsend -t T "$BATS_TEST_TMPDIR/none"
+  [ "$status" = 4 ]
+  [[ $stderr == *"$BATS_TEST_TMPDIR/none"* ]]
+}
+
+@test "NUL bytes and invalid UTF-8 in lines pass unchanged" {
+  start_broker
+  printf 'a\0b\n\xff\xfe\xc3(\n' > "$BATS_TEST_TMPDIR/in"
+  mqsend -q -t T --shard s "$BATS_TEST_TMPDIR/in"
+  all_of T > "$BATS_TEST_TMPDIR/out"
+  cmp "$BATS_TEST_TMPDIR/in" "$BATS_TEST_TMPDIR/out"
+}
+
+@test "all 256 byte values survive in the nul, json and msgpack forms" {
+  start_broker
+  # shellcheck disable=SC2059  # the bytes are the format
+  printf "$(printf '\\x%02x' $(seq 1 255))" > "$BATS_TEST_TMPDIR/in"
+  printf 'with newline\nand\0' >> "$BATS_TEST_TMPDIR/in"
+  mqsend -q -t T0 --in nul --shard s "$BATS_TEST_TMPDIR/in"
+  for form in nul json msgpack; do
+    mqpull -q -t T0 --from beginning -e --out $form | mqsend -q -t "T$form" --in $form
+    all_of "T$form" --out nul | cmp - "$BATS_TEST_TMPDIR/in"
+  done
+  head -c 100 /dev/zero > "$BATS_TEST_TMPDIR/zeros"
+  mqsend -q -t Tf --in file "$BATS_TEST_TMPDIR/zeros"
+  all_of Tf --out raw | cmp - "$BATS_TEST_TMPDIR/zeros"
+}
+
+@test "keys, tag and properties are set, by option, delimiter and record" {
+  start_broker
+  mqsend -q -t T -k k1 -k k2 --tag A -p x=1 -p y=a=b <<< body
+  run all_of T --out json
+  [[ $output == *'"keys":["k1","k2"],"tags":"A","properties":{"x":"1","y":"a=b"}'* ]]
+  mqsend -q -t D --key-delim : <<< 'key:body:rest'
+  run all_of D --out 'format:%k=%s\n'
+  [ "$output" = 'key=body:rest' ]
+  mqsend -q -t J --in json <<< '{"topic":"other","body":"b","keys":["k"],"tags":"t","properties":{"p":"v"},"flag":3,"offset":9}'
+  run all_of J --out json
+  [[ $output == *'"topic":"J","body":"b","keys":["k"],"tags":"t","properties":{"p":"v"}'*'"flag":3'* ]]
+}
+
+@test "records name their own topics" {
+  start_broker
+  mqsend -q --in json <<< $'{"topic":"A","body":"a"}\n{"topic":"B","body":{"json": true}}'
+  [ "$(all_of A)" = a ]
+  [ "$(all_of B)" = '{"json":true}' ]
+  run --separate-stderr mqsend --in json <<< '{"body":"a"}'
+  [ "$status" = 1 ]
+  [[ $stderr == *'no topic'* ]]
+}
+
+@test "a reserved property is wrong usage as an option and refused in a record" {
+  start_broker
+  run --separate-stderr mqsend -t T -p UNIQ_KEY=x <<< a
+  [ "$status" = 2 ]
+  run --separate-stderr mqsend -t T --in json <<< '{"body":"a","properties":{"UNIQ_KEY":"x"}}'
+  [ "$status" = 1 ]
+  [[ $stderr == *UNIQ_KEY* ]]
+}
+
+@test "--shard keeps the order, --queue picks the queue" {
+  start_broker
+  lines 1 5000 > "$BATS_TEST_TMPDIR/in"
+  mqsend -q -t S --shard customer --batch-bytes 1k "$BATS_TEST_TMPDIR/in"
+  all_of S | cmp - "$BATS_TEST_TMPDIR/in"
+  mqsend -q -t Q --queue 2 <<< a
+  run all_of Q --out 'format:%q'
+  [ "$output" = 2 ]
+  run --separate-stderr mqsend -t Q --queue 99 <<< a
+  [ "$status" = 4 ]
+  [[ $stderr == *'no queue 99'* ]]
+}
+
+@test "--oneway hands over, and all of it arrives" {
+  start_broker
+  lines 1 20000 > "$BATS_TEST_TMPDIR/in"
+  run --separate-stderr mqsend -t T --oneway "$BATS_TEST_TMPDIR/in"
+  [ "$status" = 0 ]
+  [ "$(sums)" = "read 20000 = handed over 20000 + refused 0 + unknown 0" ]
+  wait_until has_stored T 20000
+  all_of T | sort | cmp - <(sort "$BATS_TEST_TMPDIR/in")
+}
+
+@test "window and batches of any size deliver the same" {
+  start_broker
+  lines 1 2000 > "$BATS_TEST_TMPDIR/in"
+  for options in '--window 1' '--batch-bytes 1' '--batch-bytes 4M --window 1000' '--linger 0ms'; do
+    # shellcheck disable=SC2086  # words
+    mqsend -q -t "T${options//[^0-9a-zA-Z]/_}" $options --ack one "$BATS_TEST_TMPDIR/in"
+    all_of "T${options//[^0-9a-zA-Z]/_}" | sort | cmp - <(sort "$BATS_TEST_TMPDIR/in")
+  done
+}
+
+@test "a slow writer gets its lines out one by one" {
+  start_broker
+  mkfifo "$BATS_TEST_TMPDIR/fifo"
+  mqsend -q -t T < "$BATS_TEST_TMPDIR/fifo" 3>&- &
+  exec {pipe}> "$BATS_TEST_TMPDIR/fifo"
+  for n in 1 2 3; do
+    # The half line behind it must not hold the whole one back.
+    printf 'line\nhalf ' >&"$pipe"
+    wait_until has_stored T "$n"
+  done
+  exec {pipe}>&-
+  wait $!
+  has_stored T 4
+}
+
+@test "--linger holds a line back for more" {
+  start_broker
+  mkfifo "$BATS_TEST_TMPDIR/fifo"
+  mqsend -q -t T --linger 1h --print ids < "$BATS_TEST_TMPDIR/fifo" > "$BATS_TEST_TMPDIR/ids" 3>&- &
+  exec {pipe}> "$BATS_TEST_TMPDIR/fifo"
+  echo a >&"$pipe"
+  echo b >&"$pipe"
+  mqsend -q -t other <<< c
+  [ ! -s "$BATS_TEST_TMPDIR/ids" ]
+  exec {pipe}>&-
+  wait $!
+  # One batch: neighbours in one queue.
+  run all_of T --out 'format:%q %o\n'
+  [ "${lines[0]% *}" = "${lines[1]% *}" ]
+}
+
+@test "--print gives a line a message in the order of the input" {
+  start_broker
+  run --separate-stderr mqsend -q -t T --print ids < <(lines 1 1000)
+  [ "$status" = 0 ]
+  [ "${#lines[@]}" = 1000 ]
+  [[ ${lines[0]} =~ ^[0-9A-F]{32}$ ]]
+  [ "$(printf '%s\n' "${lines[@]}" | sort)" = "$(all_of T --out json | sed 's/.*"id":"\([^"]*\)".*/\1/' | sort)" ]
+  run --separate-stderr mqsend -q -t P --print json <<< a
+  [[ $output =~ ^\{\"id\":\"[0-9A-F]{32}\",\"broker\":\"[^\"]+\",\"queue\":[0-9]+,\"offset\":0,\"level\":\"memory\"\}$ ]]
+}
+
+@test "a malformed record stops the work after everything before it" {
+  start_broker
+  run --separate-stderr mqsend -t T --in json --print ids < <(printf '{"body":"a"}\n{broken\n{"body":"c"}\n')
+  [ "$status" = 1 ]
+  [ "$(sums)" = "read 2 = acknowledged 1 + refused 1 + unknown 0" ]
+  [[ $stderr == *'line 2'* ]]
+  [ "$(all_of T)" = a ]
+}
+
+@test "--on-error skip goes on, and --rejects keeps what was refused as it was" {
+  start_broker
+  printf '{"body":"a"}\n{broken\n{"body":"c"}\n{"body":"d","properties":{"UNIQ_KEY":"x"}}\n' > "$BATS_TEST_TMPDIR/in"
+  run --separate-stderr mqsend -t T --in json --shard s --on-error skip --rejects "$BATS_TEST_TMPDIR/bad" --print json "$BATS_TEST_TMPDIR/in"
+  [ "$status" = 1 ]
+  [ "$(sums)" = "read 4 = acknowledged 2 + refused 2 + unknown 0" ]
+  [ "$(all_of T)" = $'a\nc' ]
+  cmp "$BATS_TEST_TMPDIR/bad" <(sed -n '2p;4p' "$BATS_TEST_TMPDIR/in")
+  [ "$(wc -l < "$BATS_TEST_TMPDIR/bad.reasons")" = 2 ]
+  [[ ${lines[0]} == *'"id"'* && ${lines[1]} == *'"error"'* && ${lines[2]} == *'"id"'* && ${lines[3]} == *'"error"'* ]]
+}
+
+@test "a line of 5 MiB is refused and counted, and the input goes on" {
+  start_broker
+  { echo before; head -c 5242880 /dev/zero | tr '\0' x; echo; echo behind; } > "$BATS_TEST_TMPDIR/in"
+  run --separate-stderr mqsend -t T --shard s --on-error skip --rejects "$BATS_TEST_TMPDIR/bad" "$BATS_TEST_TMPDIR/in"
+  [ "$status" = 1 ]
+  [ "$(sums)" = "read 3 = acknowledged 2 + refused 1 + unknown 0" ]
+  [ "$(all_of T)" = $'before\nbehind' ]
+  cmp "$BATS_TEST_TMPDIR/bad" <(sed -n 2p "$BATS_TEST_TMPDIR/in")
+}
+
+@test "a line of exactly 4 MiB goes through" {
+  start_broker
+  head -c 4194304 /dev/zero | tr '\0' x > "$BATS_TEST_TMPDIR/in"
+  mqsend -q -t T "$BATS_TEST_TMPDIR/in"
+  all_of T --out raw | cmp - "$BATS_TEST_TMPDIR/in"
+}
+
+@test "--max-line makes the limit smaller, --skip-empty drops and counts" {
+  start_broker
+  run --separate-stderr mqsend -t T --max-line 5 --on-error skip --shard s < <(printf '12345\n123456\n')
+  [ "$status" = 1 ]
+  [ "$(all_of T)" = 12345 ]
+  run --separate-stderr mqsend -t E --skip-empty --shard s < <(printf 'a\n\n\nb\n')
+  [ "$status" = 0 ]
+  [[ $stderr == *'read 2 = acknowledged 2'*'2 empty skipped'* ]]
+  [ "$(all_of E)" = $'a\nb' ]
+}
+
+@test "--count stops after so many, --rate takes its time" {
+  start_broker
+  mqsend -q -t T --count 3 < <(lines 1 100)
+  [ "$(all_of T | wc -l)" = 3 ]
+  local begin=${EPOCHREALTIME/./}
+  mqsend -q -t R --rate 100 < <(lines 1 30)
+  [ $((${EPOCHREALTIME/./} - begin)) -ge 250000 ]
+  [ "$(all_of R | wc -l)" = 30 ]
+}
+
+@test "compressed bodies come out as they went in" {
+  start_broker
+  lines 1 100 > "$BATS_TEST_TMPDIR/in"
+  for kind in zlib lz4 zstd; do
+    mqsend -q -t "$kind" --compress $kind --shard s "$BATS_TEST_TMPDIR/in"
+    all_of $kind | cmp - "$BATS_TEST_TMPDIR/in"
+    run all_of $kind -c 1 --out json
+    [[ $output != *'"sys_flag":0'* ]]
+  done
+}
+
+@test "an unknown topic is named, with status 4, where brokers make none; --create makes it" {
+  echo autoCreateTopicEnable=false > "$BATS_TEST_TMPDIR/b.conf"
+  start_broker -c "$BATS_TEST_TMPDIR/b.conf"
+  run --separate-stderr mqsend -t nosuch <<< a
+  [ "$status" = 4 ]
+  [[ $stderr == *"topic 'nosuch' does not exist on $namesrv (TOPIC_NOT_EXIST)"* ]]
+  [ "$(sums)" = "read 1 = acknowledged 0 + refused 1 + unknown 0" ]
+  run --separate-stderr mqsend -t nosuch --create <<< a
+  [ "$status" = 0 ]
+  [ "$(all_of nosuch)" = a ]
+}
+
+@test "a dead name server is status 3, and the next one in the list is asked" {
+  run --separate-stderr mqsend -t T -n 127.0.0.1:1 <<< a
+  [ "$status" = 3 ]
+  [[ $stderr == *127.0.0.1:1* ]]
+  start_broker
+  mqsend -q -t T -n "127.0.0.1:1;$namesrv" <<< a
+  [ "$(all_of T)" = a ]
+}
+
+@test "a broker that dies in mid-stream leaves sums that add up and status 1" {
+  start_broker
+  mkfifo "$BATS_TEST_TMPDIR/fifo"
+  mqsend -t T --timeout 1s --retries 2 < "$BATS_TEST_TMPDIR/fifo" 2> "$BATS_TEST_TMPDIR/err" 3>&- &
+  local sender=$!
+  exec {pipe}> "$BATS_TEST_TMPDIR/fifo"
+  lines 1 100 >&"$pipe"
+  wait_until has_stored T 100
+  kill -9 "$broker_pid"
+  lines 101 110 >&"$pipe"
+  local status=0
+  wait "$sender" || status=$?
+  exec {pipe}>&-
+  [ "$status" = 1 ]
+  grep -Eq 'read 110 = acknowledged 100 \+ refused [0-9]+ \+ unknown [0-9]+;' "$BATS_TEST_TMPDIR/err"
+  [ "$(sed -En 's/.*refused ([0-9]+) \+ unknown ([0-9]+);.*/\1+\2/p' "$BATS_TEST_TMPDIR/err" | sed 's/^/echo $((/; s/$/))/' | sh)" = 10 ]
+}
+
+@test "a broker's restart is survived, acknowledged and one-way" {
+  for mode in '' --oneway; do
+    start_broker
+    mkfifo "$BATS_TEST_TMPDIR/fifo$mode"
+    # shellcheck disable=SC2086  # none or one word
+    mqsend -t "T$mode" $mode < "$BATS_TEST_TMPDIR/fifo$mode" 2> "$BATS_TEST_TMPDIR/err$mode" 3>&- &
+    local sender=$!
+    exec 7> "$BATS_TEST_TMPDIR/fifo$mode"
+    lines 1 100 >&7
+    wait_until has_stored "T$mode" 100
+    stop_daemon "$broker_pid"
+    lines 101 200 >&7
+    start_daemon broker broker mqd-broker --standalone --store "$BATS_TEST_TMPDIR/store" --listen "$broker" --namesrv-port "${namesrv##*:}" 7>&-
+    wait_until has_stored "T$mode" 200
+    exec 7>&-
+    wait "$sender"
+    grep -Eq 'read 200 = (acknowledged|handed over) 200 ' "$BATS_TEST_TMPDIR/err$mode"
+    stop_daemon "$daemon_pid"
+  done
+}
+
+@test "an interrupt flushes what was read: status 130, or 143" {
+  start_broker
+  for signal in INT:130 TERM:143; do
+    local topic=T${signal%:*}
+    mkfifo "$BATS_TEST_TMPDIR/$topic"
+    # Background jobs ignore SIGINT, which mqsend would keep.
+    env --default-signal=INT mqsend -t "$topic" --linger 1h < "$BATS_TEST_TMPDIR/$topic" 2> "$BATS_TEST_TMPDIR/err" 3>&- &
+    local sender=$!
+    exec {pipe}> "$BATS_TEST_TMPDIR/$topic"
+    # 128 KB: more than the pipe holds, less than a batch. When they are in, some have been read.
+    lines 1 5000 >&"$pipe"
+    kill -s "${signal%:*}" $sender
+    local status=0
+    wait $sender || status=$?
+    exec {pipe}>&-
+    [ "$status" = "${signal#*:}" ]
+    grep -q 'refused 0 + unknown 0' "$BATS_TEST_TMPDIR/err"
+    local acknowledged
+    acknowledged=$(sed -n 's/.*acknowledged \([0-9]*\) .*/\1/p' "$BATS_TEST_TMPDIR/err")
+    [ "$acknowledged" -ge 1000 ]
+    [ "$(all_of "$topic" | wc -l)" = "$acknowledged" ]
+  done
+}
