@@ -259,6 +259,12 @@ std::size_t Topics::size() const {
     return topics_.size();
 }
 
+void Topics::advance_version() {
+    const Lock lock(mutex_);
+    data_version_.advance(clock_.wall_ms());
+    dirty_ = true;
+}
+
 DataVersion Topics::data_version() const {
     const Lock lock(mutex_);
     return data_version_;

@@ -92,6 +92,9 @@ public:
     std::vector<TopicRef> all() const;
     std::size_t size() const;
     DataVersion data_version() const;
+    /// Name servers pass over a table whose version they have seen, so whoever tells them of two
+    /// changes one after the other needs two versions.
+    void advance_version();
     /// Moves with every change: caches compare it.
     std::uint64_t version() const { return version_.load(std::memory_order_acquire); }
 

@@ -48,6 +48,7 @@ struct Registrar::State : std::enable_shared_from_this<State> {
         std::shared_ptr<remoting::Channel> channel;
         std::unique_ptr<net::Timer> retry;
         bool knows_us = false;
+        bool is_stale = false;  // something changed while it was being told
         bool failure_logged = false;
     };
 
@@ -144,6 +145,7 @@ void Registrar::State::answered(std::size_t index, const Result<remoting::Answer
             log::info("registered", {{"namesrv", server.address}, {"address", address}});
         server.knows_us = true;
         server.failure_logged = false;
+        if (std::exchange(server.is_stale, false)) register_at(index, nullptr, {});
         return;
     }
     if (!server.failure_logged)
@@ -168,8 +170,13 @@ void Registrar::State::retry_soon(std::size_t index) {
 
 void Registrar::State::register_everywhere(const std::set<std::string>* only) {
     for (std::size_t i = 0; i < servers.size(); ++i) {
-        // One that does not know us gets the whole table first, by its retry.
-        if (only == nullptr || servers[i].knows_us) register_at(i, only, {});
+        // One that does not know us yet gets the whole table first, and again if that was built
+        // before the change.
+        if (only == nullptr || servers[i].knows_us) {
+            register_at(i, only, {});
+        } else {
+            servers[i].is_stale = true;
+        }
     }
 }
 
@@ -190,10 +197,12 @@ void Registrar::State::send_changes() {
         const Lock lock(mutex);
         topics.swap(changed_topics);
     }
+    if (topics.empty()) return;
+    broker.topics().advance_version();
     // A topic that is gone shows in a whole table only.
     bool whole = false;
     for (const auto& topic : topics) whole |= broker.topics().find(topic) == nullptr;
-    if (!topics.empty()) register_everywhere(whole ? nullptr : &topics);
+    register_everywhere(whole ? nullptr : &topics);
 }
 
 void Registrar::State::close() {

@@ -232,6 +232,22 @@ TEST_CASE_FIXTURE(Fixture, "name servers know the topics, their changes, and the
     REQUIRE(user->call(code::send_message_v2, send_header(), "m").code == rc::success);
     wait_route("T", rc::success);
 
+    // Changes that follow one another closely all arrive.
+    const auto queues_of = [&](std::string_view topic) {
+        const auto is = wire::TopicRouteData::read(route(topic).body);
+        return is && is->queues.size() == 1 ? is->queues[0].read_queue_nums : 0;
+    };
+    for (const std::int32_t queues : {1, 3, 2}) {
+        for (const char* name : {"A", "B"}) {
+            broker::TopicConfig config;
+            config.name = name;
+            config.read_queues = config.write_queues = queues;
+            REQUIRE(broker->topics().put(std::move(config)));
+        }
+    }
+    const auto give_up = monotonic_ms() + 10'000;
+    while (queues_of("A") != 2 || queues_of("B") != 2) REQUIRE(monotonic_ms() < give_up);
+
     registrar.stop(5000);
     CHECK(route("T").code == rc::topic_not_exist);
 }
