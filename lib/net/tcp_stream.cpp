@@ -340,7 +340,7 @@ void TcpCore::writable() {
 
 // The end
 
-void TcpCore::fail(Error error) {
+void TcpCore::fail(const Error& error) {
     if (is_shut_) return;
     const bool tell = !is_closing_ && !is_detached_;
     shut();

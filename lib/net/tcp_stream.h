@@ -73,7 +73,7 @@ private:
     void wait_writable();
     void writable();
 
-    void fail(Error error);
+    void fail(const Error& error);
     void fail_later(Error error);
     void shut();
     void release_callbacks();

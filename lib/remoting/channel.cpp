@@ -123,6 +123,7 @@ private:
 void Core::send(Buffer frame, std::optional<std::int32_t> opaque, std::int64_t timeout_ms,
                 Done done, std::size_t weight) {
     bool is_first = false;
+    Done refused;  // of a channel that is closed
     {
         Lock lock(lock_);
         if (!is_closed_) {
@@ -144,12 +145,14 @@ void Core::send(Buffer frame, std::optional<std::int32_t> opaque, std::int64_t t
         } else if (!opaque) {
             lost_oneways_ += weight;
             return;
+        } else {
+            refused = std::move(done);
         }
     }
     // One wake-up of the loop serves all that comes until it looks.
     if (is_first) return loop_.post([self = shared_from_this()] { self->drain(); });
-    if (!done) return;
-    loop_.post([done = std::move(done), what = fmt::format("{}: closed", address_)] {
+    if (!refused) return;
+    loop_.post([done = std::move(refused), what = fmt::format("{}: closed", address_)] {
         done(Error{Errc::unavailable, what});
     });
 }

@@ -105,15 +105,14 @@ std::size_t CommitLog::append_to_tail(std::span<Append> units) {
 
 /// Small records that lie apart are copied together: a piece of its own costs the kernel more.
 void CommitLog::add_piece(Bytes records, bool as_it_is) {
-    const auto extends = [this](const std::byte* from) {
-        return !pieces_.empty() && pieces_.back().data() + pieces_.back().size() == from;
-    };
-    if (!as_it_is && records.size() < staged_unit_bytes && !extends(records.data())) {
+    const std::byte* last_end =
+        pieces_.empty() ? nullptr : pieces_.back().data() + pieces_.back().size();
+    if (!as_it_is && records.size() < staged_unit_bytes && last_end != records.data()) {
         std::byte* copy = staged_.extend(records.size());
         std::memcpy(copy, records.data(), records.size());
         records = {copy, records.size()};
     }
-    if (extends(records.data()))
+    if (!pieces_.empty() && last_end == records.data())
         pieces_.back() = {pieces_.back().data(), pieces_.back().size() + records.size()};
     else
         pieces_.push_back(records);

@@ -57,13 +57,17 @@ void Flusher::appended() {
 void Flusher::when_synced(std::int64_t at, std::int64_t timeout_ms,
                           std::function<void(bool)> done) {
     if (log_.synced() >= at) return done(true);
-    bool closed = log_.failed();
-    if (!closed) {
+    std::function<void(bool)> refused;  // it is too late for this one
+    const bool failed = log_.failed();
+    {
         const Lock lock(lock_);
-        closed = closed_;
-        if (!closed) waiters_.push_back({at, monotonic_ms() + timeout_ms, std::move(done)});
+        if (failed || closed_) {
+            refused = std::move(done);
+        } else {
+            waiters_.push_back({at, monotonic_ms() + timeout_ms, std::move(done)});
+        }
     }
-    if (closed) return done(false);
+    if (refused) return refused(false);
     bell_.ring();
 }
 
