@@ -1,3 +1,7 @@
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
 #include <fstream>
 
 #include "support.h"
@@ -86,6 +90,45 @@ TEST_CASE("after a crash everything written is there and numbering goes on") {
     REQUIRE(append(*store, "T", 1, "m100").stored);
     wait_dispatched(*store);
     check_whole(*store, 101);
+}
+
+TEST_CASE("a killed process loses nothing that it had been told is stored") {
+    const Folder folder;
+    auto options = small(folder.path());
+    options.commit_log_file_bytes = 1 << 16;
+    for (int round = 0, expected = 0; round < 4; ++round) {
+        int pipe_ends[2];
+        REQUIRE(::pipe(pipe_ends) == 0);
+        const pid_t child = ::fork();
+        if (child == 0) {
+            auto store = Store::open(posix_files(), system_clock(), options);
+            if (!store) ::_exit(1);
+            for (int i = expected;; ++i) {
+                const bool stored = append(**store, "T", 0, "m" + std::to_string(i)).stored;
+                if (!stored || ::write(pipe_ends[1], "x", 1) != 1) ::_exit(1);
+            }
+        }
+        ::close(pipe_ends[1]);
+        char told[64];
+        for (int wanted = 100 + 300 * round; wanted > 0;) {
+            const auto got = ::read(pipe_ends[0], told, sizeof told);
+            REQUIRE(got > 0);
+            wanted -= static_cast<int>(got);
+            expected += static_cast<int>(got);
+        }
+        REQUIRE(::kill(child, SIGKILL) == 0);
+        REQUIRE(::waitpid(child, nullptr, 0) == child);
+        for (::ssize_t got = 0; (got = ::read(pipe_ends[0], told, sizeof told)) > 0;)
+            expected += static_cast<int>(got);
+        ::close(pipe_ends[0]);
+
+        const auto store = open(options);
+        const auto found = bodies(*store, *store->queue("T", 0));
+        CHECK(static_cast<int>(found.size()) >= expected);
+        expected = static_cast<int>(found.size());
+        CHECK(found == numbered("m", 0, expected));
+        if (round % 2 == 1) REQUIRE(store->close().has_value());
+    }
 }
 
 TEST_CASE("a copy taken from a running store opens with all its messages") {

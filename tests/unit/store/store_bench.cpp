@@ -180,6 +180,21 @@ void many_queues(const fs::path& root, int topics) {
                static_cast<double>(monotonic_us() - start) / 1e6);
 }
 
+void idle(const fs::path& root) {
+    auto store = open(root);
+    Batch batch(*store, 1, 300, 1, false);
+    store->append(batch.units);
+    const auto process_us = [] {
+        ::timespec t{};
+        ::clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
+        return t.tv_sec * 1'000'000 + t.tv_nsec / 1000;
+    };
+    std::this_thread::sleep_for(std::chrono::seconds(3));
+    const auto before = process_us();
+    std::this_thread::sleep_for(std::chrono::seconds(10));
+    fmt::print("idle: {} us of processor time in 10 s\n", process_us() - before);
+}
+
 void singles(const fs::path& root) {
     auto store = open(root);
     Batch batch(*store, 1, 300, 1, false);
@@ -221,6 +236,7 @@ int main(int argc, char** argv) {
         fs::remove_all(root);
     };
     when("singles", [&] { singles(root); });
+    when("idle", [&] { idle(root); });
     when("scattered", [&] { appends(root, 2'000'000, 300, 4, true); });
     when("topics", [&] { appends(root, 2'000'000, 300, 1000, false); });
     when("batches", [&] {
