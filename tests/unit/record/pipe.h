@@ -10,7 +10,7 @@
 
 class TemporaryFile {
 public:
-    explicit TemporaryFile(std::string_view content = {}) : file_(std::tmpfile()) {
+    explicit TemporaryFile(std::string_view content = "") : file_(std::tmpfile()) {
         REQUIRE(file_ != nullptr);
         REQUIRE(std::fwrite(content.data(), 1, content.size(), file_) == content.size());
         REQUIRE(std::fflush(file_) == 0);
