@@ -68,6 +68,9 @@ final class Suite {
             Topics.add(suite);
             Consumers.add(suite);
             Delivery.add(suite);
+            if (env("SERVER", "").equals("rocketmq")) {
+                Delivery.addLater(suite);
+            }
             if (args[5].startsWith("5.")) { // 4.x's wants an installation with its log settings
                 Mqadmin.add(suite);
             }
