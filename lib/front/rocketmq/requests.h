@@ -12,7 +12,11 @@ struct Request {
     std::int32_t code;
     std::string_view name;
     void (*handle)(const Call&);
-    bool is_send = false;  ///< collected, and stored at the end of the read
+    enum class Kind {
+        plain,
+        send,     ///< collected, and stored at the end of the read
+        counting  ///< waits for the dispatcher, so that it counts what was stored before
+    } kind = Kind::plain;
 };
 
 /// Null: nobody answers that.

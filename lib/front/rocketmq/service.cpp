@@ -72,10 +72,18 @@ void Service::on_request(remoting::Session& session, const wire::Command& reques
     const Call call{*this, broker_, session, connection, request};
     const Request* known = find_request(request.code);
     // What a client does after its sends sees them stored.
-    if (known == nullptr || !known->is_send) connection->worker.sends.flush(session);
+    if (known == nullptr || known->kind != Request::Kind::send)
+        connection->worker.sends.flush(session);
     if (known == nullptr) {
         call.refuse(wire::response_code::request_code_not_supported,
                     fmt::format(" request type {} not supported", request.code));
+        return;
+    }
+    auto& store = broker_.store();
+    if (known->kind == Request::Kind::counting && store.dispatched() < store.end()) {
+        std::erase_if(connection->deferred, [](const auto& is) { return is->is_done(); });
+        connection->deferred.push_back(std::make_shared<Deferred>(*this, session, *known, request));
+        connection->deferred.back()->run();
         return;
     }
     known->handle(call);

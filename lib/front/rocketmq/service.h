@@ -14,10 +14,12 @@
 #include <string>
 #include <string_view>
 #include <unordered_set>
+#include <vector>
 
 #include "base/mutex.h"
 #include "base/result.h"
 #include "broker/broker.h"
+#include "front/rocketmq/deferred.h"
 #include "front/rocketmq/send_batch.h"
 #include "message/id.h"
 #include "remoting/session.h"
@@ -45,6 +47,7 @@ public:
     // The session's thread only.
     Worker& worker;
     std::unordered_set<std::uint64_t> held_pulls;  ///< ids of Arrivals
+    std::vector<std::shared_ptr<Deferred>> deferred;
 
 private:
     const std::string address_;

@@ -157,6 +157,16 @@ TEST_CASE_FIXTURE(Fixture, "offsets of queues, by number and by time") {
     CHECK(all->offsets.at("T@G").at(0) == 1);
 }
 
+TEST_CASE_FIXTURE(Fixture, "what was acknowledged is counted, however busy the dispatcher is") {
+    start();
+    const auto user = client();
+    for (int i = 1; i <= 500; ++i) {
+        REQUIRE(user->call(code::send_message_v2, send_header(), "m").code == rc::success);
+        CHECK(user->call(code::get_max_offset, wire::QueueHeader{"T", 0}).find("offset") ==
+              std::to_string(i));
+    }
+}
+
 TEST_CASE_FIXTURE(Fixture, "ordered consumers lock queues, SQL expressions are refused") {
     start();
     const auto user = client();
