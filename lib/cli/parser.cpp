@@ -376,7 +376,10 @@ void Parser::note(std::string_view what) const {
 }
 
 int Parser::fail(const Error& error) const {
-    warn(error.what);
+    const bool nobody_said =
+        error.code == Errc::unavailable && server_ != nullptr && server_->is_default;
+    warn(nobody_said ? error.what + " (-n or $NAMESRV_ADDR says where the name servers are)"
+                     : error.what);
     return exit_status_of(error);
 }
 

@@ -94,10 +94,11 @@ Result<Server> settle_server(const ServerOptions& options) {
         text = entry->value;
         from = fmt::format("{}:{}: {}", file.path, entry->line, entry->key);
     }
-    if (text.empty()) text = namesrv_default;
+    const bool is_default = text.empty();
+    if (is_default) text = namesrv_default;
     auto parsed = parse_namesrv(text);
     if (!parsed) return Error{Errc::invalid, fmt::format("{}: {}", from, parsed.error().what)};
-    return Server{std::move(*parsed)};
+    return Server{std::move(*parsed), is_default};
 }
 
 Result<std::vector<std::string>> parse_namesrv(std::string_view text) {

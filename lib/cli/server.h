@@ -15,6 +15,7 @@ namespace mqd::cli {
 /// What `-n`, `--profile` and `--config` settle. Filled by Parser::parse().
 struct Server {
     std::vector<std::string> namesrv;  ///< HOST:PORT each, never empty after parse()
+    bool is_default = false;           ///< nobody said anything
 };
 
 inline constexpr std::string_view namesrv_default = "127.0.0.1:9876";

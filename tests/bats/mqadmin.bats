@@ -135,6 +135,11 @@ delete topic [orders] from NameServer [$namesrv] success." ]
   run -3 --separate-stderr mqadmin topicList -n 127.0.0.1:1
   [ "${#stderr_lines[@]}" = 1 ]
   [[ $stderr == *127.0.0.1:1* ]]
+  # Who has said nothing is told where to say it, if nobody listens at the default either.
+  if ! (exec 3<> /dev/tcp/127.0.0.1/9876) 2> /dev/null; then
+    NAMESRV_ADDR='' run -3 --separate-stderr mqadmin topicList
+    [[ $stderr == *127.0.0.1:9876*'(-n or $NAMESRV_ADDR says where the name servers are)' ]]
+  fi
   run -4 --separate-stderr mqadmin updateTopic -c nope -t x
   [ "$stderr" = "mqadmin: cluster 'nope' does not exist on $namesrv; there are $cluster" ]
   run -1 --separate-stderr mqadmin updateTopic -b "$broker" -t 'no good name'
