@@ -65,6 +65,7 @@ public:
     std::function<void(remoting::Session&, const wire::Command&, const wire::PullMessage&)> on_pull;
     int queues = 2;
     std::string address;
+    std::string broker_address;  ///< of routes, where it is another one
 
     void on_request(remoting::Session& session, const wire::Command& request) override {
         namespace code = wire::request_code;
@@ -92,7 +93,7 @@ private:
         wire::TopicRouteData data;
         wire::BrokerData broker;
         broker.broker_name = "b";
-        broker.broker_addrs[0] = address;
+        broker.broker_addrs[0] = broker_address.empty() ? address : broker_address;
         data.brokers.push_back(broker);
         wire::QueueData queue;
         queue.broker_name = "b";

@@ -1,6 +1,9 @@
 #include "client/producer.h"
 
+#include <arpa/inet.h>
 #include <doctest/doctest.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include <algorithm>
 
@@ -197,16 +200,41 @@ TEST_CASE("one-way messages are handed over") {
     CHECK(producer.totals().settled() == 100);
 }
 
+namespace {
+
+/// A port that refuses connections, and that nobody else can take meanwhile.
+struct ClosedPort {
+    ClosedPort() : fd(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+        sockaddr_in bound{};
+        bound.sin_family = AF_INET;
+        bound.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+        socklen_t bytes = sizeof bound;
+        auto* any = reinterpret_cast<sockaddr*>(&bound);
+        REQUIRE(bind(fd, any, bytes) == 0);
+        REQUIRE(getsockname(fd, any, &bytes) == 0);
+        address = "127.0.0.1:" + std::to_string(ntohs(bound.sin_port));
+    }
+    ~ClosedPort() { close(fd); }
+    ClosedPort(const ClosedPort&) = delete;
+    ClosedPort& operator=(const ClosedPort&) = delete;
+
+    int fd;
+    std::string address;
+};
+
+}  // namespace
+
 TEST_CASE("without a server, one-way messages are refused within the timeout") {
-    auto servers = std::make_unique<FakeServers>();
-    const auto client = servers->client();
+    FakeServers servers;
+    const ClosedPort closed;
+    servers.broker_address = closed.address;
+    const auto client = servers.client();
     Producer::Options options;
     options.oneway = true;
     options.retries = 1;
     Producer producer(*client, options);
     REQUIRE(producer.send(message_of("a")));
     REQUIRE(producer.send(message_of("b")));
-    servers.reset();
     producer.finish();
     CHECK(producer.totals().handed_over == 0);
     CHECK(producer.totals().refused == 2);
