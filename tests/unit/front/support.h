@@ -168,14 +168,22 @@ inline std::string properties(std::vector<std::pair<std::string_view, std::strin
     return out;
 }
 
-inline std::vector<message::RecordView> records(std::string_view body) {
-    std::vector<message::RecordView> out;
-    auto rest = as_bytes(body);
+/// The records of a body, with the bytes that they are views of.
+struct Records {
+    std::unique_ptr<const std::string> text;
+    std::vector<message::RecordView> list;
+    std::size_t size() const { return list.size(); }
+    const message::RecordView& operator[](std::size_t i) const { return list[i]; }
+};
+
+inline Records records(std::string body) {
+    Records out{std::make_unique<const std::string>(std::move(body)), {}};
+    auto rest = as_bytes(*out.text);
     while (!rest.empty()) {
         auto record = message::RecordView::parse(rest);
         REQUIRE(record);
         rest = rest.subspan(record->bytes.size());
-        out.push_back(*record);
+        out.list.push_back(*record);
     }
     return out;
 }
