@@ -7,6 +7,7 @@
 #include "base/parse.h"
 #include "cli/parser.h"
 #include "cli/signals.h"
+#include "filter/sql.h"
 #include "lag.h"
 #include "pulling.h"
 
@@ -19,6 +20,8 @@ struct Options {
     cli::Server server;
     Settings settings;
     std::string topics;
+    std::string tags;
+    std::string sql;
     bool json_body = false;
     bool lag = false;
 };
@@ -50,7 +53,8 @@ void describe(cli::Parser& cli, Options& o) {
                "share the queues with the group, commit what is written out");
     cli.option("--queue", s.queue, parse_queue, "N", "only queues of this number");
     cli.option("--broker", s.broker, "B", "only on the broker of this name");
-    cli.option("--tag", s.tag_expression, "'A || B'", "only messages with one of these tags");
+    cli.option("--tag", o.tags, "'A || B'", "only messages with one of these tags");
+    cli.option("--sql", o.sql, "EXPR", "only messages whose properties match the SQL92 expression");
     cli.section("From where to where");
     cli.option("--from", s.from, client::parse_from, "WHERE",
                "beginning, end (default), OFFSET, -N (the last N of each queue) or @TIME");
@@ -69,15 +73,35 @@ void describe(cli::Parser& cli, Options& o) {
     cli.example("mqpull -t orders -g billing | ./bill", "each message once, from where it stopped");
 }
 
+/// What is wrong, if anything is.
+std::optional<std::string> settle_filter(Options& o) {
+    Settings& s = o.settings;
+    if (o.sql.empty()) {
+        if (!o.tags.empty()) s.expression = o.tags;
+        auto tags = filter::Tags::parse(s.expression);
+        if (!tags) return "--tag: " + tags.error().what;
+        s.tags = std::move(*tags);
+        return std::nullopt;
+    }
+    if (!o.tags.empty()) return "--tag and --sql exclude each other: TAGS is a property as well";
+    const auto sql = filter::Sql::parse(o.sql);
+    if (!sql) return "--sql: " + sql.error().what;
+    // Brokers pass over it without a word.
+    if (sql->ignored_from() < o.sql.size())
+        return fmt::format("--sql: the expression ends before '{}'",
+                           std::string_view(o.sql).substr(sql->ignored_from()));
+    s.expression = o.sql;
+    s.is_sql = true;
+    return std::nullopt;
+}
+
 /// Nothing: go on.
 std::optional<int> settle(cli::Parser& cli, Options& o) {
     Settings& s = o.settings;
     for (const auto topic : split(o.topics, ','))
         if (!topic.empty()) s.topics.emplace_back(topic);
     if (s.topics.empty()) return cli.usage_error("-t names no topic");
-    auto tags = filter::Tags::parse(s.tag_expression);
-    if (!tags) return cli.usage_error("--tag: " + tags.error().what);
-    s.tags = std::move(*tags);
+    if (const auto wrong = settle_filter(o)) return cli.usage_error(*wrong);
     if (o.json_body && s.format.output != record::Output::json)
         return cli.usage_error("--json-body needs --out json");
     s.format.json_body = o.json_body;

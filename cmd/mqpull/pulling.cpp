@@ -6,11 +6,14 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <set>
 
 #include "base/clock.h"
 #include "cli/signals.h"
 #include "message/properties.h"
 #include "message/sys_flag.h"
+#include "wire/bodies/heartbeat.h"
+#include "wire/codes.h"
 
 namespace mqd::mqpull {
 namespace {
@@ -44,7 +47,8 @@ std::int64_t sooner(std::int64_t a, std::int64_t b) {
 client::Puller::Options puller_options(const Settings& settings) {
     client::Puller::Options options;
     options.group = settings.group.empty() ? std::string(plain_group) : settings.group;
-    options.subscription = settings.tag_expression;
+    options.subscription = settings.expression;
+    options.expression_type = settings.expression_type();
     options.suspends = !settings.stops_at_end;
     options.give_up_ms = settings.stops_at_end ? give_up_ms : -1;
     return options;
@@ -101,6 +105,7 @@ int Pulling::run() {
 Result<> Pulling::begin() {
     if (settings_.count && *settings_.count == 0) return {};
     TRY(const auto queues, wanted_queues(client_, settings_));
+    TRY_OK(check_expression(queues));
     if (settings_.group.empty()) {
         has_queues_ = true;
         return take_on(queues, settings_.from);
@@ -108,10 +113,33 @@ Result<> Pulling::begin() {
     client::Membership::Options options;
     options.group = settings_.group;
     options.topics = settings_.topics;
-    options.subscription = settings_.tag_expression;
+    options.subscription = settings_.expression;
+    options.expression_type = settings_.expression_type();
     options.tags = settings_.tags;
     options.from = settings_.from;
     TRY(membership_, client::Membership::join(client_, std::move(options)));
+    return {};
+}
+
+Result<> Pulling::check_expression(const std::vector<client::Queue>& queues) const {
+    if (!settings_.is_sql) return {};
+    wire::CheckClientBody body;
+    body.group = settings_.group.empty() ? std::string(plain_group) : settings_.group;
+    body.subscription = wire::SubscriptionData();
+    body.subscription->topic = queues.front().topic;
+    body.subscription->sub_string = settings_.expression;
+    body.subscription->expression_type = settings_.expression_type();
+    const auto text = wire::to_body(body);
+    std::set<std::string> brokers;
+    for (const auto& queue : queues) brokers.insert(queue.address);
+    for (const auto& address : brokers) {
+        auto answer = client_.call(address, wire::request_code::check_client_config,
+                                   wire::NoHeader{}, as_bytes(text));
+        if (answer) continue;
+        // A broker that does not filter by properties calls it a system error, which it is not.
+        if (answer.error().remote_code >= 0) answer.error().code = Errc::refused;
+        return answer.error();
+    }
     return {};
 }
 

@@ -28,8 +28,11 @@ struct Settings {
     client::Until until;
     std::optional<std::int32_t> queue;
     std::string broker;
-    std::string tag_expression = "*";
+    std::string expression = "*";  ///< what the broker filters by
+    bool is_sql = false;           ///< SQL92 then, else tags
     filter::Tags tags;
+
+    std::string expression_type() const { return is_sql ? "SQL92" : "TAG"; }
     bool stops_at_end = false;
     bool fails_empty = false;
     std::optional<std::int64_t> count;
@@ -50,6 +53,8 @@ public:
 
 private:
     Result<> begin();
+    /// Every broker of the queues filters by the expression. refused: one does not.
+    Result<> check_expression(const std::vector<client::Queue>& queues) const;
     Result<> loop();
     bool is_over() const;
     Result<> handle(const client::Block& block);

@@ -7,6 +7,7 @@ complete -c mqpull -s g -l group -x -d 'share the queues with the group, commit 
 complete -c mqpull -l queue -x -d 'only queues of this number'
 complete -c mqpull -l broker -x -d 'only on the broker of this name'
 complete -c mqpull -l tag -x -d 'only messages with one of these tags'
+complete -c mqpull -l sql -x -d 'only messages whose properties match the SQL92 expression'
 complete -c mqpull -l from -x -d 'beginning, end (default), OFFSET, -N (the last N of each queue) or @TIME'
 complete -c mqpull -l until -x -d 'OFFSET or @TIME, not included'
 complete -c mqpull -s e -l exit -d 'stop at the end of the topic as it is now'

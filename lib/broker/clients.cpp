@@ -11,19 +11,33 @@ void add_once(std::vector<std::string>& names, std::string_view name) {
     if (std::find(names.begin(), names.end(), name) == names.end()) names.emplace_back(name);
 }
 
-}  // namespace
-
-Result<SubscriptionRef> Subscription::make(std::string topic, std::string expression,
-                                           std::string type, std::int64_t version) {
+std::shared_ptr<Subscription> raw_subscription(std::string topic, std::string expression,
+                                               std::string type, std::int64_t version) {
     auto out = std::make_shared<Subscription>();
     out->topic = std::move(topic);
     out->expression = expression.empty() ? "*" : std::move(expression);
     if (!type.empty()) out->type = std::move(type);
     out->version = version;
+    return out;
+}
+
+}  // namespace
+
+Result<SubscriptionRef> Subscription::make(std::string topic, std::string expression,
+                                           std::string type, std::int64_t version) {
+    auto out = raw_subscription(std::move(topic), std::move(expression), std::move(type), version);
     if (out->is_tag()) {
         TRY(out->tags, filter::Tags::parse(out->expression));
     }
+    if (out->is_sql()) {
+        TRY(out->sql, filter::Sql::parse(out->expression));
+    }
     return SubscriptionRef(std::move(out));
+}
+
+SubscriptionRef Subscription::unusable(std::string topic, std::string expression, std::string type,
+                                       std::int64_t version) {
+    return raw_subscription(std::move(topic), std::move(expression), std::move(type), version);
 }
 
 bool Clients::join(const PeerRef& peer, const ClientInfo& client, Membership membership) {

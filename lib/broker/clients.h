@@ -19,6 +19,7 @@
 #include "base/mutex.h"
 #include "base/result.h"
 #include "broker/table_file.h"
+#include "filter/sql.h"
 #include "filter/tags.h"
 #include "store/store.h"
 
@@ -42,16 +43,26 @@ public:
     std::string type = "TAG";
     std::int64_t version = 0;
     filter::Tags tags;
+    std::optional<filter::Sql> sql;
 
     bool is_tag() const { return type == "TAG"; }
+    bool is_sql() const { return type == "SQL92"; }
+    bool matches_all() const { return tags.matches_all() && !sql; }
     bool code_matches(std::int64_t code) const override { return tags.code_matches(code); }
+    bool needs_record() const override { return sql.has_value(); }
+    bool record_matches(const message::RecordView& record) const override {
+        return !sql || sql->matches(record.properties);
+    }
     bool same_text(const Subscription& other) const {
         return expression == other.expression && type == other.type;
     }
-    /// Of another type than TAG it is kept but is no filter. invalid: the expression.
+    /// Of another type than TAG and SQL92 it is kept but is no filter. invalid: the expression.
     static Result<std::shared_ptr<const Subscription>> make(std::string topic,
                                                             std::string expression,
                                                             std::string type, std::int64_t version);
+    /// What a group wants though it cannot be understood: kept for those who ask, no filter.
+    static std::shared_ptr<const Subscription> unusable(std::string topic, std::string expression,
+                                                        std::string type, std::int64_t version);
 };
 using SubscriptionRef = std::shared_ptr<const Subscription>;
 

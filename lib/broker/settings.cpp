@@ -89,6 +89,7 @@ void describe_clients(config::Config& c, Settings& s) {
     c.duration("shortPollingTimeMills", s.short_polling_ms, 0, 600'000,
                "how long pulls wait without longPollingEnable");
     c.boolean("litePullMessageEnable", s.lite_pull, "answers request 361");
+    c.boolean("enablePropertyFilter", s.property_filter, "consumers may filter by SQL92");
     c.boolean("notifyConsumerIdsChangedEnable", s.notify_members,
               "members hear at once when their group changes");
     c.boolean("rejectTransactionMessage", s.reject_transactions, "half messages are refused");

@@ -48,6 +48,7 @@ struct Settings {
     bool long_polling = true;
     std::int64_t short_polling_ms = 1000;
     bool lite_pull = true;
+    bool property_filter = false;  ///< enablePropertyFilter: SQL92
     bool notify_members = true;
     bool reject_transactions = false;
     std::int64_t offsets_interval_ms = 5000;

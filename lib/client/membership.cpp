@@ -151,6 +151,7 @@ std::string Membership::heartbeat() const {
         wire::SubscriptionData subscription;
         subscription.topic = topic;
         subscription.sub_string = options_.subscription;
+        subscription.expression_type = options_.expression_type;
         subscription.sub_version = joined_ms_;
         subscription.tags = options_.tags.tags();
         consumer.subscriptions.push_back(std::move(subscription));

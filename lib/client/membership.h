@@ -28,6 +28,7 @@ public:
         std::string group;
         std::vector<std::string> topics;
         std::string subscription = "*";
+        std::string expression_type = "TAG";  ///< or SQL92
         filter::Tags tags;
         From from;
     };

@@ -73,7 +73,7 @@ void Puller::pull(PulledQueue& queue) {
         header.suspend_timeout_ms = suspend_ms;
     }
     header.subscription = options_.subscription;
-    header.expression_type = "TAG";
+    header.expression_type = options_.expression_type;
     header.max_msg_bytes = static_cast<std::int32_t>(
         std::clamp(options_.blocks_bytes_max / queues_.size(), block_bytes_min, block_bytes_max));
     client_.channel(queue.queue.address)

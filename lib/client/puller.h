@@ -46,6 +46,7 @@ public:
     struct Options {
         std::string group;
         std::string subscription = "*";
+        std::string expression_type = "TAG";      ///< or SQL92
         bool suspends = true;                     ///< at a queue's end, wait for the next message
         std::int64_t give_up_ms = -1;             ///< of failing on end; -1: never
         std::size_t blocks_bytes_max = 16 << 20;  ///< of all queues together

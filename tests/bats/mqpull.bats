@@ -13,7 +13,7 @@ has_lines() { [ "$(cat "$1" | wc -l)" -ge "$2" ]; }
   run --separate-stderr mqpull --help
   [ "$status" = 0 ]
   [[ $output == *--from* && $output == *'mqpull -t logs'* ]]
-  for wrong in '' '-t T --from somewhere' '-t T --until never' '-t T --out xml' '-t T -c -1' '-t T --queue x' '-t T --lag' '-t T --json-body' '-t , -e'; do
+  for wrong in '' '-t T --from somewhere' '-t T --until never' '-t T --out xml' '-t T -c -1' '-t T --queue x' '-t T --lag' '-t T --json-body' '-t T --sql a>' '-t T --sql a>1)' '-t T --tag A --sql a>1' '-t , -e'; do
     # shellcheck disable=SC2086  # words
     run --separate-stderr mqpull $wrong
     [ "$status" = 2 ]
@@ -273,6 +273,24 @@ has_lines() { [ "$(cat "$1" | wc -l)" -ge "$2" ]; }
   [ "$status" = 3 ]
   [ -z "$output" ]
   [[ $stderr == mqpull:*127.0.0.1:1* ]]
+}
+
+@test "--sql filters by properties, for a plain reader and for a group" {
+  printf 'enablePropertyFilter=true\n' > "$BATS_TEST_TMPDIR/broker.conf"
+  start_broker --config "$BATS_TEST_TMPDIR/broker.conf"
+  for price in 5 15 x 25; do echo "$price" | mqsend -q -t T --shard s -p price=$price; done
+  [ "$(mqpull -t T --from beginning -e --sql 'price > 10')" = $'15\n25' ]
+  [ "$(mqpull -t T --from beginning -e --sql "price IN ('x', '5')" -g g)" = $'5\nx' ]
+  [ "$(lag_of T g)" = 0 ]
+}
+
+@test "--sql ends at once where the broker does not filter by properties" {
+  start_broker
+  fill T 1
+  run --separate-stderr mqpull -t T --from beginning --sql 'a > 1'
+  [ "$status" = 1 ]
+  [ -z "$output" ]
+  [[ $stderr == mqpull:*SQL92* ]]
 }
 
 @test "SIGINT in mid-stream commits and is status 130" {

@@ -2,8 +2,9 @@
 
 #include <fmt/format.h>
 
-#include "front/rocketmq/requests.h"
 #include "base/log.h"
+#include "front/rocketmq/expressions.h"
+#include "front/rocketmq/requests.h"
 #include "wire/bodies/connections.h"
 #include "wire/bodies/heartbeat.h"
 #include "wire/headers/clients.h"
@@ -30,7 +31,10 @@ broker::Membership membership_of(const wire::ConsumerData& data, const std::stri
         if (subscription) {
             out.subscriptions.push_back(std::move(*subscription));
         } else {
-            // Its pulls are told that there is no such subscription.
+            // Its pulls are told that there is no such subscription, or no such filter.
+            if (is.expression_type != "TAG")
+                out.subscriptions.push_back(broker::Subscription::unusable(
+                    is.topic, is.sub_string, is.expression_type, is.sub_version));
             log::warn("subscription_refused", {{"group", data.group_name},
                                                {"client", client},
                                                {"error", subscription.error().what}});
@@ -79,13 +83,11 @@ void check_client_config(const Call& call) {
     const auto body = wire::CheckClientBody::read(call.body());
     if (!body) return call.refuse(body.error());
     if (!body->subscription || body->subscription->sub_string.empty()) return call.reply();
+    const auto& type = body->subscription->expression_type;
     const auto subscription = subscription_of(*body->subscription);
+    if (!filters_by(type, call.broker.settings()))
+        return call.refuse(rc::system_error, no_filter_remark(type));
     if (!subscription) return call.refuse(rc::subscription_parse_failed, subscription.error().what);
-    if (!(*subscription)->is_tag())
-        return call.refuse(
-            rc::system_error,
-            fmt::format("The broker does not support consumer to filter message by {}",
-                        (*subscription)->type));
     call.reply();
 }
 

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 
+#include "front/rocketmq/expressions.h"
 #include "front/rocketmq/requests.h"
 #include "message/sys_flag.h"
 #include "wire/headers/pull.h"
@@ -88,24 +89,35 @@ std::optional<Answer> check_queue(const Pull& pull, const broker::Topic*& topic,
     return std::nullopt;
 }
 
-std::optional<Answer> check_type(const broker::Subscription& subscription) {
-    if (subscription.is_tag()) return std::nullopt;
-    return refused(rc::system_error,
-                   fmt::format("The broker does not support consumer to filter message by {}",
-                               subscription.type));
+std::optional<Answer> check_type(const Pull& pull, std::string_view type) {
+    if (filters_by(type, pull.service.broker().settings())) return std::nullopt;
+    return refused(rc::system_error, no_filter_remark(type));
+}
+
+/// The subscription of a request. A client repeats it with every pull, so the last one read is
+/// kept: an SQL92 expression is compiled once.
+Result<broker::SubscriptionRef> subscription_in(const Pull& pull) {
+    const auto& header = pull.header;
+    const auto text = header.subscription.value_or("*");
+    const auto type = header.expression_type.value_or("TAG");
+    auto& last = pull.connection.last_filter;
+    if (last == nullptr || last->topic != header.topic || last->expression != text ||
+        last->type != type) {
+        TRY(last, broker::Subscription::make(std::string(header.topic), std::string(text),
+                                             std::string(type), header.sub_version));
+    }
+    return last;
 }
 
 std::optional<Answer> find_filter(const Pull& pull, const broker::Group& group,
                                   broker::SubscriptionRef& filter) {
     const auto& header = pull.header;
     if (header.has(wire::pull_flag::subscription)) {
-        const auto text = header.subscription.value_or("*");
-        const auto type = header.expression_type.value_or("TAG");
-        auto made = broker::Subscription::make(std::string(header.topic), std::string(text),
-                                               std::string(type), header.sub_version);
+        if (auto refusal = check_type(pull, header.expression_type.value_or("TAG"))) return refusal;
+        auto made = subscription_in(pull);
         if (!made) return refused(rc::subscription_parse_failed, made.error().what);
         filter = std::move(*made);
-        return check_type(*filter);
+        return std::nullopt;
     }
     const auto standing =
         pull.service.broker().clients().standing(header.consumer_group, header.topic);
@@ -121,7 +133,9 @@ std::optional<Answer> find_filter(const Pull& pull, const broker::Group& group,
     if (standing.subscription->version < header.sub_version)
         return refused(rc::subscription_not_latest, "the consumer's subscription not latest");
     filter = standing.subscription;
-    return check_type(*filter);
+    if (filter->is_sql() && !filter->sql)
+        return refused(rc::filter_data_not_exist, "the consumer's filter cannot be parsed");
+    return check_type(pull, filter->type);
 }
 
 std::int32_t code_of(ReadStatus status, std::int64_t asked) {
@@ -193,7 +207,7 @@ bool hold(const Pull& pull, remoting::Session& session, const remoting::Ticket& 
     broker::Arrivals::Wait wait;
     wait.queue = &queue;
     wait.from = QueueOffset{pull.header.queue_offset};
-    if (!filter->tags.matches_all()) wait.filter = filter;
+    if (!filter->matches_all()) wait.filter = filter;
     wait.deadline_ms = broker.clock().monotonic_ms() + wait_ms;
     wait.wake = [held, ticket, &service = pull.service] {
         ticket.with_session([held, ticket, &service](remoting::Session& of) {
@@ -243,7 +257,7 @@ void answer_pull(const Pull& pull, remoting::Session& session, const remoting::T
 
     auto& queue = topic->queue(header.queue_id);
     const auto limits = limits_of(pull);
-    const auto* only = filter->tags.matches_all() ? nullptr : filter.get();
+    const auto* only = filter->matches_all() ? nullptr : filter.get();
     while (true) {
         auto result = broker.store().read(queue, QueueOffset{header.queue_offset}, limits, only);
         Answer answer{

@@ -47,6 +47,7 @@ public:
     // The session's thread only.
     Worker& worker;
     std::unordered_set<std::uint64_t> held_pulls;  ///< ids of Arrivals
+    broker::SubscriptionRef last_filter;           ///< the last one that a pull brought along
     std::vector<std::shared_ptr<Deferred>> deferred;
 
 private:

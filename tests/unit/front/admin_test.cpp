@@ -192,6 +192,20 @@ TEST_CASE_FIXTURE(Fixture, "ordered consumers lock queues, SQL expressions are r
     CHECK(user->call(code::check_client_config, wire::to_body(check_body)).code == rc::success);
 }
 
+TEST_CASE_FIXTURE(Fixture, "an SQL92 consumer is told at its start what its expression lacks") {
+    settings.property_filter = true;
+    start();
+    const auto user = client();
+    const auto check_config = [&](const char* expression) {
+        wire::CheckClientBody body;
+        body.subscription = wire::SubscriptionData{"T", expression, "SQL92", 1, {}, false};
+        return user->call(code::check_client_config, wire::to_body(body)).code;
+    };
+    CHECK(check_config("a > 1") == rc::success);
+    CHECK(check_config("") == rc::success);
+    CHECK(check_config("a >") == rc::subscription_parse_failed);
+}
+
 TEST_CASE_FIXTURE(Fixture, "the runtime information has every key that tools parse") {
     start();
     const auto user = client();

@@ -61,6 +61,19 @@ struct PullFixture : Fixture {
         user->channel->call(code::pull_message, header, {}, 30'000, waiting.done());
         wait_held(1);
     }
+    std::string sql_beat(std::string expression) const {
+        wire::ConsumerData consumer;
+        consumer.group_name = "G";
+        consumer.subscriptions.push_back({"T", std::move(expression), "SQL92", 1, {}, false});
+        wire::HeartbeatData data;
+        data.client_id = "me";
+        data.consumers.push_back(consumer);
+        return wire::to_body(data);
+    }
+    void send_with(std::string_view name, std::string_view value) {
+        const auto of = properties({{name, value}});
+        REQUIRE(other->call(code::send_message_v2, send_header(of), "m").code == rc::success);
+    }
     std::string beat(std::string id, std::string tags = "*",
                      wire::MessageModel model = wire::MessageModel::clustering,
                      std::int64_t version = 1) const {
@@ -119,6 +132,77 @@ TEST_CASE_FIXTURE(PullFixture, "tags are filtered, and an offset moves over what
     CHECK(user->call(code::pull_message, header).code == rc::subscription_parse_failed);
     header.expression_type = "SQL92";
     CHECK(user->call(code::pull_message, header).code == rc::system_error);
+}
+
+TEST_CASE_FIXTURE(PullFixture, "SQL92 filters by properties, from the request or the heartbeat") {
+    settings.property_filter = true;
+    start_with(1);
+    for (const char* price : {"5", "15", "x", "25"}) send_with("price", price);
+    wait_readable(5);
+    auto header = pull_header(0);
+    header.expression_type = "SQL92";
+    header.subscription = "price > 10";
+    for (int twice = 0; twice < 2; ++twice) {
+        const auto found = user->call(code::pull_message, header);
+        REQUIRE(found.code == rc::success);
+        CHECK(found.find("nextBeginOffset") == "5");
+        const auto messages = records(found.body);
+        REQUIRE(messages.size() == 2);
+        CHECK(messages[0].queue_offset.value == 2);
+        CHECK(messages[1].queue_offset.value == 4);
+    }
+    header.subscription = "price > 100";
+    const auto none = user->call(code::pull_message, header);
+    CHECK(none.code == rc::pull_retry_immediately);
+    CHECK(none.find("nextBeginOffset") == "5");
+    header.subscription = "price >";
+    const auto broken = user->call(code::pull_message, header);
+    CHECK(broken.code == rc::subscription_parse_failed);
+    CHECK(broken.remark == "character 8: a property, a value or ( is missing");
+
+    header = pull_header(0, 0);
+    header.sub_version = 1;
+    REQUIRE(user->call(code::heart_beat, sql_beat("price = 15")).code == rc::success);
+    CHECK(records(user->call(code::pull_message, header).body).size() == 1);
+}
+
+TEST_CASE_FIXTURE(PullFixture, "a heartbeat's SQL92 that cannot be parsed gives no filter") {
+    settings.property_filter = true;
+    start_with(1);
+    REQUIRE(user->call(code::heart_beat, sql_beat("price >")).code == rc::success);
+    auto header = pull_header(0, 0);
+    CHECK(user->call(code::pull_message, header).code == rc::filter_data_not_exist);
+}
+
+TEST_CASE_FIXTURE(PullFixture, "without enablePropertyFilter there is no SQL92") {
+    start_with(1);
+    auto header = pull_header(0);
+    header.expression_type = "SQL92";
+    header.subscription = "price > 10";
+    CHECK(user->call(code::pull_message, header).code == rc::system_error);
+    REQUIRE(user->call(code::heart_beat, sql_beat("price > 10")).code == rc::success);
+    CHECK(user->call(code::pull_message, pull_header(0, 0)).code == rc::system_error);
+}
+
+TEST_CASE_FIXTURE(PullFixture, "a held SQL92 pull is woken by a message that it lets through") {
+    settings.property_filter = true;
+    start_with(1);
+    Waiting waiting;
+    auto header = pull_header(1, 2 + 4);
+    header.suspend_timeout_ms = 20'000;
+    header.expression_type = "SQL92";
+    header.subscription = "price > 10";
+    user->channel->call(code::pull_message, header, {}, 30'000, waiting.done());
+    wait_held(1);
+    send_with("price", "5");
+    wait_readable(2);
+    CHECK_FALSE(waiting.has_answer());
+    send_with("price", "15");
+    const auto answer = waiting.wait();
+    CHECK(answer.code == rc::success);
+    const auto messages = records(answer.body);
+    REQUIRE(messages.size() == 1);
+    CHECK(messages[0].queue_offset.value == 2);
 }
 
 TEST_CASE_FIXTURE(PullFixture, "as many messages as asked for, within count and bytes") {
