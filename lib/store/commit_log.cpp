@@ -163,14 +163,14 @@ void CommitLog::write_failed(const Error& error, std::int64_t bytes) {
     failed_bytes_ = std::max(failed_bytes_, bytes);
     erase_failed_write();
     retry_at_ms_ = monotonic_ms() + full_retry_ms;
-    if (error.code != Errc::refused) return fail("log-write-failed", error);
-    if (!full_.exchange(true)) log::error("log-full", {{"why", error.what}});
+    if (error.code != Errc::refused) return fail("log_write_failed", error);
+    if (!full_.exchange(true)) log::error("log_full", {{"why", error.what}});
 }
 
 /// No bytes are at stake: whatever the reason was, it may pass.
 void CommitLog::no_next_file(const Error& error) {
     retry_at_ms_ = monotonic_ms() + full_retry_ms;
-    if (!full_.exchange(true)) log::error("log-file-not-made", {{"why", error.what}});
+    if (!full_.exchange(true)) log::error("log_file_not_made", {{"why", error.what}});
 }
 
 bool CommitLog::erase_failed_write() {
@@ -178,7 +178,7 @@ bool CommitLog::erase_failed_write() {
     const std::vector<std::byte> zeros(static_cast<std::size_t>(failed_bytes_));
     const std::int64_t at = end_.load(std::memory_order_relaxed);
     if (auto ok = tail_file_->write(at - tail_->base, zeros); !ok) {
-        if (ok.error().code != Errc::refused) fail("log-write-failed", ok.error());
+        if (ok.error().code != Errc::refused) fail("log_write_failed", ok.error());
         return false;
     }
     failed_bytes_ = 0;
@@ -356,7 +356,7 @@ Result<CommitLog::Mark> CommitLog::sync() {
         const auto file = file_at(at);
         check(file != nullptr);
         if (auto ok = sync_file(*file); !ok) {
-            fail("log-sync-failed", ok.error());
+            fail("log_sync_failed", ok.error());
             return std::move(ok).error();
         }
         at = std::min(file->limit(), to.end);

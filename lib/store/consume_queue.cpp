@@ -111,7 +111,7 @@ void ConsumeQueue::load_now() const {
     auto* self = const_cast<ConsumeQueue*>(this);
     auto ok = self->load_files();
     if (!ok)
-        log::error("queue-not-loaded",
+        log::error("queue_not_loaded",
                    {{"topic", topic_}, {"queue", id_}, {"why", ok.error().what}});
     self->state_.store(ok ? State::loaded : State::broken, std::memory_order_release);
 }
@@ -200,7 +200,7 @@ Result<> ConsumeQueue::drop_strangers(std::int64_t end) {
     }
     written_ = end;
     if (keep == end) return {};
-    log::warn("queue-tail-dropped",
+    log::warn("queue_tail_dropped",
               {{"topic", topic_}, {"queue", id_}, {"from", keep}, {"to", end}});
     return truncate(keep);
 }

@@ -24,7 +24,7 @@ DeletedTopics DeletedTopics::load(Files& files, const std::filesystem::path& pat
     const auto text = load_config(files, path, accepts);
     if (!text) {
         if (text.error().code != Errc::not_found)
-            log::warn("deleted-topics-not-loaded", {{"why", text.error().what}});
+            log::warn("deleted_topics_not_loaded", {{"why", text.error().what}});
         return out;
     }
     const auto value = json::parse(*text);

@@ -43,7 +43,7 @@ void Dispatcher::collect(std::int64_t to) {
         const auto step = walker_.next(to, LogWalker::Check::lengths);
         if (step == LogWalker::Step::end) return;
         if (step == LogWalker::Step::bad) {
-            log::error("log-not-readable", {{"at", walker_.at()}});
+            log::error("log_not_readable", {{"at", walker_.at()}});
             walker_.skip_file();
             continue;
         }
@@ -64,7 +64,7 @@ bool Dispatcher::write() {
                 break;
             }
             if (!failing_.exchange(true))
-                log::error("queues-not-written", {{"why", ok.error().what}});
+                log::error("queues_not_written", {{"why", ok.error().what}});
         }
         if (stopping_) return false;
         bell_.wait(retry_ms);

@@ -86,7 +86,7 @@ Result<> QueueWriter::follow(ConsumeQueue& queue) {
         const Entry& entry = entries_[i];
         if (entry.offset < expected) continue;  // from before an error that had us repeat it
         if (entry.offset > expected) {
-            log::error("queue-gap", {{"topic", queue.topic()},
+            log::error("queue_gap", {{"topic", queue.topic()},
                                      {"queue", queue.id()},
                                      {"expected", expected},
                                      {"found", entry.offset}});

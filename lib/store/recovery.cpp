@@ -37,7 +37,7 @@ public:
         TRY_OK(log_.recovered(mark_, files_.empty() ? 0 : files_[start]->base));
         TRY_OK(settle_queues(true));
         if (!files_.empty())
-            log::info("store-recovered", {{"from", files_[start]->base},
+            log::info("store_recovered", {{"from", files_[start]->base},
                                           {"end", mark_.end},
                                           {"records", records_},
                                           {"ms", monotonic_ms() - began_ms}});
@@ -110,7 +110,7 @@ private:
         for (std::size_t step = 1;; step *= 2) {
             auto done = replay(start);
             if (done || done.error().code != Errc::not_found || start == 0) return done;
-            log::info("recovery-from-further-back", {{"why", done.error().what}});
+            log::info("recovery_from_further_back", {{"why", done.error().what}});
             start -= std::min(start, step);
         }
     }
@@ -143,7 +143,7 @@ private:
     void report_cut() const {
         for (const auto& file : files_)
             if (file->base > mark_.end && first_record(*file))
-                log::error("log-cut", {{"at", mark_.end}, {"dropped", file->base}});
+                log::error("log_cut", {{"at", mark_.end}, {"dropped", file->base}});
     }
 
     Result<> flush(bool complain) {

@@ -245,7 +245,7 @@ void StoreImpl::keep_house() {
     while (!house_stopping_) {
         if (log_->needs_file())
             if (auto ok = log_->prepare_next(); !ok)
-                log::warn("log-file-not-prepared", {{"why", ok.error().what}});
+                log::warn("log_file_not_prepared", {{"why", ok.error().what}});
         if (log_->full()) log_->probe_room();
         if (monotonic_ms() >= next_tick_ms_) tick();
         const bool hurry = log_->full();
@@ -259,9 +259,9 @@ void StoreImpl::tick() {
     measure_disk();
     flusher_->expire();
     if (auto ok = sync_queues(false); !ok)
-        log::error("queues-not-synced", {{"why", ok.error().what}});
+        log::error("queues_not_synced", {{"why", ok.error().what}});
     if (auto ok = save_checkpoint(); !ok)
-        log::error("checkpoint-not-saved", {{"why", ok.error().what}});
+        log::error("checkpoint_not_saved", {{"why", ok.error().what}});
 }
 
 Result<> StoreImpl::sync_queues(bool all) {
