@@ -47,7 +47,7 @@ Result<std::unique_ptr<Broker>> Broker::open(store::Files& files, const Clock& c
     });
     broker->arrivals_->start();
     broker->thread_ = std::thread([&broker = *broker] {
-        pthread_setname_np(pthread_self(), "mqd-house");
+        pthread_setname_np(pthread_self(), "mqd-save");
         broker.run();
     });
     broker->save_soon();

@@ -2,7 +2,7 @@
 // What a broker is in any protocol: its tables, and the rules that tie them together. Front ends
 // turn requests into calls on this.
 //
-// Threads: any. Its own thread `mqd-house` saves the tables, closes dead clients and samples the
+// Threads: any. Its own thread `mqd-save` saves the tables, closes dead clients and samples the
 //          counters.
 // Owner:   main; the Store outlives it, front ends do not.
 
