@@ -154,7 +154,8 @@ json::Value Offsets::to_json() const {
                 if (is.committed >= 0) offsets.emplace_back(std::to_string(queue), is.committed);
             }
             if (offsets.empty()) continue;
-            table.emplace(fmt::format("{}@{}", topic, group), json::Value::object(std::move(offsets)));
+            table.emplace(fmt::format("{}@{}", topic, group),
+                          json::Value::object(std::move(offsets)));
             names.push_back(topic);
         }
         if (names.empty()) continue;

@@ -3,8 +3,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+
 #include <cstdlib>
 #include <limits>
+#include <set>
 #include <utility>
 
 #include "base/clock.h"
@@ -232,18 +234,10 @@ void Producer::finish() {
     flush();
     while (!flying_.empty()) wait();
     if (!options_.oneway) return;
-    for (const auto& topic : topics_) {
-        for (const auto& queue : topic->queues) {
-            const auto channel = client_.channel(queue.address);
-            if (!channel->connected()) {
-                collect_lost(queue.address);
-                continue;
-            }
-            if (const auto flushed = channel->flush(options_.attempt_ms); !flushed)
-                note(flushed.error());
-            collect_lost(queue.address);
-        }
-    }
+    std::set<std::string> finished;
+    for (const auto& topic : topics_)
+        for (const auto& queue : topic->queues)
+            if (finished.insert(queue.address).second) finish_oneway(queue);
 }
 
 // Answers
@@ -381,6 +375,25 @@ bool Producer::reach(const Queue& queue) {
         wait_for_either(options_.stop_fd, -1, backoff_ms(made));
     }
     return true;
+}
+
+/// A question behind the last message of a connection: once it is answered, the broker has read
+/// all of them, and ours has them ready for whoever pulls next.
+void Producer::finish_oneway(const Queue& queue) {
+    const auto channel = client_.channel(queue.address);
+    if (channel->connected()) {
+        auto done = channel->flush(options_.attempt_ms);
+        if (done) {
+            wire::QueueHeader header;
+            header.topic = queue.topic;
+            header.queue_id = queue.id;
+            const auto answer = channel->call_and_wait(wire::request_code::get_max_offset, header,
+                                                       {}, options_.attempt_ms);
+            if (!answer) done = answer.error();
+        }
+        if (!done) note(done.error());
+    }
+    collect_lost(queue.address);
 }
 
 void Producer::collect_lost(const std::string& address) {

@@ -119,6 +119,7 @@ private:
     void launch(Batch& batch);
     void launch_due();
     void send_oneway(std::unique_ptr<Batch> batch);
+    void finish_oneway(const Queue& queue);
     bool reach(const Queue& queue);
     void collect_lost(const std::string& address);
     void answered(Batch& batch, const Result<remoting::Answer>& answer);
