@@ -38,14 +38,18 @@ Result<std::unique_ptr<Broker>> Broker::open(store::Files& files, const Clock& c
     TRY(broker->topics_, Topics::open(files, clock, store, settings));
     TRY(broker->groups_, Groups::open(files, clock, settings));
     TRY(broker->offsets_, Offsets::open(files, clock, settings));
-    store.on_arrival([arrivals = broker->arrivals_](std::span<const store::Arrival> arrived) {
+    TRY(broker->delay_, Delay::open(files, clock, store, broker->counters_, settings));
+    store.on_arrival([arrivals = broker->arrivals_,
+                      delay = broker->delay_](std::span<const store::Arrival> arrived) {
         arrivals->arrived(arrived);
+        delay->arrived(arrived);
     });
     broker->topics_->on_change([&is = *broker](const std::string& name, const TopicRef& topic) {
         is.save_soon();
         if (is.topic_listener_) is.topic_listener_(name, topic);
     });
     broker->arrivals_->start();
+    broker->delay_->start();
     broker->thread_ = std::thread([&broker = *broker] {
         pthread_setname_np(pthread_self(), "mqd-save");
         broker.run();
@@ -60,6 +64,7 @@ Broker::~Broker() {
 
 void Broker::stop() {
     arrivals_->stop();
+    if (delay_ != nullptr) delay_->stop();
     {
         const Lock lock(mutex_);
         stopping_ = true;
@@ -71,7 +76,8 @@ void Broker::stop() {
 Result<> Broker::close() {
     stop();
     TRY_OK(save_tables());
-    return offsets_->save();
+    TRY_OK(offsets_->save());
+    return delay_->save();
 }
 
 void Broker::save_soon(std::function<void(Result<>)> done) {
@@ -91,6 +97,7 @@ Result<> Broker::save_tables() {
 void Broker::run() {
     std::int64_t next_tick = clock_.monotonic_ms() + tick_ms;
     std::int64_t next_offsets = clock_.monotonic_ms() + settings_.offsets_interval_ms;
+    std::int64_t next_delay_offsets = clock_.monotonic_ms() + settings_.delay_offsets_interval_ms;
     std::int64_t next_scan = clock_.monotonic_ms() + client_scan_ms;
     const auto report = [](const Result<>& saved) {
         if (!saved) log::error("table_not_saved", {{"error", saved.error().what}});
@@ -120,6 +127,10 @@ void Broker::run() {
         if (now >= next_offsets) {
             report(offsets_->save());
             next_offsets = now + settings_.offsets_interval_ms;
+        }
+        if (now >= next_delay_offsets) {
+            report(delay_->save());
+            next_delay_offsets = now + settings_.delay_offsets_interval_ms;
         }
         if (now >= next_scan) {
             close_expired();

@@ -3,7 +3,7 @@
 // turn requests into calls on this.
 //
 // Threads: any. Its own thread `mqd-save` saves the tables, closes dead clients and samples the
-//          counters.
+//          counters; Arrivals and Delay have theirs.
 // Owner:   main; the Store outlives it, front ends do not.
 
 #include <cstdint>
@@ -19,6 +19,7 @@
 #include "broker/arrivals.h"
 #include "broker/clients.h"
 #include "broker/counters.h"
+#include "broker/delay.h"
 #include "broker/groups.h"
 #include "broker/offsets.h"
 #include "broker/queue_locks.h"
@@ -50,6 +51,7 @@ public:
     QueueLocks& locks() { return locks_; }
     Arrivals& arrivals() { return *arrivals_; }
     Counters& counters() { return counters_; }
+    Delay& delay() { return *delay_; }
 
     /// Before traffic: told of each change of a topic; null for a removal.
     void on_topic_change(std::function<void(const std::string&, const TopicRef&)> listener) {
@@ -97,6 +99,7 @@ private:
     QueueLocks locks_;
     const std::shared_ptr<Arrivals> arrivals_;  // the store's listener has a share
     Counters counters_;
+    std::shared_ptr<Delay> delay_;  // the store's listener has a share
     std::function<void(const std::string&, const TopicRef&)> topic_listener_;
 
     Mutex mutex_;

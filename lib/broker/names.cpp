@@ -46,6 +46,10 @@ std::string retry_topic(std::string_view group) {
     return std::string(retry_prefix).append(group);
 }
 
+std::string dead_letter_topic(std::string_view group) {
+    return std::string(dead_letter_prefix).append(group);
+}
+
 Result<> check_topic_name(std::string_view topic) {
     const bool of_group = is_retry_topic(topic) || topic.starts_with(dead_letter_prefix);
     return check_name("topic", topic, of_group ? 255 : topic_name_max);

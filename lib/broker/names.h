@@ -33,6 +33,7 @@ inline bool is_retry_topic(std::string_view topic) {
     return topic.starts_with(retry_prefix);
 }
 std::string retry_topic(std::string_view group);
+std::string dead_letter_topic(std::string_view group);
 
 /// invalid: empty, too long, or a character outside `%|a-zA-Z0-9_-`. The retry and dead letter
 /// topics of a legal group may be longer than other topics.

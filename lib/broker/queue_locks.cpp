@@ -26,6 +26,16 @@ void QueueLocks::unlock(const std::string& group, const std::string& client,
     }
 }
 
+bool QueueLocks::holds_any(std::string_view group) {
+    const std::int64_t now = clock_.monotonic_ms();
+    const Lock lock(mutex_);
+    auto entry = held_.lower_bound({std::string(group), QueueName{}});
+    for (; entry != held_.end() && entry->first.first == group; ++entry) {
+        if (now - entry->second.renewed_ms <= expiry_ms) return true;
+    }
+    return false;
+}
+
 void QueueLocks::expire() {
     const std::int64_t now = clock_.monotonic_ms();
     const Lock lock(mutex_);

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <map>
 #include <string>
+#include <string_view>
 #include <tuple>
 #include <vector>
 
@@ -34,6 +35,8 @@ public:
     /// Gives up those that are its own.
     void unlock(const std::string& group, const std::string& client,
                 const std::vector<QueueName>& queues);
+    /// Some client of the group holds a queue: its consumption is ordered.
+    bool holds_any(std::string_view group);
     /// Forgets what has run out.
     void expire();
 

@@ -95,6 +95,8 @@ void describe_clients(config::Config& c, Settings& s) {
     c.boolean("rejectTransactionMessage", s.reject_transactions, "half messages are refused");
     c.duration("flushConsumerOffsetInterval", s.offsets_interval_ms, 100, 600'000,
                "how often consumer offsets are saved");
+    c.duration("flushDelayOffsetInterval", s.delay_offsets_interval_ms, 100, 600'000,
+               "how often the delay levels' offsets are saved");
     c.duration("channelExpiredTimeout", s.client_expiry_ms, 1000, 86'400'000,
                "a client without heartbeat for so long is closed");
     c.integer("maxTransferCountOnMessageInMemory", s.pull_messages_max, 1, 1'000'000,

@@ -52,6 +52,7 @@ struct Settings {
     bool notify_members = true;
     bool reject_transactions = false;
     std::int64_t offsets_interval_ms = 5000;
+    std::int64_t delay_offsets_interval_ms = 10'000;
     std::int64_t client_expiry_ms = 120'000;
     std::int32_t pull_messages_max = 4096;
     std::int64_t pull_bytes = 262'144;  ///< unless a request asks for more

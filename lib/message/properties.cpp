@@ -75,11 +75,17 @@ void append_property(std::string& out, std::string_view name, std::string_view v
 }
 
 std::string without_property(std::string_view properties, std::string_view name) {
+    return without_properties(properties, {name});
+}
+
+std::string without_properties(std::string_view properties,
+                               std::initializer_list<std::string_view> names) {
     std::string out;
     out.reserve(properties.size());
     PropertyReader reader(properties);
     while (const auto property = reader.next())
-        if (property->name != name) append_property(out, property->name, property->value);
+        if (std::ranges::find(names, property->name) == names.end())
+            append_property(out, property->name, property->value);
     return out;
 }
 

@@ -5,6 +5,7 @@
 // Threads: value types and pure functions.
 
 #include <cstdint>
+#include <initializer_list>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -62,8 +63,10 @@ std::optional<std::string_view> find_property(std::string_view properties, std::
 /// checked that neither holds 0x01 or 0x02 and that the value is not empty.
 void append_property(std::string& out, std::string_view name, std::string_view value);
 
-/// `properties` without `name`.
+/// `properties` without `name`, without each of `names`.
 std::string without_property(std::string_view properties, std::string_view name);
+std::string without_properties(std::string_view properties,
+                               std::initializer_list<std::string_view> names);
 
 /// Java's String.hashCode over the UTF-16 form of UTF-8 `text` (spec store.md 0).
 std::int32_t java_hash(std::string_view text);

@@ -22,6 +22,12 @@ public:
     /// What stands in the consume queue for this record: its tag's hash, or when it is due.
     std::int64_t tags_code(const message::RecordView& record) const;
 
+    std::int32_t count() const { return static_cast<std::int32_t>(level_ms_.size()); }
+    /// How long level 1 to count() waits.
+    std::int64_t wait_ms(std::int32_t level) const {
+        return level_ms_[static_cast<std::size_t>(level - 1)];
+    }
+
 private:
     std::vector<std::int64_t> level_ms_;  // level 1 first
 };

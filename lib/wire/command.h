@@ -19,7 +19,8 @@ enum class Encoding : std::uint8_t { json = 0, binary = 1 };
 inline constexpr std::size_t frame_bytes_max = 16'777'216;  ///< with the length word
 inline constexpr std::int32_t flag_response = 1;
 inline constexpr std::int32_t flag_oneway = 2;
-inline constexpr std::int32_t our_version = 479;  ///< V5_3_3
+inline constexpr std::int32_t our_version = 479;        ///< V5_3_3
+inline constexpr std::int32_t retry_max_version = 121;  ///< from here maxReconsumeTimes counts
 inline constexpr std::uint8_t language_cpp = 1;
 
 struct ExtField {

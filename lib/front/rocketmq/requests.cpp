@@ -27,6 +27,7 @@ constexpr Request requests[] = {
     {code::view_message_by_id, "VIEW_MESSAGE_BY_ID", view_message},
     {code::heart_beat, "HEART_BEAT", heart_beat},
     {code::unregister_client, "UNREGISTER_CLIENT", unregister_client},
+    {code::consumer_send_msg_back, "CONSUMER_SEND_MSG_BACK", send_message_back},
     {code::get_consumer_list_by_group, "GET_CONSUMER_LIST_BY_GROUP", get_consumer_list},
     {code::lock_batch_mq, "LOCK_BATCH_MQ", lock_queues},
     {code::unlock_batch_mq, "UNLOCK_BATCH_MQ", unlock_queues},

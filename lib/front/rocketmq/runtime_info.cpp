@@ -79,6 +79,12 @@ void add_store(broker::Broker& broker, Table& out) {
                                         : std::string();
 }
 
+void add_delay(const broker::Delay& delay, Table& out) {
+    for (const auto& level : delay.progress())
+        out[fmt::format("scheduleMessageOffset_{}", level.level)] =
+            fmt::format("{},{}", level.next, level.max);
+}
+
 // A request is answered by the thread that reads it: what RocketMQ's pools have waiting, waits in
 // sockets here.
 void add_pools(Table& out) {
@@ -115,6 +121,7 @@ void get_runtime_info(const Call& call) {
     out.table["runtime"] = duration_text(call.broker.clock().wall_ms() - counters.boot_ms());
     add_traffic(counters, out.table);
     add_store(call.broker, out.table);
+    add_delay(call.broker.delay(), out.table);
     add_pools(out.table);
     call.reply_body(wire::to_body(out));
 }

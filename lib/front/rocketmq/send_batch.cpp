@@ -28,7 +28,8 @@ std::string_view why_text(Errc why_not) {
 
 void SendBatch::add(const wire::Command& request, const Send& send) {
     Pending pending{request.opaque,     request.encoding, request.is_oneway(), send.waits_for_flush,
-                    send.records_begin, records_.size(),  keys_.size(),        0};
+                    send.records_begin, records_.size(),  keys_.size(),        0,
+                    send.queue_id};
     keys_.append(send.unique_key);
     pending.key_end = keys_.size();
     pending_.push_back(pending);
@@ -68,7 +69,7 @@ void SendBatch::flush(remoting::Session& session) {
             const std::string_view key(keys_.data() + pending.key_begin,
                                        pending.key_end - pending.key_begin);
             late_.push_back({pending.opaque, pending.encoding, std::string(offset_ids(unit)),
-                             std::string(key), unit.queue->id(), unit.queue_offset.value});
+                             std::string(key), pending.queue_id, unit.queue_offset.value});
             synced_end =
                 std::max(synced_end, unit.at + static_cast<std::int64_t>(unit.records.size()));
         } else {
@@ -121,7 +122,7 @@ void SendBatch::answer(remoting::Session& session, remoting::Ticket& ticket, con
     }
     wire::SendMessageResponse header;
     header.msg_id = offset_ids(unit);
-    header.queue_id = unit.queue->id();
+    header.queue_id = pending.queue_id;
     header.queue_offset = unit.queue_offset.value;
     header.transaction_id =
         std::string_view(keys_).substr(pending.key_begin, pending.key_end - pending.key_begin);

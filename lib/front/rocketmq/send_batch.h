@@ -31,6 +31,7 @@ public:
         std::uint32_t count = 1;
         std::string_view unique_key;  ///< of the answer's transactionId
         bool waits_for_flush = false;
+        std::int32_t queue_id = 0;  ///< of the answer: a delayed message's own, not where it waits
     };
     void add(const wire::Command& request, const Send& send);
 
@@ -47,6 +48,7 @@ private:
         bool waits_for_flush = false;
         std::size_t records_begin = 0, records_end = 0;
         std::size_t key_begin = 0, key_end = 0;  // in keys_
+        std::int32_t queue_id = 0;
     };
     /// An answer that waits for the disk, with all that it says.
     struct LateAnswer {

@@ -4,9 +4,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <random>
 
+#include "base/random.h"
 #include "broker/names.h"
+#include "broker/send_back.h"
 #include "front/rocketmq/errors.h"
 #include "front/rocketmq/requests.h"
 #include "front/rocketmq/send_properties.h"
@@ -25,11 +26,6 @@ struct Refusal {
     std::string remark;
     bool is_refused() const { return code != rc::success; }
 };
-
-std::int32_t random_below(std::int32_t n) {
-    static thread_local std::minstd_rand random{std::random_device{}()};
-    return std::uniform_int_distribution<std::int32_t>(0, n - 1)(random);
-}
 
 Refusal find_topic(const Call& call, const wire::SendMessage& header, const broker::Topic*& topic) {
     auto& cache = call.connection->worker.topics;
@@ -81,12 +77,23 @@ Refusal check_send(const Call& call, const wire::SendMessage& header, const brok
 }
 
 // Stored as ordinary messages they would be seen at once.
-Refusal check_kind(const SendProperties& properties, std::int32_t sys_flag) {
-    if (properties.is_half || (sys_flag & message::sys_flag::transaction_mask) != 0)
+Refusal check_kind(const SendProperties& properties, const Draft& draft) {
+    // A retried message is none any more: it was committed when it was first delivered.
+    const bool is_retry = draft.reconsume_times > 0 && properties.delay_level > 0;
+    if (!is_retry &&
+        (properties.is_half || (draft.sys_flag & message::sys_flag::transaction_mask) != 0))
         return {rc::system_error, "transactional messages are not supported by this broker"};
-    if (properties.is_delayed)
-        return {rc::system_error, "delayed messages are not supported by this broker"};
+    if (properties.delay_unreadable) return {rc::system_error, "DELAY is not a number"};
+    if (properties.is_timed && properties.delay_level <= 0)
+        return {rc::system_error, "timer messages are not supported by this broker"};
     return {};
+}
+
+// A batch goes to one queue, and to no other from there.
+Refusal check_batch_kind(const SendProperties& properties, const Draft& draft) {
+    if (properties.delay_level > 0)
+        return {rc::message_illegal, "messages of a batch cannot be delayed"};
+    return check_kind(properties, draft);
 }
 
 Refusal check_properties(const Draft& draft) {
@@ -109,22 +116,58 @@ Draft draft_of(const Call& call, const wire::SendMessage& header, std::int32_t q
     draft.born_host = call.session.remote_host();
     draft.store_host = call.service.store_host();
     draft.reconsume_times = header.reconsume_times;
+    draft.properties = header.properties;
     return draft;
 }
 
-Refusal add_one(const Call& call, const wire::SendMessage& header, Draft draft,
-                store::Queue& queue) {
+/// A client's own retry (spec semantics.md 4.6) that is one too many, or comes from an ordered
+/// group, which does not retry in another order.
+bool is_dead(const Call& call, const wire::SendMessage& header) {
+    if (!broker::is_retry_topic(header.topic)) return false;
+    const auto name = header.topic.substr(broker::retry_prefix.size());
+    const auto group = call.broker.groups().find(name);
+    std::int32_t retry_max = group == nullptr ? header.reconsume_times : group->retry_max();
+    if (call.request.version >= wire::retry_max_version)
+        retry_max = header.max_reconsume_times.value_or(retry_max);
+    return header.reconsume_times > retry_max || call.broker.locks().holds_any(name);
+}
+
+/// What a message of `draft` is stored as instead; `properties` keeps the text of it.
+Result<store::Queue*> redirect_to_dead_letters(const Call& call, Draft& draft,
+                                               std::string& properties) {
+    TRY(const auto topic,
+        broker::dead_letters_of(call.broker, draft.topic.substr(broker::retry_prefix.size())));
+    properties = message::without_property(draft.properties, message::property::delay);
+    message::append_property(properties, message::property::delay, "-1");
+    auto& queue = topic->queue(0);
+    draft.topic = queue.topic();
+    draft.queue_id = queue.id();
+    draft.properties = properties;
+    return &queue;
+}
+
+Refusal add_one(const Call& call, Draft draft, store::Queue* queue) {
     auto& sends = call.connection->worker.sends;
-    auto known = SendProperties::read(header.properties);
-    if (auto refusal = check_kind(known, header.sys_flag); refusal.is_refused()) return refusal;
+    auto known = SendProperties::read(draft.properties);
+    if (auto refusal = check_kind(known, draft); refusal.is_refused()) return refusal;
 
     draft.body = call.body();
-    draft.properties = header.properties;
     draft.more_properties = call.service.stamp();
     std::string cleaned, unique_key, stamp;
     if (known.has_pop_check) {
-        cleaned = message::without_property(header.properties, message::property::pop_ck);
+        cleaned = message::without_property(draft.properties, message::property::pop_ck);
         draft.properties = cleaned;
+    }
+    broker::Delay::Place place;
+    const std::int32_t queue_id = draft.queue_id;
+    if (known.delay_level > 0) {
+        place = call.broker.delay().place(draft.properties, known.delay_level, draft.topic,
+                                          draft.queue_id);
+        queue = place.queue;
+        draft.topic = queue->topic();
+        draft.queue_id = queue->id();
+        draft.properties = place.properties;
+        draft.sys_flag &= ~message::sys_flag::transaction_mask;
     }
     if (known.unique_key.empty()) {
         unique_key = call.service.unique_key();
@@ -136,8 +179,8 @@ Refusal add_one(const Call& call, const wire::SendMessage& header, Draft draft,
     if (auto refusal = check_properties(draft); refusal.is_refused()) return refusal;
     const std::size_t begin = sends.records().size();
     message::encode(draft, sends.records());
-    sends.add(call.request, {&queue, begin, 1, known.unique_key,
-                             known.waits && call.broker.settings().flush_sync});
+    sends.add(call.request, {queue, begin, 1, known.unique_key,
+                             known.waits && call.broker.settings().flush_sync, queue_id});
     return {};
 }
 
@@ -151,7 +194,7 @@ Refusal encode_batch(const Call& call, Draft draft, std::string_view shared, Buf
         const auto item = reader.next();
         if (!item) return {rc::message_illegal, item.error().what};
         const auto known = SendProperties::read(item->properties);
-        if (auto refusal = check_kind(known, draft.sys_flag); refusal.is_refused()) return refusal;
+        if (auto refusal = check_batch_kind(known, draft); refusal.is_refused()) return refusal;
         draft.flag = item->flag;
         draft.body = item->body;
         draft.properties = item->properties;
@@ -174,7 +217,7 @@ Refusal add_batch(const Call& call, const wire::SendMessage& header, const Draft
                   store::Queue& queue) {
     auto& sends = call.connection->worker.sends;
     const auto known = SendProperties::read(header.properties);
-    if (auto refusal = check_kind(known, header.sys_flag); refusal.is_refused()) return refusal;
+    if (auto refusal = check_batch_kind(known, draft); refusal.is_refused()) return refusal;
     std::string shared(header.properties);
     if (!shared.empty() && shared.back() != '\x02') shared += '\x02';
     shared += call.service.stamp();
@@ -187,8 +230,20 @@ Refusal add_batch(const Call& call, const wire::SendMessage& header, const Draft
         return refusal;
     }
     sends.add(call.request, {&queue, begin, count, known.unique_key,
-                             known.waits && call.broker.settings().flush_sync});
+                             known.waits && call.broker.settings().flush_sync, draft.queue_id});
     return {};
+}
+
+Refusal add(const Call& call, const wire::SendMessage& header, const broker::Topic& topic) {
+    const std::int32_t queue_id =
+        header.queue_id >= 0 ? header.queue_id : random_below(topic.config().write_queues);
+    auto draft = draft_of(call, header, queue_id);
+    if (header.batch) return add_batch(call, header, draft, topic.queue(queue_id));
+    if (!is_dead(call, header)) return add_one(call, draft, &topic.queue(queue_id));
+    std::string properties;
+    const auto queue = redirect_to_dead_letters(call, draft, properties);
+    if (!queue) return {rc::system_error, queue.error().what};
+    return add_one(call, draft, *queue);
 }
 
 }  // namespace
@@ -199,14 +254,7 @@ void send_message(const Call& call) {
 
     const broker::Topic* topic = nullptr;
     auto refusal = check_send(call, *header, topic);
-    if (!refusal.is_refused()) {
-        const std::int32_t queue_id =
-            header->queue_id >= 0 ? header->queue_id : random_below(topic->config().write_queues);
-        const auto draft = draft_of(call, *header, queue_id);
-        auto& queue = topic->queue(queue_id);
-        refusal = header->batch ? add_batch(call, *header, draft, queue)
-                                : add_one(call, *header, draft, queue);
-    }
+    if (!refusal.is_refused()) refusal = add(call, *header, *topic);
     if (refusal.is_refused()) return call.refuse(refusal.code, refusal.remark);
     auto& sends = call.connection->worker.sends;
     if (sends.is_large()) sends.flush(call.session);

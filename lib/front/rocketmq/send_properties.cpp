@@ -22,8 +22,11 @@ SendProperties SendProperties::read(std::string_view properties) {
                 if (is->name == property::pop_ck) out.has_pop_check = true;
                 break;
             case 'D':
-                if (is->name == property::delay)
-                    out.is_delayed |= parse_int<std::int64_t>(is->value).value_or(1) > 0;
+                if (is->name == property::delay) {
+                    const auto level = parse_int<std::int32_t>(is->value);
+                    out.delay_level = level.value_or(0);
+                    out.delay_unreadable = !level;
+                }
                 break;
             case 'T':
                 if (is->name == property::tran_msg)
@@ -31,7 +34,7 @@ SendProperties SendProperties::read(std::string_view properties) {
                 else if (is->name == property::timer_delay_sec ||
                          is->name == property::timer_delay_ms ||
                          is->name == property::timer_deliver_ms)
-                    out.is_delayed = true;
+                    out.is_timed = true;
                 break;
             default:
                 break;

@@ -15,8 +15,10 @@ struct SendProperties {
     std::string_view unique_key;  ///< "" without one
     bool waits = true;            ///< for disk and replicas: WAIT is not false
     bool has_pop_check = false;
-    bool is_delayed = false;  ///< a delay level or a timer
-    bool is_half = false;     ///< TRAN_MSG=true
+    bool is_timed = false;          ///< a timer property
+    std::int64_t delay_level = 0;   ///< above 0: the message waits
+    bool delay_unreadable = false;  ///< DELAY is no number
+    bool is_half = false;           ///< TRAN_MSG=true
 
     static SendProperties read(std::string_view properties);
 };

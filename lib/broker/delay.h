@@ -1,0 +1,109 @@
+#pragma once
+// Delayed messages: one of delay level n waits in SCHEDULE_TOPIC_XXXX, queue n-1, until it is due
+// and is then appended again to the queue it was meant for (spec store.md 8.1, semantics.md 2.7).
+// In a level all wait equally long, so each level is a queue whose head tells when to look again.
+//
+// Threads: run_due() by one, its own `mqd-delay` once started, which sleeps until the first head
+//          is due or something arrives; everything else by any.
+// Owner:   Broker and the store's listener.
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <thread>
+#include <vector>
+
+#include "base/bytes.h"
+#include "base/clock.h"
+#include "base/result.h"
+#include "broker/counters.h"
+#include "broker/delay_offsets.h"
+#include "store/bell.h"
+#include "store/delay_levels.h"
+#include "store/store.h"
+
+namespace mqd::broker {
+
+class Delay {
+public:
+    /// Goes on where delayOffset.json says, kept inside what the queues have. corrupt, io: the
+    /// file. invalid: messageDelayLevel.
+    static Result<std::shared_ptr<Delay>> open(store::Files& files, const Clock& clock,
+                                               store::Store& store, Counters& counters,
+                                               const Settings& settings);
+    ~Delay() { stop(); }
+    Delay(const Delay&) = delete;
+    Delay& operator=(const Delay&) = delete;
+
+    /// Starts the thread; without it run_due() is the caller's business.
+    void start();
+    /// Ends the thread; nothing is delivered any more.
+    void stop();
+
+    /// Where a message is put to wait.
+    struct Place {
+        store::Queue* queue = nullptr;  ///< its topic and id are the record's
+        std::string properties;         ///< the message's, with DELAY, REAL_TOPIC and REAL_QID set
+    };
+    /// `level` is above 0; one above the highest means the highest. Timer properties are dropped:
+    /// a level goes before them.
+    Place place(std::string_view properties, std::int64_t level, std::string_view topic,
+                std::int32_t queue_id) const;
+
+    /// For Store::on_arrival.
+    void arrived(std::span<const store::Arrival> arrivals);
+    /// Delivers what is due; the milliseconds until something may be due again, -1 for nothing.
+    std::int64_t run_due();
+
+    struct Progress {
+        std::int32_t level = 0;
+        std::int64_t next = 0, max = 0;
+    };
+    /// Of the levels that were ever in use.
+    std::vector<Progress> progress() const;
+    /// As DelayOffsets::save().
+    Result<> save() { return offsets_.save(); }
+
+private:
+    struct Level {
+        std::int32_t level = 0;
+        std::int64_t wait_ms = 0;
+        store::Queue* queue = nullptr;
+        // run_due()'s
+        std::int64_t next = 0;
+        std::optional<std::int64_t> head_due_ms;  // wall time; of the message at `next`
+        bool failing = false;
+    };
+    struct Waiting;
+    class Collector;
+
+    Delay(store::Files& files, const Clock& clock, store::Store& store, Counters& counters,
+          const Settings& settings, store::DelayLevels levels);
+    bool deliver_some(Level& level);
+    bool deliver(Level& level, std::span<const Waiting> due);
+    bool encode(const Waiting& waiting);
+    void move(Level& level, std::int64_t next);
+    void run();
+
+    const Clock& clock_;
+    store::Store& store_;
+    Counters& counters_;
+    const store::DelayLevels delay_levels_;
+    DelayOffsets offsets_;
+    std::vector<Level> levels_;
+
+    // run_due()'s, kept for their memory
+    Buffer records_;
+    std::vector<std::size_t> ends_;
+    std::vector<store::Append> units_;
+
+    store::Bell bell_;
+    std::atomic<bool> stopping_ = false;
+    std::thread thread_;
+};
+
+}  // namespace mqd::broker

@@ -1,0 +1,99 @@
+#include "broker/delay_offsets.h"
+
+#include <fmt/format.h>
+
+#include <memory>
+
+#include "base/parse.h"
+
+namespace mqd::broker {
+namespace {
+
+// Java's delayOffsetUpdateVersionStep.
+constexpr std::int64_t updates_a_version = 200;
+constexpr std::int64_t sync_timeout_ms = 5000;
+
+}  // namespace
+
+DelayOffsets::DelayOffsets(store::Files& files, const Clock& clock, store::Store& store,
+                           const Settings& settings)
+    : files_(files),
+      clock_(clock),
+      store_(store),
+      path_(settings.config_dir() / "delayOffset.json") {}
+
+Result<> DelayOffsets::load() {
+    TRY(const auto content, load_table(files_, path_));
+    const Lock lock(mutex_);
+    data_version_ = DataVersion::from_json(content["dataVersion"]);
+    other_ = unknown_members(content, {"dataVersion", "offsetTable"});
+    for (const auto& [text, offset] : content["offsetTable"].members()) {
+        const auto level = parse_int<std::int32_t>(text);
+        if (!level || *level < 1 || offset.as_int(-1) < 0)
+            return Error{Errc::corrupt, fmt::format("{}: the entry of level '{}' is no offset",
+                                                    path_.string(), text)};
+        next_[*level] = offset.as_int();
+    }
+    return {};
+}
+
+std::optional<std::int64_t> DelayOffsets::find(std::int32_t level) const {
+    const Lock lock(mutex_);
+    const auto found = next_.find(level);
+    return found == next_.end() ? std::nullopt : std::optional(found->second);
+}
+
+void DelayOffsets::set(std::int32_t level, std::int64_t next) {
+    const Lock lock(mutex_);
+    const auto [entry, is_new] = next_.try_emplace(level, next);
+    if (!is_new && entry->second == next) return;
+    entry->second = next;
+    dirty_ = true;
+    if (++updates_ % updates_a_version == 0) data_version_.advance(clock_.wall_ms());
+}
+
+json::Value DelayOffsets::to_json() const {
+    const Lock lock(mutex_);
+    std::vector<json::Value::Member> table;
+    for (const auto& [level, next] : next_) table.emplace_back(std::to_string(level), next);
+    std::vector<json::Value::Member> members{{"dataVersion", data_version_.to_json()}};
+    members.emplace_back("offsetTable", json::Value::object(std::move(table)));
+    for (const auto& member : other_.members()) members.push_back(member);
+    return json::Value::object(std::move(members));
+}
+
+Result<> DelayOffsets::save() {
+    {
+        const Lock lock(mutex_);
+        if (!dirty_) return {};
+        dirty_ = false;
+    }
+    const auto content = to_json();
+    auto saved = wait_synced();
+    if (saved) saved = save_table(files_, path_, content);
+    if (!saved) {
+        const Lock lock(mutex_);
+        dirty_ = true;
+    }
+    return saved;
+}
+
+Result<> DelayOffsets::wait_synced() {
+    struct Outcome {
+        Mutex mutex;
+        Condition told;
+        std::optional<bool> synced GUARDED_BY(mutex);
+    };
+    const auto outcome = std::make_shared<Outcome>();
+    store_.when_synced(store_.end(), sync_timeout_ms, [outcome](bool synced) {
+        const Lock lock(outcome->mutex);
+        outcome->synced = synced;
+        outcome->told.notify_one();
+    });
+    const Lock lock(outcome->mutex);
+    while (!outcome->synced) outcome->told.wait(outcome->mutex);
+    if (*outcome->synced) return {};
+    return Error{Errc::io, fmt::format("{}: what was delivered is not on disk", path_.string())};
+}
+
+}  // namespace mqd::broker

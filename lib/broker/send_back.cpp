@@ -1,0 +1,121 @@
+#include "broker/send_back.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "base/random.h"
+#include "broker/names.h"
+#include "message/id.h"
+#include "message/properties.h"
+#include "message/record.h"
+#include "message/sys_flag.h"
+
+namespace mqd::broker {
+namespace {
+
+namespace property = message::property;
+
+/// Level 0 begins behind the short levels: the first retry comes after 10 seconds.
+constexpr std::int64_t first_retry_level = 3;
+
+Result<TopicRef> topic_of_group(Broker& broker, std::string name, std::int32_t queues,
+                                bool unit_mode) {
+    TopicConfig config;
+    config.name = std::move(name);
+    config.read_queues = config.write_queues = queues;
+    config.sys_flag = unit_mode ? 2 : 0;
+    TRY(auto topic, broker.topics().ensure(config));
+    if (topic == nullptr)
+        return Error{Errc::unavailable, fmt::format("topic[{}] not exist", config.name)};
+    return topic;
+}
+
+/// The failed message's, with what a retry adds.
+std::string retried_properties(const message::RecordView& failed) {
+    const auto kept = [&](std::string_view name, std::string otherwise) {
+        const auto is = message::find_property(failed.properties, name);
+        return is ? std::string(*is) : std::move(otherwise);
+    };
+    const auto first_topic = kept(property::retry_topic, std::string(failed.topic));
+    const auto first_id =
+        kept(property::origin_message_id, message::offset_id(failed.store_host, failed.at));
+    auto out = message::without_properties(
+        failed.properties,
+        {property::retry_topic, property::origin_message_id, property::wait, property::delay});
+    message::append_property(out, property::retry_topic, first_topic);
+    message::append_property(out, property::wait, "false");
+    message::append_property(out, property::origin_message_id, first_id);
+    return out;
+}
+
+Result<> store_again(Broker& broker, const SendBack& wanted, const message::RecordView& failed,
+                     std::string_view properties, store::Queue& queue) {
+    if (properties.size() > message::properties_bytes_max)
+        return Error{Errc::invalid, fmt::format("the properties would be longer than {} bytes",
+                                                message::properties_bytes_max)};
+    message::Draft draft;
+    draft.topic = queue.topic();
+    draft.queue_id = queue.id();
+    draft.flag = failed.flag;
+    draft.sys_flag = failed.sys_flag;
+    draft.born_ts_ms = failed.born_ts_ms;
+    draft.born_host = failed.born_host;
+    draft.store_host = wanted.store_host;
+    draft.reconsume_times = failed.reconsume_times + 1;
+    draft.body = failed.body;
+    draft.properties = properties;
+    Buffer record;
+    message::encode(draft, record);
+    store::Append unit;
+    unit.queue = &queue;
+    unit.records = record.bytes();
+    broker.store().append({&unit, 1});
+    if (!unit.stored) {
+        broker.counters().put_failed();
+        return Error{Errc::io, "the message was not stored again"};
+    }
+    broker.counters().put(1, static_cast<std::int64_t>(record.size()));
+    return {};
+}
+
+}  // namespace
+
+Result<TopicRef> dead_letters_of(Broker& broker, std::string_view group) {
+    return topic_of_group(broker, dead_letter_topic(group), 1, false);
+}
+
+Result<> send_back(Broker& broker, const SendBack& wanted) {
+    const auto group = broker.find_or_create_group(wanted.group);
+    if (group == nullptr)
+        return Error{Errc::not_found,
+                     fmt::format("subscription group not exist, {}", wanted.group)};
+    const auto& settings = broker.settings();
+    if ((settings.permission & message::perm::write) == 0)
+        return Error{Errc::refused, fmt::format("the broker[{}] sending message is forbidden",
+                                                settings.broker_ip)};
+    const std::int32_t queues = std::min(group->retry_queues(), topic_queues_max);
+    if (queues <= 0) return {};
+    TRY(auto topic, topic_of_group(broker, retry_topic(wanted.group), queues, wanted.unit_mode));
+    if ((topic->config().perm & message::perm::write) == 0)
+        return Error{Errc::refused,
+                     fmt::format("the topic[{}] sending message is forbidden", topic->name())};
+    const auto slice = broker.store().record_at(wanted.at);
+    if (!slice)
+        return Error{Errc::io, fmt::format("look message by offset failed, {}", wanted.at.value)};
+    TRY(const auto failed, message::RecordView::parse(slice->bytes));
+    auto properties = retried_properties(failed);
+
+    const std::int32_t retry_max = wanted.retry_max.value_or(group->retry_max());
+    if (failed.reconsume_times >= retry_max || wanted.delay_level < 0) {
+        TRY(topic, dead_letters_of(broker, wanted.group));
+        message::append_property(properties, property::delay, "0");
+        return store_again(broker, wanted, failed, properties, topic->queue(0));
+    }
+    const std::int64_t level =
+        wanted.delay_level > 0 ? wanted.delay_level : first_retry_level + failed.reconsume_times;
+    const auto place = broker.delay().place(properties, level, topic->name(), random_below(queues));
+    return store_again(broker, wanted, failed, place.properties, *place.queue);
+}
+
+}  // namespace mqd::broker

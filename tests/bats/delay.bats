@@ -1,0 +1,98 @@
+#!/usr/bin/env bats
+# Delayed messages and retries against the real daemon: what waits survives whatever happens.
+bats_require_minimum_version 1.5.0
+load helpers
+
+# delayed LEVEL BODY: sends to topic T, queue 0.
+delayed() {
+  ask 310 "{\"a\":\"P\",\"b\":\"T\",\"c\":\"TBW102\",\"d\":\"4\",\"e\":\"0\",\"f\":\"0\",\"g\":\"0\",\"h\":\"0\",\"i\":\"DELAY\\u0001$1\\u0002\"}" "$2"
+  [ "$answer_code" = 0 ]
+}
+
+levels() {
+  printf 'messageDelayLevel=%s\n' "$1" > "$BATS_TEST_TMPDIR/levels.conf"
+}
+
+has_arrived() { [ "$(mqpull -q -t T --from beginning -e)" = "$1" ]; }
+
+# The processor time of all threads so far, in clock ticks.
+ticks() { cut -d' ' -f14,15 "/proc/$broker_pid/stat" | tr ' ' '+'; }
+
+@test "a delayed message comes when its time is over, not before" {
+  levels '300ms 600ms 1h'
+  start_broker -c "$BATS_TEST_TMPDIR/levels.conf"
+  connect "$broker"
+  local before
+  before=$(date +%s%3N)
+  delayed 2 second
+  delayed 3 never
+  delayed 1 first
+  wait_until has_arrived $'first\nsecond'
+  local -a stored
+  mapfile -t stored < <(mqpull -q -t T --from beginning -e --out json | sed -E 's/.*"store_ts":([0-9]+).*/\1/')
+  [ "${stored[0]}" -ge $((before + 300)) ]
+  [ "${stored[1]}" -ge $((before + 600)) ]
+  ask 28 '{}'
+  [[ $answer_body == *'"scheduleMessageOffset_1":"1,1"'* ]]
+  [[ $answer_body == *'"scheduleMessageOffset_3":"0,1"'* ]]
+  disconnect
+}
+
+@test "what waits when the broker stops comes when it runs again" {
+  levels '1s 1h'
+  start_broker -c "$BATS_TEST_TMPDIR/levels.conf"
+  connect "$broker"
+  delayed 1 later
+  disconnect
+  stop_daemon "$broker_pid"
+  start_broker -c "$BATS_TEST_TMPDIR/levels.conf"
+  wait_until has_arrived later
+  stop_daemon "$broker_pid"
+  grep -Eq '"1": ?1' "$BATS_TEST_TMPDIR/store/config/delayOffset.json"
+  start_broker -c "$BATS_TEST_TMPDIR/levels.conf"
+  has_arrived later
+}
+
+@test "after kill -9 nothing that waited is lost" {
+  levels '1s'
+  start_broker -c "$BATS_TEST_TMPDIR/levels.conf"
+  connect "$broker"
+  local i
+  for i in {1..50}; do delayed 1 "$i"; done
+  disconnect
+  kill -9 "$broker_pid"
+  wait "$broker_pid" || true
+  start_broker -c "$BATS_TEST_TMPDIR/levels.conf"
+  all_arrived() { [ "$(mqpull -q -t T --from beginning -e | sort -nu | wc -l)" = 50 ]; }
+  wait_until all_arrived
+}
+
+@test "a message sent back comes again, and at last lies with the dead letters" {
+  levels '10ms 20ms 30ms 40ms'
+  start_broker -c "$BATS_TEST_TMPDIR/levels.conf"
+  connect "$broker"
+  printf 'work\n' | mqsend -q -t T --queue 0
+  ask 36 '{"offset":"0","group":"G","delayLevel":"1"}'
+  [ "$answer_code" = 0 ]
+  retried() { [ "$(mqpull -q -t %RETRY%G --from beginning -e)" = work ]; }
+  wait_until retried
+  ask 36 '{"offset":"0","group":"G","delayLevel":"-1"}'
+  [ "$answer_code" = 0 ]
+  dead() { [ "$(mqpull -q -t %DLQ%G --from beginning -e)" = work ]; }
+  wait_until dead
+  ask 36 '{"offset":"123456789","group":"G","delayLevel":"0"}'
+  [ "$answer_code" = 1 ]
+  disconnect
+}
+
+@test "waiting costs no processor time" {
+  levels '1h 2h'
+  start_broker -c "$BATS_TEST_TMPDIR/levels.conf"
+  connect "$broker"
+  local i before
+  for i in {1..20}; do delayed 1 "$i"; done
+  disconnect
+  before=$(($(ticks)))
+  sleep 2
+  [ $(($(ticks) - before)) -le 3 ]
+}
