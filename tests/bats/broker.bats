@@ -48,9 +48,7 @@ hex_of() { od -An -tx1 -v | tr -d ' \n'; }
 
 @test "it is small and answers at once on an empty store" {
   start_broker
-  local rss
-  rss=$(sed -n 's/^VmRSS:[^0-9]*\([0-9]*\).*/\1/p' "/proc/$broker_pid/status")
-  [ "$rss" -le 20480 ]
+  memory_at_most 20480 "$broker_pid"
   connect "$broker"
   ask 28 '{}'
   [ "$answer_code" = 0 ]
@@ -108,9 +106,7 @@ hex_of() { od -An -tx1 -v | tr -d ' \n'; }
     seq 10 | mqsend -q -t through
   )
   [ "$(mqpull -q -t through --from beginning -e | wc -l)" = 10 ]
-  local rss
-  rss=$(sed -n 's/^VmHWM:[^0-9]*\([0-9]*\).*/\1/p' "/proc/$broker_pid/status")
-  [ "$rss" -le 204800 ]
+  memory_at_most 204800 "$broker_pid" VmHWM
 }
 
 @test "frames that no client sends close their connection and nothing else" {

@@ -111,3 +111,12 @@ ask() {
   [ $((total - 4 - taken)) = 0 ] || answer_body=$(head -c $((total - 4 - taken)) <&"$socket")
   answer_code=$(sed -E 's/.*"code":(-?[0-9]+).*/\1/' <<< "$answer_header")
 }
+
+# Memory is what the test names, but in builds with sanitizers, which take what they like.
+memory_at_most() { # KILOBYTES PID [FIELD]
+  local kilobytes
+  kilobytes=$(sed -n "s/^${3:-VmRSS}:[^0-9]*\([0-9]*\).*/\1/p" "/proc/$2/status")
+  [ -n "$kilobytes" ] || return 1
+  case $MQD_BUILD in *build-address | *build-thread) return 0 ;; esac
+  [ "$kilobytes" -le "$1" ]
+}

@@ -315,7 +315,7 @@ has_lines() { [ "$(cat "$1" | wc -l)" -ge "$2" ]; }
   head -c 1000 <&"$pipe" > /dev/null
   is_blocked() { grep -q '^State:.S' /proc/$puller/status && [ "$(awk '/^VmRSS/ { print $2 }' /proc/$puller/status)" -gt 1000 ]; }
   wait_until is_blocked
-  [ "$(awk '/^VmHWM/ { print $2 }' /proc/$puller/status)" -lt 40000 ]
+  memory_at_most 40000 $puller VmHWM
   [ "$(($(cat <&"$pipe" | wc -c) + 1000))" = 60060000 ]
   exec {pipe}<&-
   wait $puller
