@@ -14,7 +14,7 @@ all: $(BUILD)/build.ninja
 	@meson compile -C $(BUILD)
 
 $(BUILD)/build.ninja: | deps
-	@meson setup --prefix $(PREFIX) $(SETUP) $(BUILD) > /dev/null || { cat $(BUILD)/meson-logs/meson-log.txt; exit 1; }
+	@meson setup --prefix $(PREFIX) $(SETUP) $(BUILD) > /dev/null || { tail -25 $(BUILD)/meson-logs/meson-log.txt >&2; exit 1; }
 
 deps:
 	@.ci/deps build

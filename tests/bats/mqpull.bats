@@ -139,8 +139,8 @@ has_lines() { [ "$(cat "$1" | wc -l)" -ge "$2" ]; }
   fill T 100
   mqpull -t T --from beginning -e > /dev/null
   stop_daemon "$broker_pid"
-  ! grep -q '@TOOLS' "$BATS_TEST_TMPDIR"/store/config/consumerOffset.json
-  ! grep -q '"T@' "$BATS_TEST_TMPDIR"/store/config/consumerOffset.json
+  run ! grep -q '@TOOLS' "$BATS_TEST_TMPDIR"/store/config/consumerOffset.json
+  run ! grep -q '"T@' "$BATS_TEST_TMPDIR"/store/config/consumerOffset.json
 }
 
 @test "a group gets each message once, and goes on where it stopped" {
