@@ -347,7 +347,7 @@ std::optional<int> Parser::parse(int argc, const char* const* argv) {
     return parse(std::vector<std::string>(argv + (argc > 0 ? 1 : 0), argv + argc));
 }
 
-std::optional<int> Parser::parse(std::vector<std::string> arguments) {
+std::optional<int> Parser::parse(const std::vector<std::string>& arguments) {
     auto plain = normalised(arguments);
     // Help is given whatever else is wrong or missing.
     for (const auto& argument : plain ? *plain : arguments) {

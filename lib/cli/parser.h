@@ -133,7 +133,7 @@ public:
     /// Nothing: go on. Else the status to end with: 0 after --help and --version, 2 after a
     /// usage error, which has been printed as one line.
     std::optional<int> parse(int argc, const char* const* argv);
-    std::optional<int> parse(std::vector<std::string> arguments);
+    std::optional<int> parse(const std::vector<std::string>& arguments);
 
     bool given(std::string_view name) const;
     bool quiet() const { return quiet_; }

@@ -143,8 +143,11 @@ Result<> StoreImpl::start() {
     queues_ = std::make_unique<QueueTable>(
         QueueContext{os_, open_files_, *log_, options_.root / "consumequeue",
                      rounded_up(options_.consume_queue_file_bytes, Unit::bytes_each)});
-    deleted_topics_ = DeletedTopics::load(os_, options_.root / "config" / "deletedTopics.json");
-    TRY_OK(queues_->scan(deleted_topics_.map()));
+    {
+        const Lock deleting(deleting_);
+        deleted_topics_ = DeletedTopics::load(os_, options_.root / "config" / "deletedTopics.json");
+        TRY_OK(queues_->scan(deleted_topics_.map()));
+    }
     writer_ = std::make_unique<QueueWriter>(*queues_, levels_);
     TRY_OK(recover(*log_, *queues_, *writer_, checkpoint_, !crashed));
     // Nothing is shown to readers that is not on disk, were it even older than this process.
