@@ -133,6 +133,9 @@ void describe_store(config::Config& c, Settings& s) {
                "how often the consume queues are synced");
     c.integer("diskSpaceWarningLevelRatio", s.disk_full_percent, 10, 100,
               "percentage of the disk above which sends are refused");
+    c.boolean("messageIndexEnable", s.index, "messages can be found by their keys");
+    c.integer("maxHashSlotNum", s.index_slots, 1, 100'000'000, "hash slots of an index file");
+    c.integer("maxIndexNum", s.index_entries, 2, 100'000'000, "keys of an index file, and one");
     c.text("messageDelayLevel", s.delay_levels, "the delay levels, from 1");
 }
 
@@ -160,6 +163,9 @@ store::Options Settings::store_options() const {
     out.flush_thorough_ms = flush_thorough_ms;
     out.flush_queues_ms = flush_queues_ms;
     out.disk_full_percent = disk_full_percent;
+    out.index = index;
+    out.index_slots = index_slots;
+    out.index_entries = index_entries;
     for (const auto level : split(delay_levels, ' ')) {
         if (!level.empty()) out.delay_levels.emplace_back(level);
     }

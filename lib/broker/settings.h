@@ -76,6 +76,9 @@ struct Settings {
     std::int64_t flush_thorough_ms = 10'000;
     std::int64_t flush_queues_ms = 1000;
     std::int32_t disk_full_percent = 90;
+    bool index = true;
+    std::int32_t index_slots = 5'000'000;
+    std::int32_t index_entries = 20'000'000;
     std::string delay_levels = "1s 5s 10s 30s 1m 2m 3m 4m 5m 6m 7m 8m 9m 10m 20m 30m 1h 2h";
 
     std::filesystem::path config_dir() const {

@@ -89,8 +89,8 @@ std::string without_properties(std::string_view properties,
     return out;
 }
 
-std::int32_t java_hash(std::string_view text) {
-    std::uint32_t hash = 0;
+std::int32_t java_hash(std::string_view text, std::int32_t before) {
+    auto hash = static_cast<std::uint32_t>(before);
     const auto unit = [&hash](std::uint32_t u) { hash = 31 * hash + u; };
     for (std::size_t i = 0; i < text.size();) {
         const auto byte = [&](std::size_t at) -> std::uint32_t {

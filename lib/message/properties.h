@@ -68,8 +68,9 @@ std::string without_property(std::string_view properties, std::string_view name)
 std::string without_properties(std::string_view properties,
                                std::initializer_list<std::string_view> names);
 
-/// Java's String.hashCode over the UTF-16 form of UTF-8 `text` (spec store.md 0).
-std::int32_t java_hash(std::string_view text);
+/// Java's String.hashCode over the UTF-16 form of UTF-8 `text` (spec store.md 0); `before` is the
+/// hash of what stands in front of it.
+std::int32_t java_hash(std::string_view text, std::int32_t before = 0);
 
 /// A consume queue unit's tags code: 0 without a tag, else the hash sign-extended.
 std::int64_t tags_code(std::string_view properties);

@@ -10,11 +10,13 @@ constexpr std::int64_t retry_ms = 100;
 
 }  // namespace
 
-Dispatcher::Dispatcher(CommitLog& log, QueueWriter& writer, CommitLog::Mark from, bool after_sync)
+Dispatcher::Dispatcher(CommitLog& log, QueueWriter& writer, CommitLog::Mark from, bool after_sync,
+                       std::function<void(std::int64_t)> progressed)
     : log_(log),
       writer_(writer),
       walker_(log, from.end),
       after_sync_(after_sync),
+      progressed_(std::move(progressed)),
       dispatched_(from.end),
       dispatched_ts_ms_(from.store_ts_ms),
       newest_ts_ms_(from.store_ts_ms) {
@@ -33,6 +35,7 @@ void Dispatcher::run() {
         collect(to);
         if (!write()) return;
         announce();
+        progressed_(walker_.at());
         writer_.clear();
     }
 }

@@ -21,8 +21,10 @@ namespace mqd::store {
 
 class Dispatcher {
 public:
-    /// Starts at `from`. With `after_sync` it follows synced(), else end().
-    Dispatcher(CommitLog& log, QueueWriter& writer, CommitLog::Mark from, bool after_sync);
+    /// Starts at `from`. With `after_sync` it follows synced(), else end(). `progressed` is called
+    /// from the thread whenever dispatched() has moved and arrivals have been told.
+    Dispatcher(CommitLog& log, QueueWriter& writer, CommitLog::Mark from, bool after_sync,
+               std::function<void(std::int64_t)> progressed);
     ~Dispatcher() { stop(false); }
 
     void ring() { bell_.ring(); }
@@ -57,6 +59,7 @@ private:
     QueueWriter& writer_;
     LogWalker walker_;
     const bool after_sync_;
+    const std::function<void(std::int64_t)> progressed_;
     std::function<void(std::span<const Arrival>)> listener_;
     Bell bell_;
     std::atomic<bool> stopping_ = false;

@@ -9,6 +9,7 @@
 #include "store/checkpoint.h"
 #include "store/dispatcher.h"
 #include "store/flusher.h"
+#include "store/index_builder.h"
 #include "store/named_thread.h"
 #include "store/reader.h"
 #include "store/recovery.h"
@@ -68,10 +69,15 @@ public:
         return store::offset_by_time(*log_, own(queue), t_ms, upper);
     }
 
+    KeyHits query(const KeyQuery& wanted) const override { return index_->query(wanted); }
+
     PhysicalOffset begin() const override { return {log_->begin()}; }
     PhysicalOffset end() const override { return {log_->end()}; }
     PhysicalOffset synced() const override { return {log_->synced()}; }
     PhysicalOffset dispatched() const override { return {dispatcher_->dispatched()}; }
+    PhysicalOffset indexed() const override {
+        return {builder_ ? builder_->indexed() : index_->resume().at};
+    }
 
     void when_synced(PhysicalOffset at, std::int64_t timeout_ms,
                      std::function<void(bool)> done) override {
@@ -92,6 +98,7 @@ private:
     }
 
     Result<> write_abort();
+    Result<> open_index(bool crashed);
     void start_threads(bool clean);
     void stop_threads(bool finish);
     void keep_house();
@@ -112,6 +119,8 @@ private:
     std::unique_ptr<CommitLog> log_;
     std::unique_ptr<QueueTable> queues_;
     std::unique_ptr<QueueWriter> writer_;
+    std::unique_ptr<IndexSet> index_;
+    std::unique_ptr<IndexBuilder> builder_;
     std::unique_ptr<Dispatcher> dispatcher_;
     std::unique_ptr<Flusher> flusher_;
 
@@ -154,6 +163,7 @@ Result<> StoreImpl::start() {
     if (options_.flush_sync) {
         if (auto ok = log_->sync(); !ok) return std::move(ok).error();
     }
+    TRY_OK(open_index(crashed));
     measure_disk();
     start_threads(!crashed);
     return {};
@@ -168,10 +178,26 @@ Result<> StoreImpl::write_abort() {
     return os_.sync_directory(options_.root);
 }
 
+/// What is missing is built again behind the start. The checkpoint falls back first, so that it
+/// never speaks for a file that is being made again.
+Result<> StoreImpl::open_index(bool crashed) {
+    TRY(index_, IndexSet::open(os_, clock_, *log_, options_.root / "index",
+                               {options_.index_slots, options_.index_entries},
+                               checkpoint_.index_ts_ms, crashed));
+    const std::int64_t ts_ms = index_->durable_ts_ms(log_->end());
+    if (ts_ms >= checkpoint_.index_ts_ms) return {};
+    checkpoint_.index_ts_ms = ts_ms;
+    return checkpoint_.save(os_, options_.root / "checkpoint");
+}
+
 void StoreImpl::start_threads(bool clean) {
     const auto mark = log_->mark();
     if (clean) queues_ts_ms_ = mark.store_ts_ms;
-    dispatcher_ = std::make_unique<Dispatcher>(*log_, *writer_, mark, options_.flush_sync);
+    if (options_.index) builder_ = std::make_unique<IndexBuilder>(*log_, *index_, mark.end);
+    dispatcher_ = std::make_unique<Dispatcher>(*log_, *writer_, mark, options_.flush_sync,
+                                               [this](std::int64_t dispatched) {
+                                                   if (builder_) builder_->follow(dispatched);
+                                               });
     flusher_ =
         std::make_unique<Flusher>(*log_,
                                   Flusher::Timing{options_.flush_sync, options_.flush_interval_ms,
@@ -193,19 +219,23 @@ void StoreImpl::stop_threads(bool finish) {
     }
     if (finish && log_) static_cast<void>(log_->sync());  // tells by synced()
     if (dispatcher_) dispatcher_->stop(finish);
+    if (builder_) builder_->stop(finish);
 }
 
 Result<> StoreImpl::close() {
     if (!lock_) return {};
     stop_threads(true);
     const auto held = std::move(lock_);
-    if (log_->synced() != log_->end() || dispatcher_->dispatched() != log_->end())
+    const bool indexed = !builder_ || builder_->indexed() >= log_->end();
+    if (log_->synced() != log_->end() || dispatcher_->dispatched() != log_->end() || !indexed)
         return Error{Errc::io, fmt::format("{}: not everything could be written; `abort` stays",
                                            options_.root.string())};
     TRY_OK(sync_queues(true));
+    TRY_OK(index_->sync());
     const std::int64_t newest_ms = log_->mark().store_ts_ms;
     checkpoint_.log_ts_ms = newest_ms;
     checkpoint_.queues_ts_ms = newest_ms;
+    checkpoint_.index_ts_ms = index_->durable_ts_ms(log_->end());
     TRY_OK(checkpoint_.save(os_, options_.root / "checkpoint"));
     TRY_OK(log_->remove_prepared());
     TRY_OK(os_.remove(options_.root / "abort"));
@@ -265,6 +295,8 @@ void StoreImpl::tick() {
         log::error("queues_not_synced", {{"why", ok.error().what}});
     if (auto ok = save_checkpoint(); !ok)
         log::error("checkpoint_not_saved", {{"why", ok.error().what}});
+    if (auto ok = index_->remove_before(log_->begin()); !ok)
+        log::error("index_file_not_removed", {{"why", ok.error().what}});
 }
 
 Result<> StoreImpl::sync_queues(bool all) {
@@ -292,6 +324,7 @@ Result<> StoreImpl::save_checkpoint() {
     Checkpoint now = checkpoint_;
     now.log_ts_ms = std::max(now.log_ts_ms, flusher_->synced_ts_ms());
     now.queues_ts_ms = std::max(now.queues_ts_ms, queues_ts_ms_);
+    now.index_ts_ms = index_->durable_ts_ms(log_->synced());
     if (now == checkpoint_) return {};
     TRY_OK(now.save(os_, options_.root / "checkpoint"));
     checkpoint_ = now;

@@ -11,6 +11,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <functional>
+#include <limits>
 #include <memory>
 #include <optional>
 #include <span>
@@ -39,6 +40,9 @@ struct Options {
     int open_queue_files_max = 512;         ///< of all consume queues together
     int disk_full_percent = 90;             ///< appends are refused above
     std::vector<std::string> delay_levels;  ///< as messageDelayLevel, empty: the 18 defaults
+    bool index = true;                      ///< false: what is there is kept, nothing is added
+    std::int32_t index_slots = 5'000'000;
+    std::int32_t index_entries = 20'000'000;  ///< of a file, the first is never used
 };
 
 class Queue;
@@ -96,6 +100,21 @@ struct ReadResult {
     std::vector<Slice> slices;  ///< neighbours in the log are one slice
     int messages = 0;
     std::int64_t bytes = 0;
+};
+
+/// Messages of a topic that have the key as UNIQ_KEY or as a word of KEYS.
+struct KeyQuery {
+    std::string_view topic;
+    std::string_view key;
+    std::int32_t max = 32;  ///< the newest ones
+    std::int64_t begin_ms = 0;
+    std::int64_t end_ms = std::numeric_limits<std::int64_t>::max();  ///< store time, both included
+};
+
+struct KeyHits {
+    std::vector<Slice> records;    ///< one each, in the log's order
+    std::int64_t index_ts_ms = 0;  ///< store time of the newest message in the index
+    PhysicalOffset index_at;       ///< and where it lies
 };
 
 /// A message that just became readable in a watched queue.
@@ -157,10 +176,15 @@ public:
     /// spec semantics.md 4.10. lower: first offset with store time >= t, max when all are older.
     virtual QueueOffset offset_by_time(Queue& queue, std::int64_t t_ms, bool upper) const = 0;
 
+    /// By the index, which runs some milliseconds behind the queues. What cannot be read is left
+    /// out.
+    virtual KeyHits query(const KeyQuery& wanted) const = 0;
+
     virtual PhysicalOffset begin() const = 0;
     virtual PhysicalOffset end() const = 0;         ///< written
     virtual PhysicalOffset synced() const = 0;      ///< on disk
     virtual PhysicalOffset dispatched() const = 0;  ///< in the consume queues
+    virtual PhysicalOffset indexed() const = 0;     ///< found by key
 
     /// Calls `done(true)` once synced() >= at (at once if it already is), or `done(false)` when
     /// `timeout_ms` has passed or the disk failed. From the flusher, or from here.

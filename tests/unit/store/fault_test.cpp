@@ -118,6 +118,24 @@ int append_many(Store& store, std::string_view body, int count) {
         std::count_if(units.begin(), units.end(), [](const Append& u) { return u.stored; }));
 }
 
+PhysicalOffset append_key(Store& store, std::string_view key) {
+    std::string properties;
+    message::append_property(properties, message::property::uniq_key, key);
+    message::Draft draft;
+    draft.topic = "T";
+    draft.body = "b";
+    draft.born_host = draft.store_host = *message::Host::make("127.0.0.1", 1);
+    draft.properties = properties;
+    Buffer record;
+    message::encode(draft, record);
+    Append unit;
+    unit.queue = store.queue("T", 0);
+    unit.records = record.bytes();
+    store.append({&unit, 1});
+    REQUIRE(unit.stored);
+    return unit.at;
+}
+
 bool synced(Store& store, PhysicalOffset at, std::int64_t timeout_ms = 20'000) {
     std::promise<bool> done;
     store.when_synced(at, timeout_ms, [&](bool ok) { done.set_value(ok); });
@@ -249,6 +267,46 @@ TEST_CASE("queues that cannot be written are caught up when they can") {
     wait_dispatched(*store);
     CHECK(bodies(*store, *store->queue("T", 0)) == numbered("m", 0, 2));
     CHECK(store->close().has_value());
+}
+
+TEST_CASE("an index that cannot be written is caught up when it can, and holds up nobody") {
+    const Folder folder;
+    WrongFiles files;
+    auto options = small(folder.path());
+    options.index_slots = 3;
+    options.index_entries = 5;
+    const auto store = open(options, files);
+    SUBCASE("no space") {
+        files.set(Wrong::no_space, "/index/");
+    }
+    SUBCASE("a write error") {
+        files.set(Wrong::write_error, "/index/");
+    }
+    std::vector<PhysicalOffset> at;
+    for (int i = 0; i < 10; ++i) at.push_back(append_key(*store, fmt::format("k{}", i)));
+    wait_dispatched(*store);
+    CHECK(store->writable());
+    CHECK(store->queue("T", 0)->max().value == 10);
+    CHECK(store->indexed().value == 0);
+    files.set(Wrong::nothing);
+    REQUIRE(eventually([&] { return store->indexed() == store->end(); }));
+    for (std::size_t i = 0; i < at.size(); ++i) {
+        const auto key = fmt::format("k{}", i);
+        const auto hits = store->query({"T", key});
+        REQUIRE(hits.records.size() == 1);
+        CHECK(message::RecordView::parse(hits.records[0].bytes)->at == at[i]);
+    }
+    CHECK(store->close().has_value());
+}
+
+TEST_CASE("a stop that leaves the index behind is no clean one") {
+    const Folder folder;
+    WrongFiles files;
+    const auto store = open(small(folder.path()), files);
+    files.set(Wrong::no_space, "/index/");
+    append_key(*store, "k");
+    CHECK(store->close().error().code == Errc::io);
+    CHECK(fs::exists(folder.path() / "abort"));
 }
 
 TEST_CASE("a disk used beyond the limit refuses until it is below again") {

@@ -6,6 +6,7 @@
 #include <fstream>
 
 #include "json/value.h"
+#include "store/index_format.h"
 #include "support.h"
 
 namespace mqd::store::test {
@@ -33,6 +34,8 @@ Options geometry(const fs::path& root) {
     Options options = small(root);
     options.commit_log_file_bytes = 262'144;
     options.consume_queue_file_bytes = 400;
+    options.index_slots = 500;
+    options.index_entries = 300;
     return options;
 }
 
@@ -67,7 +70,94 @@ void check_expected(const Store& store, const fs::path& expected, int count) {
     CHECK(messages == count);
 }
 
+/// Every key of every message of the list leads to it; how many keys there were.
+int check_keys(const Store& store, const fs::path& expected) {
+    REQUIRE(eventually([&] { return store.indexed() == store.end(); }));
+    std::ifstream lines(expected);
+    int keys = 0;
+    for (std::string line; std::getline(lines, line);) {
+        const auto value = json::parse(line);
+        REQUIRE(value.has_value());
+        if ((*value)["kind"].as_text() != "message") continue;
+        const std::int64_t at = (*value)["physicalOffset"].as_int();
+        const std::int64_t ts_ms = (*value)["storeTimestamp"].as_int();
+        const auto record = message::RecordView::parse(store.record_at({at})->bytes);
+        for_each_index_key(record->properties, [&](std::string_view key) {
+            ++keys;
+            CAPTURE(key);
+            const auto hits = store.query({record->topic, key, 64, ts_ms, ts_ms});
+            const bool found = std::any_of(
+                hits.records.begin(), hits.records.end(),
+                [&](const Slice& hit) { return load_be<std::int64_t>(&hit.bytes[28]) == at; });
+            CHECK(found);
+        });
+    }
+    return keys;
+}
+
+std::vector<std::string> index_files(const fs::path& root) {
+    std::vector<fs::path> paths;
+    for (const auto& entry : fs::directory_iterator(root / "index")) paths.push_back(entry.path());
+    std::sort(paths.begin(), paths.end());
+    std::vector<std::string> out;
+    for (const auto& path : paths) {
+        std::ifstream file(path, std::ios::binary);
+        out.emplace_back(std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>());
+    }
+    return out;
+}
+
+/// The list's `index` lines.
+void check_headers(const std::vector<std::string>& files, const fs::path& expected) {
+    std::ifstream lines(expected);
+    std::size_t i = 0;
+    for (std::string line; std::getline(lines, line);) {
+        const auto value = json::parse(line);
+        REQUIRE(value.has_value());
+        if ((*value)["kind"].as_text() != "index") continue;
+        REQUIRE(i < files.size());
+        const auto header = IndexHeader::load(as_bytes(files[i]).data());
+        CHECK(static_cast<std::int64_t>(files[i++].size()) == (*value)["size"].as_int());
+        CHECK(header.begin_ts_ms == (*value)["beginTimestamp"].as_int());
+        CHECK(header.end_ts_ms == (*value)["endTimestamp"].as_int());
+        CHECK(header.begin_at == (*value)["beginPhyOffset"].as_int());
+        CHECK(header.end_at == (*value)["endPhyOffset"].as_int());
+        CHECK(header.slots_used == (*value)["hashSlotCount"].as_int());
+        CHECK(header.next == (*value)["indexCount"].as_int());
+    }
+    CHECK(i == files.size());
+}
+
 }  // namespace
+
+TEST_CASE("the index files of the real RocketMQ are read, and made again byte for byte") {
+    const fs::path sample = sample_dir();
+    if (sample.empty()) {
+        MESSAGE("skipped: MQD_SAMPLE_DIR does not name the sample store");
+        return;
+    }
+    const Folder folder;
+    REQUIRE(unpack(sample / archive, folder.path()));
+    const fs::path root = folder.path() / "store";
+    const auto theirs = index_files(root);
+    REQUIRE(theirs.size() == 4);
+    SUBCASE("after its clean stop") {}
+    SUBCASE("after a crash, which the last file does not survive") {
+        std::ofstream(root / "abort") << "1";
+    }
+    SUBCASE("without its index") {
+        fs::remove_all(root / "index");
+    }
+    SUBCASE("without its index after a crash") {
+        fs::remove_all(root / "index");
+        std::ofstream(root / "abort") << "1";
+    }
+    const auto store = open(geometry(root));
+    CHECK(check_keys(*store, sample / "expected.jsonl") > 477);
+    REQUIRE(store->close().has_value());
+    check_headers(index_files(root), sample / "expected.jsonl");
+    CHECK((index_files(root) == theirs));
+}
 
 TEST_CASE("a store of the real RocketMQ is opened, read and written on") {
     const fs::path sample = sample_dir();
