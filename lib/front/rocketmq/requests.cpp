@@ -12,6 +12,7 @@ namespace code = wire::request_code;
 constexpr Request requests[] = {
     {code::send_message, "SEND_MESSAGE", send_message, Request::Kind::send},
     {code::pull_message, "PULL_MESSAGE", pull_message},
+    {code::query_message, "QUERY_MESSAGE", query_message},
     {code::query_consumer_offset, "QUERY_CONSUMER_OFFSET", query_consumer_offset},
     {code::update_consumer_offset, "UPDATE_CONSUMER_OFFSET", update_consumer_offset},
     {code::update_and_create_topic, "UPDATE_AND_CREATE_TOPIC", create_topic},

@@ -36,6 +36,8 @@ void search_offset(const Call& call);
 void get_max_offset(const Call& call);
 void get_min_offset(const Call& call);
 void get_earliest_store_time(const Call& call);
+// query_message.cpp
+void query_message(const Call& call);
 // view_message.cpp
 void view_message(const Call& call);
 // clients.cpp
