@@ -26,8 +26,8 @@ void Admin::where(Where& into) {
     cli.exclusive({"--brokerAddr", "--clusterName"}, true);
 }
 
-std::optional<int> Admin::start(std::vector<std::string> arguments) {
-    if (const auto status = cli.parse(std::move(arguments))) return status;
+std::optional<int> Admin::start(const std::vector<std::string>& arguments) {
+    if (const auto status = cli.parse(arguments)) return status;
     client::Options options;
     options.namesrv = server_.namesrv;
     options.timeout_ms = timeout_ms_;

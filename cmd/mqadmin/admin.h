@@ -39,7 +39,7 @@ public:
     /// -b/--brokerAddr and -c/--clusterName, of which exactly one must be given.
     void where(Where& into);
     /// Parses, and makes the client. A status: end with it.
-    std::optional<int> start(std::vector<std::string> arguments);
+    std::optional<int> start(const std::vector<std::string>& arguments);
 
     client::Client& client() { return *client_; }
     std::string namesrv() const;  ///< for messages: all of them

@@ -8,13 +8,13 @@ namespace mqd::admin {
 
 using Arguments = std::vector<std::string>;
 
-int broker_status(Arguments arguments);
-int cluster_list(Arguments arguments);
-int consumer_progress(Arguments arguments);
-int delete_topic(Arguments arguments);
-int topic_list(Arguments arguments);
-int topic_route(Arguments arguments);
-int topic_status(Arguments arguments);
-int update_topic(Arguments arguments);
+int broker_status(const Arguments& arguments);
+int cluster_list(const Arguments& arguments);
+int consumer_progress(const Arguments& arguments);
+int delete_topic(const Arguments& arguments);
+int topic_list(const Arguments& arguments);
+int topic_route(const Arguments& arguments);
+int topic_status(const Arguments& arguments);
+int update_topic(const Arguments& arguments);
 
 }  // namespace mqd::admin

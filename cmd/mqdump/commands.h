@@ -6,7 +6,7 @@
 
 namespace mqd::dump {
 
-int log_command(std::vector<std::string> arguments);
-int stat_command(std::vector<std::string> arguments);
+int log_command(const std::vector<std::string>& arguments);
+int stat_command(const std::vector<std::string>& arguments);
 
 }  // namespace mqd::dump

@@ -183,7 +183,7 @@ private:
 
 }  // namespace
 
-int log_command(std::vector<std::string> arguments) {
+int log_command(const std::vector<std::string>& arguments) {
     std::string path;
     Wanted wanted;
     record::Format format;
@@ -212,7 +212,7 @@ int log_command(std::vector<std::string> arguments) {
     cli.example("mqdump log /var/lib/mqd --since -1h --out json", "the last hour, with all fields");
     cli.example("mqdump log 00000000001073741824 --out 'format:%O %t %q:%o %k\\n'",
                 "one file, a line of facts each");
-    if (const auto status = cli.parse(std::move(arguments))) return *status;
+    if (const auto status = cli.parse(arguments)) return *status;
 
     format.json_body = json_body;
     auto scan = store::LogScan::open(path);

@@ -185,7 +185,7 @@ enum class Out { text, json };
 
 }  // namespace
 
-int stat_command(std::vector<std::string> arguments) {
+int stat_command(const std::vector<std::string>& arguments) {
     std::string path;
     auto out = Out::text;
     cli::Parser cli("mqdump stat",
@@ -196,7 +196,7 @@ int stat_command(std::vector<std::string> arguments) {
     cli.example("mqdump stat ~/store --out json | jq .messages", "how many messages there are");
     cli.example("mqdump stat store --out json | jq -r '.queues[] | [.topic, .messages] | @tsv'",
                 "messages of each queue");
-    if (const auto status = cli.parse(std::move(arguments))) return *status;
+    if (const auto status = cli.parse(arguments)) return *status;
 
     const auto facts = gather(path, cli);
     if (!facts) return cli.fail(facts.error());

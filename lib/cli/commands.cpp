@@ -92,7 +92,7 @@ int run_program(const Program& program, int argc, const char* const* argv) {
     const auto* command = find(program, name);
     if (command == nullptr) return unknown(program, name);
     arguments.erase(arguments.begin());
-    return command->run(std::move(arguments));
+    return command->run(arguments);
 }
 
 }  // namespace mqd::cli

@@ -15,7 +15,7 @@ struct Command {
     std::string_view name;
     std::string_view purpose;
     /// Gets the arguments behind its name; gives the exit status.
-    int (*run)(std::vector<std::string> arguments);
+    int (*run)(const std::vector<std::string>& arguments);
 };
 
 struct Program {

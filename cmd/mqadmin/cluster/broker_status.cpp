@@ -9,7 +9,7 @@
 
 namespace mqd::admin {
 
-int broker_status(Arguments arguments) {
+int broker_status(const Arguments& arguments) {
     Where where;
     Admin admin("brokerStatus", "all runtime values of a broker, sorted by name");
     auto& cli = admin.cli;
@@ -18,7 +18,7 @@ int broker_status(Arguments arguments) {
     cli.example("mqadmin brokerStatus -c DefaultCluster", "of all masters, each line with address");
     cli.example("mqadmin brokerStatus -b 127.0.0.1:10911 --out jsonl | grep commitLog",
                 "some of them");
-    if (const auto status = admin.start(std::move(arguments))) return *status;
+    if (const auto status = admin.start(arguments)) return *status;
 
     const auto targets = admin.masters(where);
     if (!targets) return cli.fail(targets.error());

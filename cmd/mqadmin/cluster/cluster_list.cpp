@@ -173,7 +173,7 @@ int list_once(Admin& admin, const std::string& cluster, bool more_stats) {
 
 }  // namespace
 
-int cluster_list(Arguments arguments) {
+int cluster_list(const Arguments& arguments) {
     std::string cluster;
     bool more_stats = false, once = false;
     std::int64_t interval_s = 0;
@@ -186,7 +186,7 @@ int cluster_list(Arguments arguments) {
     cli.example("mqadmin clusterList", "all brokers");
     cli.example("mqadmin clusterList -m -i 10", "messages of each day, every 10 seconds");
     cli.example("mqadmin clusterList --out json | jq -r '.[].addr'", "their addresses");
-    if (const auto status = admin.start(std::move(arguments))) return *status;
+    if (const auto status = admin.start(arguments)) return *status;
 
     for (;;) {
         const int status = list_once(admin, cluster, more_stats);

@@ -257,7 +257,7 @@ int all_groups(Admin& admin, const Options& options) {
 
 }  // namespace
 
-int consumer_progress(Arguments arguments) {
+int consumer_progress(const Arguments& arguments) {
     Options options;
     Admin admin("consumerProgress", "how far consumer groups are behind");
     auto& cli = admin.cli;
@@ -270,7 +270,7 @@ int consumer_progress(Arguments arguments) {
     cli.example("mqadmin consumerProgress -g billing -t orders", "one group, one topic");
     cli.example("mqadmin consumerProgress -g billing --out json | jq .totals.diff",
                 "how many messages it is behind");
-    if (const auto status = admin.start(std::move(arguments))) return *status;
+    if (const auto status = admin.start(arguments)) return *status;
     return options.group.empty() ? all_groups(admin, options) : one_group(admin, options);
 }
 

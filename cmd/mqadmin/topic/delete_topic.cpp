@@ -29,7 +29,7 @@ Result<> outcome(Result<remoting::Answer> answer) {
 
 }  // namespace
 
-int delete_topic(Arguments arguments) {
+int delete_topic(const Arguments& arguments) {
     std::string topic, cluster;
     Admin admin("deleteTopic", "delete a topic from a cluster, with its messages and offsets");
     auto& cli = admin.cli;
@@ -40,7 +40,7 @@ int delete_topic(Arguments arguments) {
     cli.example("mqadmin deleteTopic -c DefaultCluster -t orders --yes", "does not ask");
     cli.example("mqadmin deleteTopic -c DefaultCluster -t orders --out jsonl",
                 "what each server answered");
-    if (const auto status = admin.start(std::move(arguments))) return *status;
+    if (const auto status = admin.start(arguments)) return *status;
 
     const auto targets = admin.masters({{}, cluster});
     if (!targets) return cli.fail(targets.error());

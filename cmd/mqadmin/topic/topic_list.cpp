@@ -81,7 +81,7 @@ Result<> add_topic(Admin& admin, const std::string& topic, std::string_view type
 
 }  // namespace
 
-int topic_list(Arguments arguments) {
+int topic_list(const Arguments& arguments) {
     bool by_cluster = false;
     Admin admin("topicList", "all topics that the name server knows");
     auto& cli = admin.cli;
@@ -90,7 +90,7 @@ int topic_list(Arguments arguments) {
     cli.example("mqadmin topicList -c", "with cluster and groups");
     cli.example("mqadmin topicList --out json | jq -r '.[] | select(.type==\"normal\").topic'",
                 "no retry, dead letter and system topics");
-    if (const auto status = admin.start(std::move(arguments))) return *status;
+    if (const auto status = admin.start(arguments)) return *status;
 
     const auto topics = all_topics(admin);
     if (!topics) return cli.fail(topics.error());

@@ -25,7 +25,7 @@ json::Value addresses_value(const wire::BrokerData& broker) {
 
 }  // namespace
 
-int topic_route(Arguments arguments) {
+int topic_route(const Arguments& arguments) {
     std::string topic;
     bool list = false;
     Admin admin("topicRoute", "where the name server says a topic lies");
@@ -35,7 +35,7 @@ int topic_route(Arguments arguments) {
     cli.example("mqadmin topicRoute -t orders", "as JSON text");
     cli.example("mqadmin topicRoute -t orders -l", "a line for each broker");
     cli.example("mqadmin topicRoute -t orders --out jsonl", "an object for each broker");
-    if (const auto status = admin.start(std::move(arguments))) return *status;
+    if (const auto status = admin.start(arguments)) return *status;
 
     const auto route = admin.client().route(topic);
     if (!route) return cli.fail(route.error());

@@ -13,7 +13,7 @@
 
 namespace mqd::admin {
 
-int topic_status(Arguments arguments) {
+int topic_status(const Arguments& arguments) {
     std::string topic, cluster;
     Admin admin("topicStatus", "offsets of each queue of a topic");
     auto& cli = admin.cli;
@@ -23,7 +23,7 @@ int topic_status(Arguments arguments) {
     cli.example("mqadmin topicStatus -t orders -c DefaultCluster", "of one cluster");
     cli.example("mqadmin topicStatus -t orders --out json | jq '[.rows[].messages] | add'",
                 "how many messages there are");
-    if (const auto status = admin.start(std::move(arguments))) return *status;
+    if (const auto status = admin.start(arguments)) return *status;
 
     auto brokers = admin.brokers_of(topic);
     if (!brokers) return cli.fail(brokers.error());

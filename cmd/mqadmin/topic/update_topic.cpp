@@ -139,7 +139,7 @@ Result<> set_order(Admin& admin, const Options& options, std::vector<Target> tar
 
 }  // namespace
 
-int update_topic(Arguments arguments) {
+int update_topic(const Arguments& arguments) {
     Options options;
     Admin admin("updateTopic",
                 "create a topic, or overwrite its configuration; what is not given "
@@ -161,7 +161,7 @@ int update_topic(Arguments arguments) {
     cli.example("mqadmin updateTopic -b 10.0.0.5:10911 -t orders -r 16 -w 16", "on one broker");
     cli.example("mqadmin updateTopic -c DefaultCluster -t pay -a +message.type=FIFO",
                 "a topic for ordered messages");
-    if (const auto status = admin.start(std::move(arguments))) return *status;
+    if (const auto status = admin.start(arguments)) return *status;
     if (options.read_queues < 1 || options.write_queues < 1)
         return cli.usage_error("a topic needs at least one queue");
 

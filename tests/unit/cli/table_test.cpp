@@ -20,7 +20,7 @@ cli::Rows some_rows(cli::RowsOut out, bool totals) {
 }
 
 std::string called;
-int first_command(std::vector<std::string> arguments) {
+int first_command(const std::vector<std::string>& arguments) {
     called = "first";
     for (const auto& argument : arguments) called += " " + argument;
     return 7;
