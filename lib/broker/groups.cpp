@@ -151,22 +151,11 @@ json::Value Groups::to_json() const {
 }
 
 bool Groups::dirty() const {
-    const Lock lock(mutex_);
     return dirty_;
 }
 
 Result<> Groups::save() {
-    {
-        const Lock lock(mutex_);
-        if (!dirty_) return {};
-        dirty_ = false;
-    }
-    auto saved = save_table(files_, path_, to_json());
-    if (!saved) {
-        const Lock lock(mutex_);
-        dirty_ = true;
-    }
-    return saved;
+    return save_if_dirty(dirty_, files_, path_, [this] { return to_json(); });
 }
 
 }  // namespace mqd::broker

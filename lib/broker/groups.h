@@ -4,6 +4,7 @@
 // Threads: any; values and shared const groups come out.
 // Owner:   Broker.
 
+#include <atomic>
 #include <cstdint>
 #include <filesystem>
 #include <memory>
@@ -80,7 +81,7 @@ private:
     ByName<GroupRef> groups_ GUARDED_BY(mutex_);
     DataVersion data_version_ GUARDED_BY(mutex_);
     json::Value other_ GUARDED_BY(mutex_);
-    bool dirty_ GUARDED_BY(mutex_) = false;
+    std::atomic<bool> dirty_ = false;  ///< set with the change, under mutex_
 };
 
 }  // namespace mqd::broker

@@ -4,6 +4,7 @@
 // Threads: any.
 // Owner:   Broker.
 
+#include <atomic>
 #include <cstdint>
 #include <filesystem>
 #include <map>
@@ -69,7 +70,7 @@ private:
     DataVersion data_version_ GUARDED_BY(mutex_);
     json::Value other_ GUARDED_BY(mutex_);
     std::int64_t commits_ GUARDED_BY(mutex_) = 0;
-    bool dirty_ GUARDED_BY(mutex_) = false;
+    std::atomic<bool> dirty_ = false;  ///< set with the change, under mutex_
 };
 
 }  // namespace mqd::broker

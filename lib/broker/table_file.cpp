@@ -39,6 +39,15 @@ Result<> save_table(store::Files& files, const std::filesystem::path& path,
     return store::save_config(files, path, json::to_text(content, true));
 }
 
+Result<> save_if_dirty(std::atomic<bool>& dirty, store::Files& files,
+                       const std::filesystem::path& path,
+                       const std::function<json::Value()>& content) {
+    if (!dirty.exchange(false)) return {};
+    auto saved = save_table(files, path, content());
+    if (!saved) dirty = true;
+    return saved;
+}
+
 json::Value unknown_members(const json::Value& object,
                             std::initializer_list<std::string_view> known) {
     std::vector<json::Value::Member> out;

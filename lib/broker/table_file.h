@@ -4,6 +4,7 @@
 //
 // Threads: value types and functions; the table's owner guards them.
 
+#include <atomic>
 #include <cstdint>
 #include <filesystem>
 #include <functional>
@@ -32,6 +33,11 @@ struct DataVersion {
 Result<json::Value> load_table(store::Files& files, const std::filesystem::path& path);
 Result<> save_table(store::Files& files, const std::filesystem::path& path,
                     const json::Value& content);
+/// save_table() where `dirty` says so. It is cleared before `content` is asked for, so a change
+/// in the meantime is saved next time, and set again when the save fails.
+Result<> save_if_dirty(std::atomic<bool>& dirty, store::Files& files,
+                       const std::filesystem::path& path,
+                       const std::function<json::Value()>& content);
 
 /// Members of `object` that are none of `known`: kept for the next save.
 json::Value unknown_members(const json::Value& object,

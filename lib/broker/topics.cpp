@@ -284,17 +284,7 @@ json::Value Topics::to_json() const {
 }
 
 Result<> Topics::save() {
-    {
-        const Lock lock(mutex_);
-        if (!dirty_) return {};
-        dirty_ = false;
-    }
-    auto saved = save_table(files_, path_, to_json());
-    if (!saved) {
-        const Lock lock(mutex_);
-        dirty_ = true;
-    }
-    return saved;
+    return save_if_dirty(dirty_, files_, path_, [this] { return to_json(); });
 }
 
 const Topic* TopicCache::find(std::string_view name) {

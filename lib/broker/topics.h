@@ -127,7 +127,7 @@ private:
     std::vector<std::string> removing_ GUARDED_BY(mutex_);  // their queues are being dropped
     DataVersion data_version_ GUARDED_BY(mutex_);
     json::Value other_ GUARDED_BY(mutex_);  // top-level members that we do not know
-    bool dirty_ GUARDED_BY(mutex_) = false;
+    std::atomic<bool> dirty_ = false;       ///< set with the change, under mutex_
 };
 
 /// One thread's view of the table: a look-up without lock or shared count.
