@@ -51,6 +51,8 @@ public:
     virtual Result<std::vector<std::string>> list(const std::filesystem::path& dir) = 0;
     virtual Result<bool> exists(const std::filesystem::path& path) = 0;
     virtual Result<bool> is_directory(const std::filesystem::path& path) = 0;
+    /// When it was last written (mtime), ms since the epoch. not_found, io
+    virtual Result<std::int64_t> modified_ms(const std::filesystem::path& path) = 0;
     virtual Result<> make_directories(const std::filesystem::path& dir) = 0;
     virtual Result<> rename(const std::filesystem::path& from, const std::filesystem::path& to) = 0;
     virtual Result<> remove(const std::filesystem::path& path) = 0;  ///< gone is fine

@@ -174,6 +174,13 @@ public:
         return file_error("stat", path, errno);
     }
 
+    Result<std::int64_t> modified_ms(const fs::path& path) override {
+        struct ::stat info {};
+        if (::stat(path.c_str(), &info) != 0) return file_error("stat", path, errno);
+        return static_cast<std::int64_t>(info.st_mtim.tv_sec) * 1000 +
+               info.st_mtim.tv_nsec / 1'000'000;
+    }
+
     Result<> make_directories(const fs::path& dir) override {
         std::error_code error;
         fs::create_directories(dir, error);

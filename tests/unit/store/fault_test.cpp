@@ -27,6 +27,9 @@ public:
     Result<std::vector<std::string>> list(const fs::path& dir) override { return real_.list(dir); }
     Result<bool> exists(const fs::path& path) override { return real_.exists(path); }
     Result<bool> is_directory(const fs::path& path) override { return real_.is_directory(path); }
+    Result<std::int64_t> modified_ms(const fs::path& path) override {
+        return real_.modified_ms(path);
+    }
     Result<> make_directories(const fs::path& dir) override { return real_.make_directories(dir); }
     Result<> rename(const fs::path& a, const fs::path& b) override { return real_.rename(a, b); }
     Result<> remove(const fs::path& path) override { return real_.remove(path); }
