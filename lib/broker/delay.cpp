@@ -66,6 +66,7 @@ Delay::Delay(store::Files& files, const Clock& clock, store::Store& store, Count
     : clock_(clock),
       store_(store),
       counters_(counters),
+      settings_(settings),
       delay_levels_(std::move(levels)),
       offsets_(files, clock, store, settings) {}
 
@@ -244,6 +245,7 @@ bool Delay::encode(const Waiting& waiting) {
     draft.body = record.body;
     // DELAY, REAL_TOPIC and REAL_QID stay, as with the reference: the topic tells what it is.
     draft.properties = record.properties;
+    draft.append_crc = settings_.append_crc;
     message::encode(draft, records_);
     ends_.push_back(records_.size());
     store::Append unit;

@@ -92,6 +92,7 @@ private:
     const Clock& clock_;
     store::Store& store_;
     Counters& counters_;
+    const Settings& settings_;
     const store::DelayLevels delay_levels_;
     DelayOffsets offsets_;
     std::vector<Level> levels_;

@@ -42,7 +42,8 @@ std::string retried_properties(const message::RecordView& failed) {
         kept(property::origin_message_id, message::offset_id(failed.store_host, failed.at));
     auto out = message::without_properties(
         failed.properties,
-        {property::retry_topic, property::origin_message_id, property::wait, property::delay});
+        {property::retry_topic, property::origin_message_id, property::wait, property::delay,
+         property::crc32});
     message::append_property(out, property::retry_topic, first_topic);
     message::append_property(out, property::wait, "false");
     message::append_property(out, property::origin_message_id, first_id);
@@ -65,6 +66,7 @@ Result<> store_again(Broker& broker, const SendBack& wanted, const message::Reco
     draft.reconsume_times = failed.reconsume_times + 1;
     draft.body = failed.body;
     draft.properties = properties;
+    draft.append_crc = broker.settings().append_crc;
     Buffer record;
     message::encode(draft, record);
     store::Append unit;

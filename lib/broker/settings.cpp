@@ -133,6 +133,11 @@ void describe_store(config::Config& c, Settings& s) {
                "how often the consume queues are synced");
     c.integer("diskSpaceWarningLevelRatio", s.disk_full_percent, 10, 100,
               "percentage of the disk above which sends are refused");
+    c.boolean("enabledAppendPropCRC", s.append_crc,
+              "each record ends with a CRC over all of it, so that no flipped bit goes unnoticed");
+    c.boolean("forceVerifyPropCRC", s.demand_crc,
+              "records without such a CRC are taken for damaged");
+    c.boolean("checkCRCOnRecover", s.check_crc, "after a crash the bodies' CRCs are looked at");
     c.boolean("messageIndexEnable", s.index, "messages can be found by their keys");
     c.integer("maxHashSlotNum", s.index_slots, 1, 100'000'000, "hash slots of an index file");
     c.integer("maxIndexNum", s.index_entries, 2, 100'000'000, "keys of an index file, and one");
@@ -163,6 +168,8 @@ store::Options Settings::store_options() const {
     out.flush_thorough_ms = flush_thorough_ms;
     out.flush_queues_ms = flush_queues_ms;
     out.disk_full_percent = disk_full_percent;
+    out.check_crc = check_crc;
+    out.demand_crc = demand_crc;
     out.index = index;
     out.index_slots = index_slots;
     out.index_entries = index_entries;

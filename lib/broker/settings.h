@@ -76,6 +76,9 @@ struct Settings {
     std::int64_t flush_thorough_ms = 10'000;
     std::int64_t flush_queues_ms = 1000;
     std::int32_t disk_full_percent = 90;
+    bool append_crc = false;  ///< each record ends with its own CRC
+    bool check_crc = true;    ///< recovery looks at bodies' CRCs
+    bool demand_crc = false;  ///< recovery and readers take no record without its own CRC
     bool index = true;
     std::int32_t index_slots = 5'000'000;
     std::int32_t index_entries = 20'000'000;

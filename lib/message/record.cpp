@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <array>
+
 #include "base/compress.h"
 #include "base/crc.h"
 #include "message/properties.h"
@@ -13,17 +15,60 @@ namespace {
 constexpr std::size_t host_bytes_v4 = 8;
 constexpr std::size_t host_bytes_v6 = 20;
 constexpr char pair_end = '\x02';
+constexpr std::string_view crc_begin = "__CRC32#\x01";
+constexpr std::size_t crc_digits = 10;
+static_assert(crc_begin.size() + crc_digits + 1 == crc_property_bytes);
+
+bool ends_with_crc(std::string_view text) {
+    return text.size() >= crc_property_bytes && text.back() == pair_end &&
+           text.substr(text.size() - crc_property_bytes).starts_with(crc_begin);
+}
+
+/// One of its bytes is another than it would be in any CRC property.
+bool is_nearly_crc(std::string_view tail) {
+    int wrong = tail.back() != pair_end ? 1 : 0;
+    for (std::size_t i = 0; i < crc_begin.size(); ++i) wrong += tail[i] != crc_begin[i] ? 1 : 0;
+    for (const char c : tail.substr(crc_begin.size(), crc_digits))
+        wrong += c < '0' || c > '9' ? 1 : 0;
+    return wrong == 1;
+}
+
+/// The digits of the CRC property that `record` ends with, or would end with: the least
+/// significant one stands first.
+std::array<char, crc_digits> digits_of(Bytes record) {
+    auto sum = static_cast<std::uint32_t>(crc31(record.first(record.size() - crc_property_bytes)));
+    std::array<char, crc_digits> out;
+    for (char& digit : out) {
+        digit = static_cast<char>('0' + sum % 10);
+        sum /= 10;
+    }
+    return out;
+}
 
 struct PropertyPlan {
-    bool separator;
-    std::size_t bytes;
+    std::string_view properties;
+    bool separator = false;
+    bool crc_separator = false;
+    bool crc = false;
+    std::size_t bytes = 0;
 };
 
 PropertyPlan plan_properties(const Draft& draft) {
-    const bool separator = !draft.properties.empty() && !draft.more_properties.empty() &&
-                           draft.properties.back() != pair_end;
-    return {separator,
-            draft.properties.size() + draft.more_properties.size() + (separator ? 1U : 0U)};
+    PropertyPlan plan;
+    plan.properties = draft.properties;
+    if (ends_with_crc(plan.properties)) plan.properties.remove_suffix(crc_property_bytes);
+    const auto open = [](std::string_view text) {
+        return !text.empty() && text.back() != pair_end;
+    };
+    plan.separator = !draft.more_properties.empty() && open(plan.properties);
+    plan.bytes = plan.properties.size() + draft.more_properties.size() + (plan.separator ? 1U : 0U);
+    if (!draft.append_crc) return plan;
+    plan.crc_separator =
+        open(draft.more_properties.empty() ? plan.properties : draft.more_properties);
+    const std::size_t more = crc_property_bytes + (plan.crc_separator ? 1U : 0U);
+    plan.crc = plan.bytes + more <= properties_bytes_max;
+    if (plan.crc) plan.bytes += more;
+    return plan;
 }
 
 std::byte* put_host(std::byte* at, const Host& host) {
@@ -89,9 +134,14 @@ void encode(const Draft& draft, Buffer& out) {
     }
     at = put_text(at, draft.topic);
     store_be(at, static_cast<std::int16_t>(properties.bytes));
-    at = put_text(at + 2, draft.properties);
+    at = put_text(at + 2, properties.properties);
     if (properties.separator) *at++ = static_cast<std::byte>(pair_end);
-    put_text(at, draft.more_properties);
+    at = put_text(at, draft.more_properties);
+    if (!properties.crc) return;
+    if (properties.crc_separator) *at++ = static_cast<std::byte>(pair_end);
+    at = put_text(at, crc_begin);
+    std::memset(at, '0', crc_digits);
+    at[crc_digits] = static_cast<std::byte>(pair_end);
 }
 
 void place(MutableBytes record, QueueOffset queue_offset, PhysicalOffset at,
@@ -102,6 +152,10 @@ void place(MutableBytes record, QueueOffset queue_offset, PhysicalOffset at,
     store_be(record.data() + 20, queue_offset.value);
     store_be(record.data() + 28, at.value);
     store_be(record.data() + 48 + born, store_ts_ms);
+    // A client may have written such a property itself: readers would take it at its word.
+    if (!ends_with_crc(as_text(record))) return;
+    const auto digits = digits_of(record);
+    std::memcpy(record.data() + record.size() - crc_digits - 1, digits.data(), crc_digits);
 }
 
 RecordHead RecordHead::read(const std::byte* at) {
@@ -150,6 +204,20 @@ Result<RecordView> RecordView::parse(Bytes bytes) {
 
 bool RecordView::body_crc_ok() const {
     return body.empty() ? body_crc == 0 : crc31(as_bytes(body)) == body_crc;
+}
+
+RecordView::Sum RecordView::sum() const {
+    if (properties.size() < crc_property_bytes) return Sum::absent;
+    const auto tail = properties.substr(properties.size() - crc_property_bytes);
+    // One flipped bit in its name must not make the property another one.
+    constexpr std::size_t half = crc_begin.size() / 2;
+    if (tail.substr(0, half) != crc_begin.substr(0, half) &&
+        tail.substr(half, half) != crc_begin.substr(half, half))
+        return Sum::absent;
+    if (!ends_with_crc(properties)) return is_nearly_crc(tail) ? Sum::wrong : Sum::absent;
+    const auto digits = digits_of(bytes);
+    const auto said = tail.substr(crc_begin.size(), crc_digits);
+    return said == std::string_view(digits.data(), digits.size()) ? Sum::right : Sum::wrong;
 }
 
 std::int32_t RecordView::transaction_type() const {

@@ -46,16 +46,23 @@ struct Draft {
     std::string_view body;
     std::string_view properties;       ///< as the sender gave them
     std::string_view more_properties;  ///< appended behind a separator: what the broker adds
+    bool append_crc = false;           ///< last of all, if there is room, what sums up the record
 };
+
+/// `__CRC32#` 0x01, ten digits, 0x02 at the very end of a record: its CRC over all before, spec
+/// store.md 2.4.
+inline constexpr std::size_t crc_property_bytes = 20;
 
 /// Exact bytes that encode() will append.
 std::size_t encoded_bytes(const Draft& draft);
 
 /// Appends the record. The caller has checked topic (<= 255 bytes), properties
-/// (<= properties_bytes_max together with `more_properties` and the separator) and body.
+/// (<= properties_bytes_max together with `more_properties` and the separator) and body. A CRC at
+/// the end of `properties` is another record's and left out.
 void encode(const Draft& draft, Buffer& out);
 
-/// Sets what is known only under the append lock. `record` is one whole record of encode().
+/// Sets what is known only under the append lock, and last the CRC property if there is one.
+/// `record` is one whole record of encode().
 void place(MutableBytes record, QueueOffset queue_offset, PhysicalOffset at,
            std::int64_t store_ts_ms);
 
@@ -84,6 +91,9 @@ struct RecordView {
     static Result<RecordView> parse(Bytes bytes);
 
     bool body_crc_ok() const;
+    enum class Sum { absent, right, wrong };
+    /// What the CRC property says, which covers every bit of the record.
+    Sum sum() const;
     std::int32_t transaction_type() const;
     /// The body as its sender wrote it. corrupt, invalid: as decompress().
     Result<std::string> plain_body(std::size_t bytes_max) const;

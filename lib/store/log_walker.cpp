@@ -3,6 +3,17 @@
 #include <algorithm>
 
 namespace mqd::store {
+namespace {
+
+bool stands(const message::RecordView& record, LogWalker::Check check) {
+    if (check == LogWalker::Check::lengths) return true;
+    const auto sum = record.sum();  // covers the body too
+    if (sum == message::RecordView::Sum::absent)
+        return check == LogWalker::Check::crc && record.body_crc_ok();
+    return sum == message::RecordView::Sum::right;
+}
+
+}  // namespace
 
 LogWalker::Step LogWalker::next(std::int64_t limit, Check check) {
     for (;;) {
@@ -23,7 +34,7 @@ LogWalker::Step LogWalker::next(std::int64_t limit, Check check) {
         }
         auto record = message::RecordView::parse(rest);
         if (!record || record->at.value != at_) return Step::bad;
-        if (check == Check::crc && !record->body_crc_ok()) return Step::bad;
+        if (!stands(*record, check)) return Step::bad;
         record_ = *record;
         at_ += static_cast<std::int64_t>(record_.bytes.size());
         return Step::record;

@@ -13,7 +13,12 @@ namespace mqd::store {
 
 class LogWalker {
 public:
-    enum class Check { lengths, crc };  ///< what a record has to stand besides its own position
+    /// What a record has to stand besides its own position.
+    enum class Check {
+        lengths,
+        crc,  ///< its body's CRC, and the whole record's where it has one
+        sum   ///< the whole record's, which it must have
+    };
     enum class Step {
         record,  ///< record() is the next one
         end,     ///< at() is `limit`, or no file follows

@@ -18,11 +18,13 @@ constexpr std::size_t batch_units_max = 1 << 16;
 
 class Recovery {
 public:
-    Recovery(CommitLog& log, QueueTable& queues, QueueWriter& writer, const Checkpoint& checkpoint)
+    Recovery(CommitLog& log, QueueTable& queues, QueueWriter& writer, const Checkpoint& checkpoint,
+             LogWalker::Check check)
         : log_(log),
           queues_(queues),
           writer_(writer),
           checkpoint_(checkpoint),
+          check_(check),
           files_(log.files()),
           limit_(log.end()) {}
 
@@ -123,7 +125,7 @@ private:
         LogWalker walker(log_, files_[start]->base);
         std::int64_t flushed = walker.at();
         LogWalker::Step step;
-        while ((step = walker.next(limit_, LogWalker::Check::crc)) == LogWalker::Step::record) {
+        while ((step = walker.next(limit_, check_)) == LogWalker::Step::record) {
             writer_.add(walker.record());
             mark_.store_ts_ms = walker.record().store_ts_ms;
             ++records_;
@@ -156,6 +158,7 @@ private:
     QueueTable& queues_;
     QueueWriter& writer_;
     const Checkpoint& checkpoint_;
+    const LogWalker::Check check_;
     const LogFiles files_;
     const std::int64_t limit_;
     CommitLog::Mark mark_;
@@ -166,8 +169,8 @@ private:
 }  // namespace
 
 Result<> recover(CommitLog& log, QueueTable& queues, QueueWriter& writer,
-                 const Checkpoint& checkpoint, bool clean) {
-    return Recovery(log, queues, writer, checkpoint).run(clean);
+                 const Checkpoint& checkpoint, LogWalker::Check check, bool clean) {
+    return Recovery(log, queues, writer, checkpoint, check).run(clean);
 }
 
 }  // namespace mqd::store

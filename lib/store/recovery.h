@@ -12,13 +12,15 @@
 
 #include "store/checkpoint.h"
 #include "store/commit_log.h"
+#include "store/log_walker.h"
 #include "store/queue_table.h"
 #include "store/queue_writer.h"
 
 namespace mqd::store {
 
-/// Leaves log and queues ready to be written to. refused, io: what has to be put right cannot be.
+/// Leaves log and queues ready to be written to; replayed records have to stand `check`. refused,
+/// io: what has to be put right cannot be.
 Result<> recover(CommitLog& log, QueueTable& queues, QueueWriter& writer,
-                 const Checkpoint& checkpoint, bool clean);
+                 const Checkpoint& checkpoint, LogWalker::Check check, bool clean);
 
 }  // namespace mqd::store

@@ -158,7 +158,10 @@ Result<> StoreImpl::start() {
         TRY_OK(queues_->scan(deleted_topics_.map()));
     }
     writer_ = std::make_unique<QueueWriter>(*queues_, levels_);
-    TRY_OK(recover(*log_, *queues_, *writer_, checkpoint_, !crashed));
+    const auto check = options_.demand_crc  ? LogWalker::Check::sum
+                       : options_.check_crc ? LogWalker::Check::crc
+                                            : LogWalker::Check::lengths;
+    TRY_OK(recover(*log_, *queues_, *writer_, checkpoint_, check, !crashed));
     // Nothing is shown to readers that is not on disk, were it even older than this process.
     if (options_.flush_sync) {
         if (auto ok = log_->sync(); !ok) return std::move(ok).error();

@@ -40,6 +40,8 @@ struct Options {
     int open_queue_files_max = 512;         ///< of all consume queues together
     int disk_full_percent = 90;             ///< appends are refused above
     std::vector<std::string> delay_levels;  ///< as messageDelayLevel, empty: the 18 defaults
+    bool check_crc = true;                  ///< recovery looks at bodies' CRCs
+    bool demand_crc = false;                ///< a record without its own CRC is a damaged one
     bool index = true;                      ///< false: what is there is kept, nothing is added
     std::int32_t index_slots = 5'000'000;
     std::int32_t index_entries = 20'000'000;  ///< of a file, the first is never used

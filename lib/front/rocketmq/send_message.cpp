@@ -97,8 +97,8 @@ Refusal check_batch_kind(const SendProperties& properties, const Draft& draft) {
 }
 
 Refusal check_properties(const Draft& draft) {
-    constexpr std::size_t separator = 1;
-    if (draft.properties.size() + draft.more_properties.size() + separator >
+    const std::size_t separator_and_crc = 1 + (draft.append_crc ? message::crc_property_bytes : 0);
+    if (draft.properties.size() + draft.more_properties.size() + separator_and_crc >
         message::properties_bytes_max)
         return {rc::message_illegal,
                 fmt::format("the message's properties are longer than {} bytes",
@@ -117,6 +117,7 @@ Draft draft_of(const Call& call, const wire::SendMessage& header, std::int32_t q
     draft.store_host = call.service.store_host();
     draft.reconsume_times = header.reconsume_times;
     draft.properties = header.properties;
+    draft.append_crc = call.broker.settings().append_crc;
     return draft;
 }
 

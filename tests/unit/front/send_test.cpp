@@ -104,6 +104,21 @@ TEST_CASE_FIXTURE(Fixture, "each message of a batch keeps its own key and gets w
           split(sent.find("msgId"), ',')[1]);
 }
 
+TEST_CASE_FIXTURE(Fixture, "with enabledAppendPropCRC every record ends with its own CRC") {
+    settings.append_crc = true;
+    start();
+    const auto user = client();
+    user->call(code::send_message_v2,
+               send_header(properties({{"__CRC32#", "1234567890"}, {"k", "v"}})), "one");
+    auto header = send_header(properties({{"UNIQ_KEY", "BATCH"}}));
+    header.batch = true;
+    user->call(code::send_batch_message, header, item("a") + item("b"));
+    wait_readable(3);
+    const auto found = records(user->call(code::pull_message, pull_header(0)).body);
+    REQUIRE(found.size() == 3);
+    for (const auto& record : found.list) CHECK(record.sum() == message::RecordView::Sum::right);
+}
+
 TEST_CASE_FIXTURE(Fixture, "the flag m decides what is a batch, not the code") {
     start();
     const auto user = client();

@@ -80,6 +80,62 @@ TEST_CASE("a record cut anywhere, or with any length bent, is refused") {
     }
 }
 
+TEST_CASE("a record that ends with its CRC shows every flipped bit") {
+    Draft draft;
+    draft.topic = "T";
+    draft.body = "hello";
+    draft.properties =
+        "A\x01"
+        "b";
+    draft.append_crc = true;
+    Buffer out;
+    encode(draft, out);
+    CHECK(out.size() == encoded_bytes(draft));
+    MutableBytes record(out.data(), out.size());
+    place(record, QueueOffset{7}, PhysicalOffset{1234}, 1'700'000'000'000);
+    const auto whole = RecordView::parse(record);
+    REQUIRE(whole);
+    CHECK(whole->sum() == RecordView::Sum::right);
+    CHECK(whole->properties.substr(0, 4) ==
+          "A\x01"
+          "b\x02");
+    CHECK(find_property(whole->properties, property::crc32)->size() == 10);
+    for (std::size_t bit = 0; bit < record.size() * 8; ++bit) {
+        CAPTURE(bit);
+        const auto mask = static_cast<std::byte>(1U << (bit % 8));
+        record[bit / 8] ^= mask;
+        const auto bent = RecordView::parse(record);
+        CHECK((!bent || bent->sum() == RecordView::Sum::wrong));
+        record[bit / 8] ^= mask;
+    }
+}
+
+TEST_CASE("a CRC in a sender's properties is not taken for the record's") {
+    Draft draft;
+    draft.topic = "T";
+    draft.body = "hello";
+    draft.properties =
+        "__CRC32#\x01"
+        "1234567890\x02";
+    draft.more_properties =
+        "A\x01"
+        "b\x02";
+    Buffer out;
+    encode(draft, out);
+    CHECK(RecordView::parse(out.bytes())->properties == draft.more_properties);
+    out.clear();
+    draft.more_properties = {};
+    draft.properties =
+        "A\x01"
+        "b\x02__CRC32#\x01"
+        "1234567890";  // not closed, so it stays
+    encode(draft, out);
+    const auto record = RecordView::parse(out.bytes());
+    REQUIRE(record);
+    CHECK(record->properties == draft.properties);
+    CHECK(record->sum() == RecordView::Sum::absent);
+}
+
 TEST_CASE("properties: the last wins, empty ones do not count") {
     const std::string text =
         "A\x01"

@@ -240,6 +240,36 @@ TEST_CASE("a torn tail is cut at the last whole record") {
     check_whole(*store, 11);
 }
 
+TEST_CASE("what a record has to stand after a crash is the operator's choice") {
+    const Folder folder;
+    const auto options = small(folder.path() / "live");
+    {
+        const auto store = open(options);
+        fill(*store, 0, 3);
+        copy_as_killed(options.root, folder.path() / "killed");
+    }
+    auto again = options;
+    again.root = folder.path() / "killed";
+    // The last record's body: its text is followed by topic and properties, none here.
+    const auto end = static_cast<std::int64_t>(fs::file_size(again.root / first_log));
+    const auto log = read_at(again.root / first_log, 0, static_cast<std::size_t>(end));
+    overwrite(again.root / first_log, static_cast<std::int64_t>(log.rfind("m2")), "x");
+    const auto bent = folder.path() / "bent";
+    const auto count = [&](bool check_crc, bool demand_crc) {
+        fs::remove_all(bent);
+        fs::copy(again.root, bent, fs::copy_options::recursive);
+        auto how = again;
+        how.root = bent;
+        how.check_crc = check_crc;
+        how.demand_crc = demand_crc;
+        const auto store = open(how);
+        return store->queue("T", 0)->max().value + store->queue("T", 1)->max().value;
+    };
+    CHECK(count(true, false) == 5);
+    CHECK(count(false, false) == 6);
+    CHECK(count(false, true) == 0);  // none has a CRC of its own
+}
+
 TEST_CASE("a stale tail that would continue the log is cut off with the torn record before it") {
     const Folder folder;
     auto options = small(folder.path());
