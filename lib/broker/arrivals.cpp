@@ -85,9 +85,7 @@ void Arrivals::arrived(std::span<const store::Arrival> arrivals) {
                 const Wait& wait = waits_.at(id);
                 const auto* filter = wait.filter.get();
                 if (arrival.offset < wait.from) continue;
-                if (filter == nullptr ||
-                    (filter->code_matches(arrival.tags_code) &&
-                     (!filter->needs_record() || filter->record_matches(arrival.record))))
+                if (filter == nullptr || filter->matches(arrival.record, arrival.tags_code))
                     matched.push_back(id);
             }
             for (const std::uint64_t id : matched) take(id, woken);

@@ -32,6 +32,7 @@ inline constexpr std::string_view producer_group = "PGROUP";
 inline constexpr std::string_view origin_message_id = "ORIGIN_MESSAGE_ID";
 inline constexpr std::string_view sharding_key = "__SHARDINGKEY";
 inline constexpr std::string_view inner_num = "INNER_NUM";
+inline constexpr std::string_view inner_base = "INNER_BASE";
 inline constexpr std::string_view crc32 = "__CRC32#";
 inline constexpr std::string_view timer_delay_sec = "TIMER_DELAY_SEC";
 inline constexpr std::string_view timer_delay_ms = "TIMER_DELAY_MS";

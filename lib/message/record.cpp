@@ -6,6 +6,7 @@
 
 #include "base/compress.h"
 #include "base/crc.h"
+#include "base/parse.h"
 #include "message/properties.h"
 #include "message/sys_flag.h"
 
@@ -15,6 +16,8 @@ namespace {
 constexpr std::size_t host_bytes_v4 = 8;
 constexpr std::size_t host_bytes_v6 = 20;
 constexpr char pair_end = '\x02';
+/// As many as any offset has: the property's place is known before its value is.
+constexpr std::size_t inner_base_digits = 19;
 constexpr std::string_view crc_begin = "__CRC32#\x01";
 constexpr std::size_t crc_digits = 10;
 static_assert(crc_begin.size() + crc_digits + 1 == crc_property_bytes);
@@ -81,6 +84,16 @@ std::byte* put_host(std::byte* at, const Host& host) {
 std::byte* put_text(std::byte* at, std::string_view text) {
     if (!text.empty()) std::memcpy(at, text.data(), text.size());
     return at + text.size();
+}
+
+void place_inner_base(MutableBytes record, QueueOffset queue_offset) {
+    const auto view = RecordView::parse(record);
+    if (!view) return;
+    const auto base = find_property(view->properties, property::inner_base);
+    if (!base || base->size() != inner_base_digits) return;
+    const auto at = as_bytes(*base).data() - record.data();
+    const auto digits = fmt::format("{:019}", queue_offset.value);
+    std::memcpy(record.data() + at, digits.data(), inner_base_digits);
 }
 
 Host take_host(ByteReader& in, bool v6) {
@@ -152,6 +165,7 @@ void place(MutableBytes record, QueueOffset queue_offset, PhysicalOffset at,
     store_be(record.data() + 20, queue_offset.value);
     store_be(record.data() + 28, at.value);
     store_be(record.data() + 48 + born, store_ts_ms);
+    if ((flags & sys_flag::inner_batch) != 0) place_inner_base(record, queue_offset);
     // A client may have written such a property itself: readers would take it at its word.
     if (!ends_with_crc(as_text(record))) return;
     const auto digits = digits_of(record);
@@ -224,6 +238,17 @@ std::int32_t RecordView::transaction_type() const {
     return sys_flag & sys_flag::transaction_mask;
 }
 
+bool RecordView::is_inner_batch() const {
+    return (sys_flag & sys_flag::inner_batch) != 0;
+}
+
+std::int32_t RecordView::messages() const {
+    if (!is_inner_batch()) return 1;
+    const auto text = find_property(properties, property::inner_num);
+    const auto count = text ? parse_int<std::int32_t>(*text) : std::nullopt;
+    return count && *count > 0 && *count <= inner_batch_messages_max ? *count : 1;
+}
+
 Result<std::string> RecordView::plain_body(std::size_t bytes_max) const {
     if ((sys_flag & sys_flag::compressed) == 0) return std::string(body);
     const auto kind = sys_flag::compression(sys_flag);
@@ -242,6 +267,11 @@ void append_batch_item(Buffer& out, const BatchItem& item) {
     at = put_text(at + 20, item.body);
     store_be(at, static_cast<std::int16_t>(item.properties.size()));
     put_text(at + 2, item.properties);
+}
+
+void append_inner_batch(std::string& properties, std::int32_t messages) {
+    append_property(properties, property::inner_num, fmt::to_string(messages));
+    append_property(properties, property::inner_base, std::string(inner_base_digits, '0'));
 }
 
 Result<BatchItem> BatchReader::next() {

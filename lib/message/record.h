@@ -18,6 +18,7 @@
 // Threads: pure functions over the caller's bytes.
 
 #include <cstdint>
+#include <string>
 #include <string_view>
 
 #include "base/bytes.h"
@@ -61,8 +62,9 @@ std::size_t encoded_bytes(const Draft& draft);
 /// the end of `properties` is another record's and left out.
 void encode(const Draft& draft, Buffer& out);
 
-/// Sets what is known only under the append lock, and last the CRC property if there is one.
-/// `record` is one whole record of encode().
+/// Sets what is known only under the append lock, and last the CRC property if there is one. An
+/// inner batch says the queue offset once more, see append_inner_batch(). `record` is one whole
+/// record of encode().
 void place(MutableBytes record, QueueOffset queue_offset, PhysicalOffset at,
            std::int64_t store_ts_ms);
 
@@ -95,6 +97,9 @@ struct RecordView {
     /// What the CRC property says, which covers every bit of the record.
     Sum sum() const;
     std::int32_t transaction_type() const;
+    bool is_inner_batch() const;
+    /// How many queue offsets it takes: more than one if it is an inner batch (spec store.md 2.7).
+    std::int32_t messages() const;
     /// The body as its sender wrote it. corrupt, invalid: as decompress().
     Result<std::string> plain_body(std::size_t bytes_max) const;
 };
@@ -117,6 +122,12 @@ struct BatchItem {
 };
 inline constexpr std::size_t batch_item_overhead_bytes = 22;
 void append_batch_item(Buffer& out, const BatchItem& item);
+
+/// A batch body can also be stored undivided, as one record with sys_flag::inner_batch, which takes
+/// the queue offsets of its messages. These are the two properties that tell of it; place() fills
+/// in the second.
+inline constexpr std::int32_t inner_batch_messages_max = 32'767;
+void append_inner_batch(std::string& properties, std::int32_t messages);
 
 /// Takes the items off a batch body one by one.
 class BatchReader {

@@ -7,8 +7,9 @@
 
 #include "base/clock.h"
 #include "base/log.h"
-#include "store/consume_queue.h"
+#include "message/sys_flag.h"
 #include "store/file_names.h"
+#include "store/stored_queue.h"
 
 namespace mqd::store {
 namespace {
@@ -23,6 +24,13 @@ std::size_t staged_bytes(std::span<const Append> units, std::int64_t room) {
     for (const Append& unit : units)
         if (unit.records.size() < staged_unit_bytes) sum += unit.records.size();
     return std::min(sum, static_cast<std::size_t>(room));
+}
+
+/// How many queue offsets a record of encode() takes.
+std::uint32_t offsets_of(Bytes record) {
+    if ((load_be<std::int32_t>(record.data() + 36) & message::sys_flag::inner_batch) == 0) return 1;
+    const auto view = message::RecordView::parse(record);
+    return view ? static_cast<std::uint32_t>(view->messages()) : 1;
 }
 
 }  // namespace
@@ -122,13 +130,14 @@ void CommitLog::add_piece(Bytes records, bool as_it_is) {
 bool CommitLog::place(Append& unit, std::int64_t at) {
     unit.why_not = Errc::invalid;
     if (static_cast<std::int64_t>(unit.records.size()) + blank_bytes > file_bytes_) return false;
-    auto* queue = static_cast<ConsumeQueue*>(unit.queue);
+    auto* queue = static_cast<StoredQueue*>(unit.queue);
     if (queue->deleted()) return unit.why_not = Errc::not_found, false;
     if (!queue->usable()) return unit.why_not = Errc::io, false;
     QueueOffset offset{unit.consumes_offset ? queue->next : 0};
     unit.queue_offset = offset;
     unit.at = {at};
     unit.store_ts_ms = last_ts_ms_;
+    unit.offsets = 0;
     MutableBytes rest = unit.records;
     for (std::uint32_t i = 0; i < unit.count; ++i) {
         if (rest.size() < message::record_bytes_min) return false;
@@ -140,7 +149,8 @@ bool CommitLog::place(Append& unit, std::int64_t at) {
         message::place(record, offset, {at}, last_ts_ms_);
         rest = rest.subspan(record.size());
         at += bytes;
-        if (unit.consumes_offset) offset.value++;
+        if (unit.consumes_offset) unit.offsets += offsets_of(record);
+        offset = unit.queue_offset + unit.offsets;
     }
     if (!rest.empty() || unit.count == 0) return false;
     if (unit.consumes_offset) queue->next = offset.value;
@@ -154,7 +164,7 @@ void CommitLog::undo(std::span<Append> units, Errc why) {
         if (!unit.stored) continue;
         unit.stored = false;
         unit.why_not = why;
-        if (unit.consumes_offset) static_cast<ConsumeQueue*>(unit.queue)->next -= unit.count;
+        if (unit.consumes_offset) static_cast<StoredQueue*>(unit.queue)->next -= unit.offsets;
     }
 }
 

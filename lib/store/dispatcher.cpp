@@ -63,7 +63,7 @@ bool Dispatcher::write() {
             const auto ok = writer_.flush(QueueWriter::Mode::follow);
             if (ok) {
                 failing_ = false;
-                for (ConsumeQueue* queue : writer_.touched()) queue->publish();
+                for (StoredQueue* queue : writer_.touched()) queue->publish();
                 break;
             }
             if (!failing_.exchange(true))
@@ -75,7 +75,7 @@ bool Dispatcher::write() {
     dispatched_ts_ms_ = newest_ts_ms_;
     dispatched_.store(walker_.at(), std::memory_order_release);
     const Lock lock(dirty_lock_);
-    for (ConsumeQueue* queue : writer_.touched())
+    for (StoredQueue* queue : writer_.touched())
         if (queue->mark_dirty()) dirty_.push_back(queue);
     return true;
 }
@@ -83,14 +83,14 @@ bool Dispatcher::write() {
 void Dispatcher::announce() {
     // publish() and watched() against watch() and max(), all four sequentially consistent: one of
     // the two sides sees the other.
-    for (ConsumeQueue* queue : writer_.touched())
+    for (StoredQueue* queue : writer_.touched())
         if (queue->watched() && !queue->deleted()) add_arrivals(*queue, arrivals_);
     if (!arrivals_.empty() && listener_) listener_(arrivals_);
     arrivals_.clear();
     pins_.clear();
 }
 
-void Dispatcher::add_arrivals(ConsumeQueue& queue, std::vector<Arrival>& out) {
+void Dispatcher::add_arrivals(StoredQueue& queue, std::vector<Arrival>& out) {
     writer_.for_each(queue, [&](std::int64_t offset, const Unit& unit) {
         auto file = log_.file_at(unit.at);
         if (!file) return;
@@ -102,7 +102,7 @@ void Dispatcher::add_arrivals(ConsumeQueue& queue, std::vector<Arrival>& out) {
     });
 }
 
-std::vector<ConsumeQueue*> Dispatcher::take_dirty() {
+std::vector<StoredQueue*> Dispatcher::take_dirty() {
     const Lock lock(dirty_lock_);
     return std::exchange(dirty_, {});
 }

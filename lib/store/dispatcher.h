@@ -40,7 +40,7 @@ public:
     bool failing() const { return failing_.load(); }  ///< units cannot be written at present
 
     /// Queues written to since the last call.
-    std::vector<ConsumeQueue*> take_dirty();
+    std::vector<StoredQueue*> take_dirty();
     /// Keeps the dispatcher from writing queues; for the deletion of a topic.
     Mutex& writing() { return writing_; }
 
@@ -53,7 +53,7 @@ private:
     void collect(std::int64_t limit);
     bool write();
     void announce();
-    void add_arrivals(ConsumeQueue& queue, std::vector<Arrival>& out);
+    void add_arrivals(StoredQueue& queue, std::vector<Arrival>& out);
 
     CommitLog& log_;
     QueueWriter& writer_;
@@ -72,7 +72,7 @@ private:
     std::vector<Arrival> arrivals_;
     Mutex writing_;
     Mutex dirty_lock_;
-    std::vector<ConsumeQueue*> dirty_ GUARDED_BY(dirty_lock_);
+    std::vector<StoredQueue*> dirty_ GUARDED_BY(dirty_lock_);
     std::thread thread_;
 };
 

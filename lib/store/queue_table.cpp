@@ -2,7 +2,10 @@
 
 #include <algorithm>
 
+#include "base/log.h"
 #include "base/parse.h"
+#include "store/batch_queue.h"
+#include "store/consume_queue.h"
 
 namespace mqd::store {
 namespace {
@@ -13,25 +16,35 @@ bool is_directory_name(std::string_view name) {
            name.find('\0') == name.npos;
 }
 
-bool id_less(const ConsumeQueue* queue, std::int32_t id) {
+bool id_less(const StoredQueue* queue, std::int32_t id) {
     return queue->id() < id;
 }
 
 }  // namespace
 
 Result<> QueueTable::scan(const DeletedTopics::Map& deleted) {
-    const auto batch_root = context_.root.parent_path() / "batchconsumequeue";
-    TRY(const auto batch_topics, context_.files.list(batch_root));
-    batch_topics_.insert(batch_topics.begin(), batch_topics.end());
-    TRY(const auto topics, context_.files.list(context_.root));
-    const Lock lock(lock_);
-    for (const auto& [name, end] : deleted) topic_of(name).ignore_before = end;
+    {
+        const Lock lock(lock_);
+        for (const auto& [name, end] : deleted) topic_of(name).ignore_before = end;
+    }
+    TRY_OK(scan_kind(context_.root, false));
+    return scan_kind(context_.batch_root, true);
+}
+
+Result<> QueueTable::scan_kind(const std::filesystem::path& root, bool batch) {
+    TRY(const auto topics, context_.files.list(root));
     for (const auto& name : topics) {
-        const auto dir = context_.root / name;
+        const auto dir = root / name;
         TRY(const bool directory, context_.files.is_directory(dir));
         if (!directory) continue;
         TRY(const auto ids, context_.files.list(dir));
+        const Lock lock(lock_);
         Topic& topic = topic_of(name);
+        if (!topic.queues.empty()) {
+            log::error("queues_of_both_kinds", {{"topic", name}, {"ignored", dir.string()}});
+            continue;
+        }
+        topic.batch = batch;
         for (const auto& text : ids)
             if (const auto id = parse_int<std::int32_t>(text)) add(topic, name, *id, true);
     }
@@ -43,52 +56,71 @@ bool QueueTable::empty() const {
     return owned_.empty();
 }
 
+bool QueueTable::empty(bool batch) const {
+    const Lock lock(lock_);
+    return std::none_of(owned_.begin(), owned_.end(),
+                        [batch](const auto& queue) { return queue->is_batch() == batch; });
+}
+
 QueueTable::Topic& QueueTable::topic_of(std::string_view name) {
     const auto it = topics_.find(name);
     return it != topics_.end() ? it->second : topics_[std::string(name)];
 }
 
-ConsumeQueue* QueueTable::find_in(const Topic& topic, std::int32_t id) {
+StoredQueue* QueueTable::find_in(const Topic& topic, std::int32_t id) {
     const auto it = std::lower_bound(topic.queues.begin(), topic.queues.end(), id, id_less);
     return it != topic.queues.end() && (*it)->id() == id ? *it : nullptr;
 }
 
-ConsumeQueue* QueueTable::add(Topic& topic, std::string_view name, std::int32_t id, bool on_disk) {
-    owned_.push_back(std::make_unique<ConsumeQueue>(context_, std::string(name), id,
-                                                    topic.ignore_before, on_disk));
-    ConsumeQueue* queue = owned_.back().get();
+StoredQueue* QueueTable::add(Topic& topic, std::string_view name, std::int32_t id, bool on_disk) {
+    const std::int64_t from = topic.ignore_before;
+    if (topic.batch)
+        owned_.push_back(
+            std::make_unique<BatchQueue>(context_, std::string(name), id, from, on_disk));
+    else
+        owned_.push_back(
+            std::make_unique<ConsumeQueue>(context_, std::string(name), id, from, on_disk));
+    StoredQueue* queue = owned_.back().get();
     if (!is_directory_name(name)) queue->mark_deleted();
     topic.queues.insert(std::lower_bound(topic.queues.begin(), topic.queues.end(), id, id_less),
                         queue);
     return queue;
 }
 
-ConsumeQueue* QueueTable::find(std::string_view topic, std::int32_t id) const {
+StoredQueue* QueueTable::find(std::string_view topic, std::int32_t id) const {
     const Lock lock(lock_);
     const auto it = topics_.find(topic);
     return it == topics_.end() ? nullptr : find_in(it->second, id);
 }
 
-ConsumeQueue* QueueTable::find_or_make(std::string_view name, std::int32_t id) {
+StoredQueue* QueueTable::find_or_make(std::string_view name, std::int32_t id) {
     const Lock lock(lock_);
     Topic& topic = topic_of(name);
-    ConsumeQueue* queue = find_in(topic, id);
+    StoredQueue* queue = find_in(topic, id);
     return queue != nullptr ? queue : add(topic, name, id, false);
 }
 
-ConsumeQueue* QueueTable::for_record(std::string_view name, std::int32_t id, std::int64_t at) {
-    if (!batch_topics_.empty() && batch_topics_.contains(name)) return nullptr;
+StoredQueue* QueueTable::for_record(const message::RecordView& record) {
     const Lock lock(lock_);
-    Topic& topic = topic_of(name);
-    if (at < topic.ignore_before) return nullptr;
-    ConsumeQueue* queue = find_in(topic, id);
-    if (queue == nullptr) queue = add(topic, name, id, false);
+    Topic& topic = topic_of(record.topic);
+    if (record.at.value < topic.ignore_before) return nullptr;
+    if (record.is_inner_batch() && topic.queues.empty()) topic.batch = true;
+    StoredQueue* queue = find_in(topic, record.queue_id);
+    if (queue == nullptr) queue = add(topic, record.topic, record.queue_id, false);
     return queue->deleted() ? nullptr : queue;
 }
 
-std::vector<ConsumeQueue*> QueueTable::all() const {
+void QueueTable::set_batch(std::string_view name, bool batch) {
     const Lock lock(lock_);
-    std::vector<ConsumeQueue*> out;
+    const auto it = topics_.find(name);
+    if (it == topics_.end() && !batch) return;
+    Topic& topic = it == topics_.end() ? topic_of(name) : it->second;
+    if (topic.queues.empty()) topic.batch = batch;
+}
+
+std::vector<StoredQueue*> QueueTable::all() const {
+    const Lock lock(lock_);
+    std::vector<StoredQueue*> out;
     out.reserve(owned_.size());
     for (const auto& [name, topic] : topics_)
         out.insert(out.end(), topic.queues.begin(), topic.queues.end());
@@ -97,14 +129,15 @@ std::vector<ConsumeQueue*> QueueTable::all() const {
 
 void QueueTable::mark_deleted(std::string_view name) {
     const Lock lock(lock_);
-    for (ConsumeQueue* queue : topic_of(name).queues) queue->mark_deleted();
+    for (StoredQueue* queue : topic_of(name).queues) queue->mark_deleted();
 }
 
-std::vector<ConsumeQueue*> QueueTable::remove(std::string_view name, std::int64_t log_end) {
+std::vector<StoredQueue*> QueueTable::remove(std::string_view name, std::int64_t log_end) {
     const Lock lock(lock_);
     Topic& topic = topic_of(name);
     topic.ignore_before = log_end;
-    for (ConsumeQueue* queue : topic.queues) queue->mark_deleted();
+    topic.batch = false;
+    for (StoredQueue* queue : topic.queues) queue->mark_deleted();
     return std::exchange(topic.queues, {});
 }
 

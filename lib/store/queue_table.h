@@ -6,15 +6,14 @@
 
 #include <cstdint>
 #include <memory>
-#include <set>
 #include <string>
 #include <string_view>
 #include <unordered_map>
 #include <vector>
 
 #include "base/mutex.h"
-#include "store/consume_queue.h"
 #include "store/deleted_topics.h"
+#include "store/stored_queue.h"
 
 namespace mqd::store {
 
@@ -22,23 +21,26 @@ class QueueTable {
 public:
     explicit QueueTable(QueueContext context) : context_(std::move(context)) {}
 
-    /// Takes in the directories; reads no queue. `deleted`: topics of which records before that
-    /// offset stay out. io
+    /// Takes in the directories, whose kind is their queues'; reads no queue. `deleted`: topics of
+    /// which records before that offset stay out. io
     Result<> scan(const DeletedTopics::Map& deleted);
-    /// True when scan() has found no queue at all.
+    /// True when there is no queue at all; none of that kind.
     bool empty() const;
+    bool empty(bool batch) const;
 
-    ConsumeQueue* find(std::string_view topic, std::int32_t id) const;
-    ConsumeQueue* find_or_make(std::string_view topic, std::int32_t id);
-    /// The same for a record at `at`; null when it belongs to a deleted topic, or to one whose
-    /// queues are of another kind (batch, spec 3.3).
-    ConsumeQueue* for_record(std::string_view topic, std::int32_t id, std::int64_t at);
-    std::vector<ConsumeQueue*> all() const;
+    StoredQueue* find(std::string_view topic, std::int32_t id) const;
+    StoredQueue* find_or_make(std::string_view topic, std::int32_t id);
+    /// The same for a record; null when it belongs to a deleted topic. An inner batch tells what
+    /// kind of queue its topic has.
+    StoredQueue* for_record(const message::RecordView& record);
+    /// What kind of queues a topic gets that has none yet.
+    void set_batch(std::string_view topic, bool batch);
+    std::vector<StoredQueue*> all() const;
 
     /// A topic is deleted in two steps: its queues take no appends any more; then they are taken
     /// out, and records before `log_end`, taken in between, stay out for good.
     void mark_deleted(std::string_view topic);
-    std::vector<ConsumeQueue*> remove(std::string_view topic, std::int64_t log_end);
+    std::vector<StoredQueue*> remove(std::string_view topic, std::int64_t log_end);
 
 private:
     struct TextHash {
@@ -48,19 +50,20 @@ private:
         }
     };
     struct Topic {
-        std::vector<ConsumeQueue*> queues;  // by id; few have more than a handful
+        std::vector<StoredQueue*> queues;  // by id; few have more than a handful
         std::int64_t ignore_before = 0;
+        bool batch = false;
     };
-    ConsumeQueue* add(Topic& topic, std::string_view name, std::int32_t id, bool on_disk)
+    Result<> scan_kind(const std::filesystem::path& root, bool batch);
+    StoredQueue* add(Topic& topic, std::string_view name, std::int32_t id, bool on_disk)
         REQUIRES(lock_);
     Topic& topic_of(std::string_view name) REQUIRES(lock_);
-    static ConsumeQueue* find_in(const Topic& topic, std::int32_t id);
+    static StoredQueue* find_in(const Topic& topic, std::int32_t id);
 
     const QueueContext context_;
     mutable Mutex lock_;  // held for look-ups only
     std::unordered_map<std::string, Topic, TextHash, std::equal_to<>> topics_ GUARDED_BY(lock_);
-    std::vector<std::unique_ptr<ConsumeQueue>> owned_ GUARDED_BY(lock_);
-    std::set<std::string, std::less<>> batch_topics_;  // fixed after scan()
+    std::vector<std::unique_ptr<StoredQueue>> owned_ GUARDED_BY(lock_);
 };
 
 }  // namespace mqd::store

@@ -10,26 +10,33 @@ namespace {
 
 constexpr std::size_t window_units = 800;
 
+void report_gap(const StoredQueue& queue, std::int64_t expected, std::int64_t found) {
+    log::error("queue_gap", {{"topic", queue.topic()},
+                             {"queue", queue.id()},
+                             {"expected", expected},
+                             {"found", found}});
+}
+
 }  // namespace
 
 bool QueueWriter::gets_unit(const message::RecordView& record) {
     const auto transaction = record.transaction_type();
     return transaction != message::sys_flag::transaction_prepared &&
-           transaction != message::sys_flag::transaction_rollback &&
-           (record.sys_flag & message::sys_flag::inner_batch) == 0 &&
-           record.queue_offset.value >= 0;
+           transaction != message::sys_flag::transaction_rollback && record.queue_offset.value >= 0;
 }
 
 void QueueWriter::add(const message::RecordView& record) {
     if (!gets_unit(record)) return;
-    ConsumeQueue* queue = queue_of(record);
+    StoredQueue* queue = queue_of(record);
     if (queue == nullptr) return;
 
     const auto index = static_cast<std::uint32_t>(entries_.size());
     entries_.push_back({{record.at.value, static_cast<std::int32_t>(record.bytes.size()),
                          levels_.tags_code(record)},
                         none,
-                        record.queue_offset.value});
+                        record.messages(),
+                        record.queue_offset.value,
+                        record.store_ts_ms});
     if (queue->batch.number != batch_number_) {
         queue->batch = {batch_number_, index, index};
         touched_.push_back(queue);
@@ -40,14 +47,14 @@ void QueueWriter::add(const message::RecordView& record) {
 }
 
 /// Looked up in a table of our own first: the other one has a lock.
-ConsumeQueue* QueueWriter::queue_of(const message::RecordView& record) {
+StoredQueue* QueueWriter::queue_of(const message::RecordView& record) {
     const std::size_t slot = (std::hash<std::string_view>{}(record.topic) +
                               static_cast<std::size_t>(record.queue_id) * 0x9e3779b9U) %
                              cache_size;
-    ConsumeQueue* queue = cache_[slot];
+    StoredQueue* queue = cache_[slot];
     if (queue == nullptr || queue->id() != record.queue_id || queue->deleted() ||
         queue->topic() != record.topic) {
-        queue = queues_.for_record(record.topic, record.queue_id, record.at.value);
+        queue = queues_.for_record(record);
         if (queue == nullptr) return nullptr;
         cache_[slot] = queue;
     }
@@ -61,16 +68,26 @@ void QueueWriter::clear() {
 }
 
 Result<> QueueWriter::flush(Mode mode, bool complain) {
-    for (ConsumeQueue* queue : touched_) {
+    for (StoredQueue* queue : touched_) {
         if (queue->deleted()) continue;
         queue->load();
         if (!queue->usable()) continue;
-        run_.clear();
-        TRY_OK(mode == Mode::follow ? follow(*queue) : recover(*queue, complain));
-        TRY_OK(write_run(*queue));
+        if (queue->is_batch()) {
+            auto& to = static_cast<BatchQueue&>(*queue);
+            batch_run_.clear();
+            TRY_OK(mode == Mode::follow ? follow(to) : recover(to, complain));
+            TRY_OK(write_run(to));
+        } else {
+            auto& to = static_cast<ConsumeQueue&>(*queue);
+            run_.clear();
+            TRY_OK(mode == Mode::follow ? follow(to) : recover(to, complain));
+            TRY_OK(write_run(to));
+        }
     }
     return {};
 }
+
+// ---- a unit for each message
 
 Result<> QueueWriter::write_run(ConsumeQueue& queue) {
     if (run_.empty()) return {};
@@ -86,10 +103,7 @@ Result<> QueueWriter::follow(ConsumeQueue& queue) {
         const Entry& entry = entries_[i];
         if (entry.offset < expected) continue;  // from before an error that had us repeat it
         if (entry.offset > expected) {
-            log::error("queue_gap", {{"topic", queue.topic()},
-                                     {"queue", queue.id()},
-                                     {"expected", expected},
-                                     {"found", entry.offset}});
+            report_gap(queue, expected, entry.offset);
             TRY_OK(write_run(queue));
             run_first_ = entry.offset;
         }
@@ -159,6 +173,47 @@ Result<bool> QueueWriter::settle(ConsumeQueue& queue, const Entry& entry) {
     entry.unit.store(bytes.data());
     TRY_OK(queue.rewrite_units(entry.offset, bytes));
     return false;
+}
+
+// ---- a unit for each record
+
+Result<> QueueWriter::write_run(BatchQueue& queue) {
+    TRY_OK(queue.append(batch_run_));
+    batch_run_.clear();
+    return {};
+}
+
+Result<> QueueWriter::follow(BatchQueue& queue) {
+    std::int64_t expected = queue.written();
+    for (std::uint32_t i = queue.batch.first; i != none; i = entries_[i].next) {
+        const Entry& entry = entries_[i];
+        if (entry.unit.at <= queue.last_at()) continue;  // as above
+        // Units say their offsets: a gap needs no filling.
+        if (entry.offset != expected) report_gap(queue, expected, entry.offset);
+        batch_run_.push_back(entry.batch_unit());
+        expected = entry.offset + entry.messages;
+    }
+    return {};
+}
+
+/// The units of the replayed records are not compared but written anew: there are few.
+Result<> QueueWriter::recover(BatchQueue& queue, bool complain) {
+    const Entry& first = entries_[queue.batch.first];
+    TRY_OK(queue.truncate_from_record(first.unit.at));
+    if (complain && queue.has_files() && first.offset > queue.written())
+        return Error{Errc::not_found,
+                     fmt::format("queue {} of {} ends at {}, its next record is {}", queue.id(),
+                                 queue.topic(), queue.written(), first.offset)};
+    for (std::uint32_t i = queue.batch.first; i != none; i = entries_[i].next) {
+        const Entry& entry = entries_[i];
+        if (!batch_run_.empty() &&
+            entry.offset < batch_run_.back().offset + batch_run_.back().count)
+            TRY_OK(write_run(queue));
+        // The topic had been deleted and was made again.
+        if (batch_run_.empty()) TRY_OK(queue.truncate_to_offset(entry.offset));
+        batch_run_.push_back(entry.batch_unit());
+    }
+    return {};
 }
 
 }  // namespace mqd::store

@@ -9,6 +9,8 @@
 #include <span>
 #include <vector>
 
+#include "store/batch_queue.h"
+#include "store/consume_queue.h"
 #include "store/delay_levels.h"
 #include "store/queue_table.h"
 
@@ -24,9 +26,9 @@ public:
     QueueWriter(QueueTable& queues, DelayLevels levels)
         : queues_(queues), levels_(std::move(levels)), cache_(cache_size) {}
 
-    /// Prepared and rolled back messages get none, and batches get units of another kind.
+    /// Prepared and rolled back messages get none.
     static bool gets_unit(const message::RecordView& record);
-    /// Takes the record into the batch if it gets a unit (spec 3.1).
+    /// Takes the record into the batch if it gets a unit (spec 3.1, 3.3).
     void add(const message::RecordView& record);
     std::size_t size() const { return entries_.size(); }
 
@@ -36,10 +38,10 @@ public:
     Result<> flush(Mode mode, bool complain = false);
 
     /// The queues of the batch, once each.
-    std::span<ConsumeQueue* const> touched() const { return touched_; }
+    std::span<StoredQueue* const> touched() const { return touched_; }
     /// The batch's units of one queue in order: f(offset, unit).
     template <class Function>
-    void for_each(const ConsumeQueue& queue, Function f) const {
+    void for_each(const StoredQueue& queue, Function f) const {
         for (std::uint32_t i = queue.batch.first; i != none; i = entries_[i].next)
             f(entries_[i].offset, entries_[i].unit);
     }
@@ -51,26 +53,36 @@ private:
     struct Entry {
         Unit unit;
         std::uint32_t next = none;
+        std::int32_t messages = 1;
         std::int64_t offset = 0;
+        std::int64_t store_ts_ms = 0;
+
+        BatchUnit batch_unit() const {
+            return {unit, store_ts_ms, offset, static_cast<std::int16_t>(messages)};
+        }
     };
 
-    ConsumeQueue* queue_of(const message::RecordView& record);
+    StoredQueue* queue_of(const message::RecordView& record);
     Result<> follow(ConsumeQueue& queue);
     Result<> recover(ConsumeQueue& queue, bool complain);
     Result<bool> settle(ConsumeQueue& queue, const Entry& entry);
     Result<> write_run(ConsumeQueue& queue);
+    Result<> follow(BatchQueue& queue);
+    Result<> recover(BatchQueue& queue, bool complain);
+    Result<> write_run(BatchQueue& queue);
 
     QueueTable& queues_;
     const DelayLevels levels_;
-    std::vector<ConsumeQueue*> cache_;
+    std::vector<StoredQueue*> cache_;
     std::vector<Entry> entries_;
-    std::vector<ConsumeQueue*> touched_;
+    std::vector<StoredQueue*> touched_;
     std::uint64_t batch_number_ = 1;
 
     // a run of units not yet written
     std::vector<std::byte> run_;
     std::int64_t run_first_ = 0;
     std::int64_t run_last_at_ = -1;
+    std::vector<BatchUnit> batch_run_;
     // what the disk holds of the queue at hand
     std::vector<std::byte> window_;
     std::int64_t window_first_ = 0;

@@ -42,7 +42,7 @@ private:
 /// One read_queue() call.
 class Reading {
 public:
-    Reading(const CommitLog& log, const ConsumeQueue& queue, const ReadLimits& limits,
+    Reading(const CommitLog& log, const StoredQueue& queue, const ReadLimits& limits,
             const ReadFilter* filter, ReadResult& result)
         : queue_(queue), limits_(limits), filter_(filter), result_(result), finder_(log) {}
 
@@ -50,7 +50,7 @@ public:
         result_.next = from;
         const std::int64_t scan_max =
             std::max<std::int64_t>(limits_.units_scanned, limits_.messages);
-        std::array<std::byte, chunk_units * Unit::bytes_each> chunk;
+        std::array<QueuedUnit, chunk_units> chunk;
         std::int64_t scanned = 0;
         while (scanned < scan_max && result_.next < result_.max) {
             const std::int64_t wanted =
@@ -58,13 +58,12 @@ public:
                           filter_ != nullptr
                               ? chunk_units
                               : static_cast<std::int64_t>(limits_.messages) - result_.messages});
-            const auto got = queue_.read_units(
-                result_.next.value, result_.max.value,
-                MutableBytes(chunk).first(static_cast<std::size_t>(wanted * Unit::bytes_each)));
+            const auto got = queue_.read(result_.next.value, result_.max.value,
+                                         std::span(chunk).first(static_cast<std::size_t>(wanted)));
             if (!got || *got == 0) break;
             for (std::size_t i = 0; i < *got; ++i) {
-                if (!take(Unit::load(chunk.data() + i * Unit::bytes_each))) return;
-                result_.next.value++;
+                if (!take(chunk[i])) return;
+                result_.next.value = chunk[i].next();
             }
             scanned += static_cast<std::int64_t>(*got);
             if (result_.messages >= limits_.messages) break;
@@ -79,9 +78,14 @@ public:
 
 private:
     /// False when the unit is to be left for the next read.
-    bool take(const Unit& unit) {
+    bool take(const QueuedUnit& queued) {
+        const Unit& unit = queued.unit;
         if (result_.messages >= limits_.messages) return false;
-        const bool code_known = unit.tags_code > Unit::extension_max;
+        if (result_.messages > 0 && result_.messages + queued.count > limits_.messages)
+            return false;
+        // An address says nothing, and no tag little where the record may be a batch.
+        const bool code_known =
+            unit.tags_code > Unit::extension_max && (unit.tags_code != 0 || !queue_.is_batch());
         if (filter_ != nullptr && code_known && !filter_->code_matches(unit.tags_code)) {
             filtered_ = true;
             return true;
@@ -96,7 +100,7 @@ private:
             filtered_ = true;
             return true;
         }
-        add(record);
+        add(record, queued.count);
         return true;
     }
 
@@ -104,12 +108,11 @@ private:
         if (code_known && !filter_->needs_record()) return true;
         const auto record = message::RecordView::parse(bytes);
         if (!record) return false;
-        if (!code_known && !filter_->code_matches(message::tags_code(record->properties)))
-            return false;
-        return !filter_->needs_record() || filter_->record_matches(*record);
+        return code_known ? filter_->record_matches(*record)
+                          : filter_->matches(*record, message::tags_code(record->properties));
     }
 
-    void add(Bytes record) {
+    void add(Bytes record, std::int32_t messages) {
         auto& slices = result_.slices;
         if (!slices.empty() &&
             slices.back().bytes.data() + slices.back().bytes.size() == record.data())
@@ -117,11 +120,11 @@ private:
                                    slices.back().bytes.size() + record.size()};
         else
             slices.push_back({record, finder_.file()});
-        result_.messages++;
+        result_.messages += messages;
         result_.bytes += static_cast<std::int64_t>(record.size());
     }
 
-    const ConsumeQueue& queue_;
+    const StoredQueue& queue_;
     const ReadLimits& limits_;
     const ReadFilter* filter_;
     ReadResult& result_;
@@ -130,18 +133,24 @@ private:
     bool removed_ = false;
 };
 
-std::optional<std::int64_t> time_of(RecordFinder& finder, const ConsumeQueue& queue,
+std::optional<std::int64_t> time_of(RecordFinder& finder, const StoredQueue& queue,
                                     std::int64_t offset) {
-    const auto unit = queue.unit(offset);
-    if (!unit) return std::nullopt;
-    const auto record = message::RecordView::parse(finder.find(*unit));
+    QueuedUnit there;
+    const auto got = queue.read(offset, offset + 1, {&there, 1});
+    if (!got || *got == 0) return std::nullopt;
+    const auto record = message::RecordView::parse(finder.find(there.unit));
     if (!record) return std::nullopt;
     return record->store_ts_ms;
 }
 
 }  // namespace
 
-ReadResult read_queue(const CommitLog& log, const ConsumeQueue& queue, QueueOffset from,
+bool ReadFilter::matches(const message::RecordView& record, std::int64_t tags_code) const {
+    const bool tags_inside = tags_code == 0 && record.is_inner_batch();
+    return (tags_inside || code_matches(tags_code)) && (!needs_record() || record_matches(record));
+}
+
+ReadResult read_queue(const CommitLog& log, const StoredQueue& queue, QueueOffset from,
                       const ReadLimits& limits, const ReadFilter* filter) {
     ReadResult result;
     result.max = queue.max();  // before min: a deletion in between must not turn them round
@@ -180,14 +189,14 @@ Result<Slice> record_at(const CommitLog& log, PhysicalOffset at) {
     return Slice{record->bytes, file};
 }
 
-std::optional<std::int64_t> store_time(const CommitLog& log, const ConsumeQueue& queue,
+std::optional<std::int64_t> store_time(const CommitLog& log, const StoredQueue& queue,
                                        QueueOffset offset) {
     if (offset < queue.min() || offset >= queue.max()) return std::nullopt;
     RecordFinder finder(log);
     return time_of(finder, queue, offset.value);
 }
 
-QueueOffset offset_by_time(const CommitLog& log, const ConsumeQueue& queue, std::int64_t t_ms,
+QueueOffset offset_by_time(const CommitLog& log, const StoredQueue& queue, std::int64_t t_ms,
                            bool upper) {
     const QueueOffset max = queue.max();
     const QueueOffset min = queue.min();

@@ -6,21 +6,21 @@
 #include <optional>
 
 #include "store/commit_log.h"
-#include "store/consume_queue.h"
 #include "store/store.h"
+#include "store/stored_queue.h"
 
 namespace mqd::store {
 
-ReadResult read_queue(const CommitLog& log, const ConsumeQueue& queue, QueueOffset from,
+ReadResult read_queue(const CommitLog& log, const StoredQueue& queue, QueueOffset from,
                       const ReadLimits& limits, const ReadFilter* filter);
 
 /// See Store::record_at().
 Result<Slice> record_at(const CommitLog& log, PhysicalOffset at);
 
 /// See Store::store_time() and Store::offset_by_time().
-std::optional<std::int64_t> store_time(const CommitLog& log, const ConsumeQueue& queue,
+std::optional<std::int64_t> store_time(const CommitLog& log, const StoredQueue& queue,
                                        QueueOffset offset);
-QueueOffset offset_by_time(const CommitLog& log, const ConsumeQueue& queue, std::int64_t t_ms,
+QueueOffset offset_by_time(const CommitLog& log, const StoredQueue& queue, std::int64_t t_ms,
                            bool upper);
 
 }  // namespace mqd::store

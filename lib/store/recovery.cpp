@@ -50,7 +50,7 @@ private:
     /// Those not yet loaded find the log's end by themselves when they are, but a crash may have
     /// cut the log before a unit, and until somebody asks for that queue the unit must not stay.
     Result<> settle_queues(bool every) {
-        for (ConsumeQueue* queue : queues_.all()) {
+        for (StoredQueue* queue : queues_.all()) {
             if (every) queue->load();
             if (!queue->usable()) continue;
             TRY_OK(queue->truncate_to_log(mark_.end));
@@ -95,16 +95,15 @@ private:
     }
 
     /// Units are written in the order of the log, so the last one stands for all. A queue that is
-    /// not there at all has been deleted, or is of another kind.
+    /// not there while others of its kind are has been deleted.
     bool last_unit_is_there() const {
         if (!last_with_unit_) return true;
         const auto& record = *last_with_unit_;
-        ConsumeQueue* queue = queues_.find(record.topic, record.queue_id);
-        if (queue == nullptr || record.at.value < queue->ignore_before()) return true;
+        StoredQueue* queue = queues_.find(record.topic, record.queue_id);
+        if (queue == nullptr) return !queues_.empty(record.is_inner_batch());
+        if (record.at.value < queue->ignore_before()) return true;
         queue->load();
-        if (!queue->usable()) return true;
-        const auto unit = queue->unit(record.queue_offset.value);
-        return unit && unit->at == record.at.value;
+        return !queue->usable() || queue->holds(record);
     }
 
     /// Replays from files_[start], which moves back as far as a queue makes it.

@@ -41,7 +41,7 @@ public:
     Result<> close() override;
 
     Queue* queue(std::string_view topic, std::int32_t id) override {
-        ConsumeQueue* queue = queues_->find_or_make(topic, id);
+        StoredQueue* queue = queues_->find_or_make(topic, id);
         queue->load();
         return queue;
     }
@@ -51,6 +51,9 @@ public:
     std::vector<Queue*> queues() const override {
         const auto all = queues_->all();
         return {all.begin(), all.end()};
+    }
+    void set_batch(std::string_view topic, bool batch) override {
+        queues_->set_batch(topic, batch);
     }
     Result<> delete_topic(std::string_view topic) override;
     void append(std::span<Append> units) override;
@@ -92,7 +95,7 @@ public:
     const Options& options() const override { return options_; }
 
 private:
-    static ConsumeQueue& own(Queue& queue) { return static_cast<ConsumeQueue&>(queue); }
+    static StoredQueue& own(Queue& queue) { return static_cast<StoredQueue&>(queue); }
     bool takes_appends() const {
         return !closing_ && !dispatcher_->failing() && used_percent_ <= options_.disk_full_percent;
     }
@@ -127,7 +130,7 @@ private:
     // the housekeeper's
     Bell house_bell_;
     std::atomic<bool> house_stopping_ = false;
-    std::vector<ConsumeQueue*> dirty_queues_;
+    std::vector<StoredQueue*> dirty_queues_;
     std::int64_t queues_ts_ms_ = 0;  // newest message whose unit is on disk
     std::int64_t next_tick_ms_ = 0;
     std::int64_t next_queue_sync_ms_ = 0;
@@ -151,7 +154,10 @@ Result<> StoreImpl::start() {
         CommitLog::open(os_, options_.root / "commitlog", options_.commit_log_file_bytes, crashed));
     queues_ = std::make_unique<QueueTable>(
         QueueContext{os_, open_files_, *log_, options_.root / "consumequeue",
-                     rounded_up(options_.consume_queue_file_bytes, Unit::bytes_each)});
+                     rounded_up(options_.consume_queue_file_bytes, Unit::bytes_each),
+                     options_.root / "batchconsumequeue",
+                     rounded_up(options_.batch_queue_file_bytes, BatchUnit::bytes_each)});
+    for (const auto& topic : options_.batch_topics) queues_->set_batch(topic, true);
     {
         const Lock deleting(deleting_);
         deleted_topics_ = DeletedTopics::load(os_, options_.root / "config" / "deletedTopics.json");
@@ -248,7 +254,7 @@ Result<> StoreImpl::close() {
 // ---- writing
 
 void StoreImpl::append(std::span<Append> units) {
-    for (Append& unit : units) static_cast<ConsumeQueue*>(unit.queue)->load();
+    for (Append& unit : units) static_cast<StoredQueue*>(unit.queue)->load();
     if (!takes_appends()) {
         for (Append& unit : units) {
             unit.stored = false;
@@ -270,9 +276,11 @@ Result<> StoreImpl::delete_topic(std::string_view topic) {
     // First no more appends, then the mark behind the last of them.
     queues_->mark_deleted(topic);
     const std::int64_t end = log_->mark().end;
-    for (ConsumeQueue* queue : queues_->remove(topic, end)) open_files_.forget(queue, 0);
+    for (StoredQueue* queue : queues_->remove(topic, end)) queue->close_files();
     TRY_OK(deleted_topics_.add(os_, topic, end, log_->begin()));
-    return os_.remove_all(options_.root / "consumequeue" / topic);
+    for (const auto* kind : {"consumequeue", "consumequeue_ext", "batchconsumequeue"})
+        TRY_OK(os_.remove_all(options_.root / kind / topic));
+    return {};
 }
 
 // ---- housekeeping
@@ -311,11 +319,11 @@ Result<> StoreImpl::sync_queues(bool all) {
     if (!all && dirty_queues_.size() > dirty_queues_few && now_ms < next_thorough_ms_) return {};
     next_queue_sync_ms_ = now_ms + options_.flush_queues_ms;
     next_thorough_ms_ = now_ms + options_.flush_thorough_ms;
-    for (ConsumeQueue* queue : dirty_queues_) queue->mark_clean();
+    for (StoredQueue* queue : dirty_queues_) queue->mark_clean();
     if (dirty_queues_.size() > dirty_queues_few) {
         TRY_OK(os_.sync_filesystem(options_.root));
     } else {
-        for (ConsumeQueue* queue : dirty_queues_)
+        for (StoredQueue* queue : dirty_queues_)
             if (auto ok = queue->sync(); !ok && !queue->deleted()) return ok;
     }
     dirty_queues_.clear();

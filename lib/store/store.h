@@ -32,6 +32,8 @@ struct Options {
     std::filesystem::path root;
     std::int64_t commit_log_file_bytes = 1LL << 30;
     std::int64_t consume_queue_file_bytes = 6'000'000;
+    std::int64_t batch_queue_file_bytes = 13'800'000;
+    std::vector<std::string> batch_topics;  ///< set_batch() for recovery already
     std::int64_t message_bytes_max = 4 << 20;
     bool flush_sync = false;  ///< flushDiskType=SYNC_FLUSH
     std::int64_t flush_interval_ms = 500;
@@ -53,14 +55,15 @@ class Queue;
 /// span two log files. append() fills in the rest and patches the records.
 struct Append {
     Queue* queue = nullptr;
-    MutableBytes records;  ///< as message::encode() made them
-    std::uint32_t count = 1;
+    MutableBytes records;         ///< as message::encode() made them
+    std::uint32_t count = 1;      ///< of records
     bool consumes_offset = true;  ///< false: a prepared or rollback record, queue offset 0
 
     bool stored = false;
     Errc why_not = Errc::io;   ///< refused: disk full, read-only; invalid: too long; io: disk error
     QueueOffset queue_offset;  ///< of the first record
-    PhysicalOffset at;         ///< of the first record
+    std::uint32_t offsets = 0;  ///< how many it took: inner batches take one a message
+    PhysicalOffset at;          ///< of the first record
     std::int64_t store_ts_ms = 0;
 };
 
@@ -77,6 +80,9 @@ public:
     virtual bool code_matches(std::int64_t tags_code) const = 0;
     virtual bool needs_record() const { return false; }
     virtual bool record_matches(const message::RecordView&) const { return true; }
+    /// Both. An inner batch without a tag of its own is let through: its messages' tags lie in the
+    /// body, for the reader to look at.
+    bool matches(const message::RecordView& record, std::int64_t tags_code) const;
 };
 
 enum class ReadStatus {
@@ -163,6 +169,9 @@ public:
     virtual Queue* queue(std::string_view topic, std::int32_t id) = 0;
     virtual Queue* find_queue(std::string_view topic, std::int32_t id) const = 0;
     virtual std::vector<Queue*> queues() const = 0;
+    /// Whether queues of the topic that are made from now on have a unit for each record, which
+    /// may be an inner batch (spec store.md 3.3). A topic with queues keeps their kind.
+    virtual void set_batch(std::string_view topic, bool batch) = 0;
     /// Drops the consume queues at once; records not yet dispatched are not dispatched.
     virtual Result<> delete_topic(std::string_view topic) = 0;
 

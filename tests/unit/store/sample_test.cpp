@@ -34,6 +34,7 @@ Options geometry(const fs::path& root) {
     Options options = small(root);
     options.commit_log_file_bytes = 262'144;
     options.consume_queue_file_bytes = 400;
+    options.batch_queue_file_bytes = 460;
     options.index_slots = 500;
     options.index_entries = 300;
     return options;
@@ -57,17 +58,54 @@ void check_expected(const Store& store, const fs::path& expected, int count) {
         CHECK(record->body_crc == (*value)["bodyCrc"].as_int());
         CHECK(record->bytes.size() == static_cast<std::size_t>((*value)["size"].as_int()));
 
-        if (fs::exists(store.options().root / "batchconsumequeue" / record->topic)) continue;
         Queue* queue = store.find_queue((*value)["topic"].as_text(),
                                         static_cast<std::int32_t>((*value)["queueId"].as_int()));
         REQUIRE(queue != nullptr);
         ReadLimits limits;
         limits.messages = 1;
         const auto read = store.read(*queue, {(*value)["queueOffset"].as_int()}, limits, nullptr);
-        REQUIRE(read.messages == 1);
+        REQUIRE(read.messages == record->messages());
         CHECK(message::RecordView::parse(read.slices[0].bytes)->at == at);
     }
     CHECK(messages == count);
+}
+
+/// The list's `queue`, `batchQueue` and `batchUnit` lines: every offset leads to its unit's record.
+void check_queues(const Store& store, const fs::path& expected, int count) {
+    std::ifstream lines(expected);
+    int queues = 0;
+    for (std::string line; std::getline(lines, line);) {
+        const auto value = json::parse(line);
+        REQUIRE(value.has_value());
+        const auto kind = (*value)["kind"].as_text();
+        if (kind != "queue" && kind != "batchQueue" && kind != "batchUnit") continue;
+        Queue* queue = store.find_queue((*value)["topic"].as_text(),
+                                        static_cast<std::int32_t>((*value)["queueId"].as_int()));
+        REQUIRE(queue != nullptr);
+        if (kind != "batchUnit") {
+            ++queues;
+            CHECK(queue->max().value == (*value)["maxOffset"].as_int());
+            CHECK(queue->min().value == (*value)["minOffset"].as_int());
+            continue;
+        }
+        const std::int64_t base = (*value)["baseOffset"].as_int();
+        const std::int64_t count_inside = (*value)["batchNum"].as_int();
+        const std::int64_t ts_ms = (*value)["storeTimestamp"].as_int();
+        for (std::int64_t offset = base; offset < base + count_inside; ++offset) {
+            ReadLimits limits;
+            limits.messages = 1;
+            const auto read = store.read(*queue, {offset}, limits, nullptr);
+            REQUIRE(read.messages == count_inside);
+            CHECK(read.next.value == base + count_inside);
+            const auto record = message::RecordView::parse(read.slices[0].bytes);
+            CHECK(record->at.value == (*value)["physicalOffset"].as_int());
+            CHECK(record->bytes.size() == static_cast<std::size_t>((*value)["size"].as_int()));
+            CHECK(record->queue_offset.value == base);
+            CHECK(store.store_time(*queue, {offset}) == ts_ms);
+        }
+        CHECK(store.offset_by_time(*queue, ts_ms, false).value == base);
+    }
+    CHECK(queues == count);
 }
 
 /// Every key of every message of the list leads to it; how many keys there were.
@@ -211,6 +249,18 @@ TEST_CASE("a store of RocketMQ with IPv6, extensions, batches and expired files 
     SUBCASE("without its queues") {
         fs::remove_all(root / "consumequeue");
     }
+    SUBCASE("after a crash without queues of either kind") {
+        std::ofstream(root / "abort") << "1";
+        fs::remove_all(root / "consumequeue");
+        fs::remove_all(root / "batchconsumequeue");
+    }
+    SUBCASE("after a crash that tore the batch queue") {
+        std::ofstream(root / "abort") << "1";
+        fs::resize_file(root / "batchconsumequeue/BatchTopic/0/00000000000000000000", 92);
+        fs::resize_file(root / "batchconsumequeue/BatchTopic/0/00000000000000000000", 460);
+        fs::remove(root / "batchconsumequeue/BatchTopic/0/00000000000000000460");
+        fs::remove(root / "checkpoint");
+    }
     Options options = geometry(root);
     options.commit_log_file_bytes = 65'536;
     const auto store = open(options);
@@ -220,8 +270,12 @@ TEST_CASE("a store of RocketMQ with IPv6, extensions, batches and expired files 
     Queue* queue = store->find_queue("FilterTopic", 0);
     CHECK(queue->min().value == 25);
     CHECK(queue->max().value == 60);
-    CHECK(store->find_queue("BatchTopic", 0) == nullptr);
-    CHECK(fs::exists(root / "batchconsumequeue" / "BatchTopic" / "0"));
+    check_queues(*store, sample / "extras.expected.jsonl", 4);
+    CHECK(check_keys(*store, sample / "extras.expected.jsonl") > 54);
+    CHECK(append(*store, "BatchTopic", 0, "one more").queue_offset.value == 68);
+    wait_dispatched(*store);
+    CHECK(bodies(*store, *store->find_queue("BatchTopic", 0), 68) ==
+          std::vector<std::string>{"one more"});
     CHECK(fs::exists(root / "consumequeue_ext" / "FilterTopic" / "0"));
     CHECK(store->close().has_value());
 }

@@ -45,6 +45,7 @@ inline Options small(const fs::path& root) {
     options.root = root;
     options.commit_log_file_bytes = 4096;
     options.consume_queue_file_bytes = 200;
+    options.batch_queue_file_bytes = 460;
     options.index_slots = 100;
     options.index_entries = 200;
     options.disk_full_percent = 100;

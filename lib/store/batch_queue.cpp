@@ -1,0 +1,200 @@
+#include "store/batch_queue.h"
+
+#include <algorithm>
+#include <array>
+#include <vector>
+
+#include "base/log.h"
+
+namespace mqd::store {
+namespace {
+
+constexpr std::size_t each = BatchUnit::bytes_each;
+constexpr std::size_t chunk_units = 128;
+
+QueuedUnit queued(const BatchUnit& unit) {
+    return {unit.unit, unit.offset, unit.count};
+}
+
+std::int64_t next_offset(const BatchUnit& unit) {
+    return unit.offset + unit.count;
+}
+
+}  // namespace
+
+// ---- reading
+
+Result<BatchUnit> BatchQueue::unit(std::int64_t index) const {
+    std::array<std::byte, each> bytes;
+    TRY(const std::size_t got, files_.read(index, index + 1, bytes));
+    return got == 1 ? BatchUnit::load(bytes.data()) : BatchUnit{};
+}
+
+/// The index of the unit that holds `offset`: the last one that does not begin behind it.
+Result<std::int64_t> BatchQueue::find(std::int64_t offset) const {
+    const std::int64_t end = end_.load(std::memory_order_acquire);
+    // Nearly every read goes on where the one before has ended.
+    if (const std::int64_t hint = hint_.load(std::memory_order_relaxed);
+        hint >= files_.first() && hint < end) {
+        const auto there = unit(hint);
+        if (there && there->offset == offset) return hint;
+    }
+    std::int64_t low = files_.first();
+    std::int64_t high = end;
+    while (high - low > 1) {
+        const std::int64_t middle = low + (high - low) / 2;
+        TRY(const BatchUnit there, unit(middle));
+        (there.offset <= offset ? low : high) = middle;
+    }
+    return low;
+}
+
+Result<std::size_t> BatchQueue::read(std::int64_t first, std::int64_t limit,
+                                     std::span<QueuedUnit> into) const {
+    if (first >= limit || !has_files()) return std::size_t{0};
+    TRY(std::int64_t index, find(first));
+    const std::int64_t end = end_.load(std::memory_order_acquire);
+    std::array<std::byte, chunk_units * each> bytes;
+    std::size_t done = 0;
+    while (done < into.size()) {
+        const auto wanted = std::min(chunk_units, into.size() - done);
+        auto got = files_.read(index, end, MutableBytes(bytes).first(wanted * each));
+        if (!got && done > 0) break;  // the next read will say so
+        if (!got) return got;
+        for (std::size_t i = 0; i < *got; ++i) {
+            const auto unit = BatchUnit::load(bytes.data() + i * each);
+            if (!unit.is_valid() || unit.offset >= limit) return done;
+            into[done++] = queued(unit);
+            hint_.store(++index, std::memory_order_relaxed);
+        }
+        if (*got < wanted) break;
+    }
+    return done;
+}
+
+QueueOffset BatchQueue::next_file(QueueOffset offset) const {
+    const auto index = find(offset.value);
+    if (!index) return {written()};
+    const auto first = unit(files_.file_end(*index));
+    return {first && first->is_valid() ? first->offset : written()};
+}
+
+// ---- loading
+
+Result<> BatchQueue::load_files() {
+    TRY(const std::int64_t end, files_.load());
+    if (!files_.any()) return {};
+    TRY_OK(drop_strangers(end));
+    TRY_OK(find_min());
+    next = written_;
+    synced_ = end_;
+    publish();
+    return {};
+}
+
+/// As with ConsumeQueue: what was cut off once must not come back.
+Result<> BatchQueue::drop_strangers(std::int64_t end) {
+    end_ = end;
+    written_ = 0;
+    last_at_ = -1;
+    std::int64_t keep = end;
+    for (; keep > files_.first(); --keep) {
+        TRY(const BatchUnit last, unit(keep - 1));
+        if (!last.is_valid() || (!is_expired(last.unit) && !is_mine(queued(last)))) continue;
+        written_ = next_offset(last);
+        last_at_ = last.unit.at;
+        break;
+    }
+    if (keep == end) return {};
+    log::warn("queue_tail_dropped",
+              {{"topic", topic()}, {"queue", id()}, {"from", written()}, {"units", end - keep}});
+    return truncate(keep);
+}
+
+Result<> BatchQueue::find_min() {
+    std::int64_t low = files_.first();
+    std::int64_t high = end_;
+    while (low < high) {
+        // Nearly always the first unit is readable: look there before halving.
+        const std::int64_t middle = low == files_.first() ? low : (low + high) / 2;
+        TRY(const BatchUnit there, unit(middle));
+        if (there.unit.at >= context_.log.begin())
+            high = middle;
+        else
+            low = middle + 1;
+    }
+    min_ = written();
+    if (low == end_) return {};
+    TRY(const BatchUnit first, unit(low));
+    min_ = first.offset;
+    return {};
+}
+
+// ---- writing
+
+Result<> BatchQueue::append(std::span<const BatchUnit> units) {
+    if (units.empty()) return {};
+    std::vector<std::byte> bytes(units.size() * each);
+    for (std::size_t i = 0; i < units.size(); ++i) units[i].store(bytes.data() + i * each);
+    TRY_OK(files_.write(end_, bytes));
+    if (!has_files()) {
+        files_.begin_at(end_);
+        min_ = units.front().offset;
+    }
+    written_ = next_offset(units.back());
+    last_at_ = units.back().unit.at;
+    end_.fetch_add(static_cast<std::int64_t>(units.size()), std::memory_order_release);
+    return {};
+}
+
+Result<> BatchQueue::truncate(std::int64_t index) {
+    if (!has_files() || index >= end_) return {};
+    TRY(const BatchUnit first_dropped, unit(index));
+    TRY_OK(files_.zero(index, end_));
+    end_ = index;
+    last_at_ = -1;
+    written_ = std::max<std::int64_t>(0, first_dropped.offset);
+    if (index > files_.first()) {
+        TRY(const BatchUnit last, unit(index - 1));
+        last_at_ = last.unit.at;
+        written_ = next_offset(last);
+    }
+    min_ = std::min(min_.load(), written());
+    max_ = std::min(max_.load(), written());
+    next = written_;
+    return {};
+}
+
+template <class Keep>
+Result<> BatchQueue::truncate_while(Keep&& keep) {
+    std::int64_t index = end_;
+    for (; index > files_.first(); --index) {
+        TRY(const BatchUnit last, unit(index - 1));
+        if (keep(last)) break;
+    }
+    return truncate(index);
+}
+
+Result<> BatchQueue::truncate_from_record(std::int64_t at) {
+    if (last_at_ < at) return {};
+    return truncate_while([at](const BatchUnit& last) { return last.unit.at < at; });
+}
+
+Result<> BatchQueue::truncate_to_offset(std::int64_t offset) {
+    if (written_ <= offset) return {};
+    return truncate_while([offset](const BatchUnit& last) { return next_offset(last) <= offset; });
+}
+
+Result<> BatchQueue::truncate_to_log(std::int64_t end) {
+    if (last_at_ < end) return {};  // without a look at the file: there may be many queues
+    return truncate_while([end](const BatchUnit& last) { return last.unit.end() <= end; });
+}
+
+Result<> BatchQueue::sync() {
+    const std::int64_t to = end_;
+    TRY_OK(files_.sync(std::min(synced_, to > 0 ? to - 1 : 0), to));
+    synced_ = to;
+    return {};
+}
+
+}  // namespace mqd::store

@@ -1,0 +1,52 @@
+#pragma once
+// The queue of a topic with the attribute queue.type=BatchCQ: one unit for each record, which may
+// hold many messages, in R/batchconsumequeue/<topic>/<id>. Units lie one behind the other whatever
+// their offsets are, so the one that holds an offset is searched for. Bytes: spec store.md 3.3.
+//
+// Threads, Owner: stored_queue.h.
+
+#include <atomic>
+#include <cstdint>
+#include <span>
+#include <string>
+
+#include "store/batch_unit.h"
+#include "store/stored_queue.h"
+
+namespace mqd::store {
+
+class BatchQueue final : public StoredQueue {
+public:
+    BatchQueue(const QueueContext& context, std::string topic, std::int32_t id,
+               std::int64_t ignore_before, bool on_disk)
+        : StoredQueue(context, true, std::move(topic), id, ignore_before, on_disk) {}
+
+    Result<std::size_t> read(std::int64_t first, std::int64_t limit,
+                             std::span<QueuedUnit> into) const override;
+    QueueOffset next_file(QueueOffset offset) const override;
+
+    /// Writes the units behind the last one. refused: no space; io. May be repeated after an error.
+    Result<> append(std::span<const BatchUnit> units);
+    /// Drops the units of records at or behind `at`.
+    Result<> truncate_from_record(std::int64_t at);
+    /// Drops the units that reach beyond `offset`.
+    Result<> truncate_to_offset(std::int64_t offset);
+    Result<> truncate_to_log(std::int64_t end) override;
+    Result<> sync() override;
+
+private:
+    Result<> load_files() override;
+    Result<BatchUnit> unit(std::int64_t index) const;
+    Result<std::int64_t> find(std::int64_t offset) const;
+    Result<> drop_strangers(std::int64_t end);
+    Result<> find_min();
+    template <class Keep>
+    Result<> truncate_while(Keep&& keep);
+    Result<> truncate(std::int64_t index);
+
+    std::atomic<std::int64_t> end_ = 0;           // index behind the last unit
+    mutable std::atomic<std::int64_t> hint_ = 0;  // index behind the units of the last read
+    std::int64_t synced_ = 0;                     // sync()'s
+};
+
+}  // namespace mqd::store

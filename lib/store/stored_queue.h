@@ -1,0 +1,143 @@
+#pragma once
+// What the two kinds of queue share: ConsumeQueue, with a unit for each message, and BatchQueue,
+// with a unit for each record of a topic whose records may hold many messages.
+//
+// A queue costs an object and no descriptor. What the disk says about it is read when somebody
+// first asks (load()).
+//
+// Threads: load(), min(), max(), read() from any. `next` belongs to the log's append lock. The
+//          writing half belongs to one thread: recovery, then the dispatcher. sync() from the
+//          housekeeper.
+// Owner:   QueueTable.
+
+#include <atomic>
+#include <cstdint>
+#include <filesystem>
+#include <span>
+#include <string>
+
+#include "base/mutex.h"
+#include "message/record.h"
+#include "store/commit_log.h"
+#include "store/open_files.h"
+#include "store/store.h"
+#include "store/unit.h"
+#include "store/unit_files.h"
+
+namespace mqd::store {
+
+/// What all queues share.
+struct QueueContext {
+    Files& files;
+    OpenFiles& open_files;
+    const CommitLog& log;
+    std::filesystem::path root;         ///< R/consumequeue
+    std::int64_t file_bytes = 0;        ///< a multiple of 20
+    std::filesystem::path batch_root;   ///< R/batchconsumequeue
+    std::int64_t batch_file_bytes = 0;  ///< a multiple of 46
+};
+
+/// A unit and the messages it stands for, [offset, offset + count).
+struct QueuedUnit {
+    Unit unit;
+    std::int64_t offset = 0;
+    std::int32_t count = 1;
+
+    std::int64_t next() const { return offset + count; }
+};
+
+class StoredQueue : public Queue {
+public:
+    const std::string& topic() const override { return topic_; }
+    std::int32_t id() const override { return id_; }
+    QueueOffset min() const override {
+        load();
+        return {deleted() ? 0 : min_.load()};
+    }
+    QueueOffset max() const override {
+        load();
+        return {deleted() ? 0 : max_.load()};
+    }
+    bool is_batch() const { return is_batch_; }
+
+    /// Finds the queue's end and drops what does not belong to the log (spec 5.3). After an error
+    /// the queue stays unusable: empty for readers, refusing appends. Cheap once done.
+    void load() const {
+        if (state_.load(std::memory_order_acquire) == State::unloaded) load_now();
+    }
+    bool usable() const { return state_.load(std::memory_order_acquire) == State::loaded; }
+    bool deleted() const { return deleted_.load(std::memory_order_acquire); }
+    void mark_deleted() { deleted_.store(true, std::memory_order_release); }
+    /// Records before it belong to a deleted topic of the same name.
+    std::int64_t ignore_before() const { return ignore_before_; }
+    void close_files() { files_.close(); }
+
+    /// The next queue offset to give out; guarded by the log's append lock.
+    std::int64_t next = 0;
+
+    /// The units from the one that holds message `first` on, as many as fit, are there and begin
+    /// below `limit`. not_found: the file is gone; io.
+    virtual Result<std::size_t> read(std::int64_t first, std::int64_t limit,
+                                     std::span<QueuedUnit> into) const = 0;
+    /// The first offset in the file behind that of `offset`.
+    virtual QueueOffset next_file(QueueOffset offset) const = 0;
+    /// True when the record has its unit.
+    bool holds(const message::RecordView& record) const;
+
+    // ---- the writing half
+
+    std::int64_t written() const { return written_; }  ///< the offset behind the last message
+    std::int64_t last_at() const { return last_at_; }  ///< of the last unit's record, -1: none
+    bool has_files() const { return files_.any(); }
+    /// Drops every unit whose record does not end before `end`.
+    virtual Result<> truncate_to_log(std::int64_t end) = 0;
+    /// Readers see what has been written.
+    void publish() { max_.store(written_); }
+
+    /// Brings what is written to disk. io
+    virtual Result<> sync() = 0;
+    /// True for the first who says so since mark_clean(), which precedes every sync.
+    bool mark_dirty() { return !dirty_.exchange(true); }
+    void mark_clean() { dirty_ = false; }
+
+    /// For the writer alone: the chain of this batch.
+    struct Batch {
+        std::uint64_t number = 0;
+        std::uint32_t first = 0, last = 0;
+    };
+    Batch batch;
+
+protected:
+    /// With `on_disk` false there is nothing to load.
+    StoredQueue(const QueueContext& context, bool is_batch, std::string topic, std::int32_t id,
+                std::int64_t ignore_before, bool on_disk);
+
+    virtual Result<> load_files() = 0;
+    /// True when the record that `at` names is there and says it is this queue's.
+    bool is_mine(const QueuedUnit& at) const;
+    bool is_expired(const Unit& unit) const {
+        return unit.at >= 0 && unit.bytes > 0 && unit.end() <= context_.log.begin();
+    }
+
+    const QueueContext& context_;
+    UnitFiles files_;
+    std::atomic<std::int64_t> min_ = 0;
+    std::atomic<std::int64_t> max_ = 0;
+    std::atomic<std::int64_t> written_ = 0;  // the writer's; sync() looks
+    std::int64_t last_at_ = -1;
+
+private:
+    enum class State { unloaded, loaded, broken };
+    void load_now() const;
+
+    const std::string topic_;
+    const std::int32_t id_;
+    const bool is_batch_;
+    const std::int64_t ignore_before_;
+    mutable Mutex load_lock_;  // the first caller loads, others wait for it
+    std::atomic<State> state_;
+    std::atomic<bool> deleted_ = false;
+    std::atomic<bool> dirty_ = false;
+};
+
+}  // namespace mqd::store

@@ -1,0 +1,185 @@
+#include "store/unit_files.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <vector>
+
+#include "store/file_names.h"
+#include "store/unit.h"
+
+namespace mqd::store {
+namespace {
+
+constexpr std::int64_t first_bytes = 1280;
+constexpr std::int64_t zeros_bytes = 64 * 1024;
+
+}  // namespace
+
+UnitFiles::UnitFiles(Files& files, OpenFiles& open_files, std::filesystem::path dir,
+                     std::int64_t unit_bytes, std::int64_t file_bytes)
+    : os_(files),
+      open_files_(open_files),
+      dir_(std::move(dir)),
+      unit_bytes_(unit_bytes),
+      file_bytes_(file_bytes) {}
+
+std::filesystem::path UnitFiles::path_of(std::int64_t base) const {
+    return dir_ / file_name(base);
+}
+
+Result<std::shared_ptr<File>> UnitFiles::file_for(std::int64_t base, bool create) {
+    const OpenFiles::Key key{this, base};
+    if (!create) return open_files_.open(key, path_of(base));
+    if (auto file = open_files_.find(key)) return file;
+    made_files_ = true;
+    return open_files_.create(key, path_of(base), file_bytes_);
+}
+
+// ---- reading
+
+Result<std::size_t> UnitFiles::read(std::int64_t first, std::int64_t limit,
+                                    MutableBytes into) const {
+    const std::int64_t wanted =
+        std::min(limit - first, static_cast<std::int64_t>(into.size()) / unit_bytes_);
+    std::int64_t done = 0;
+    while (done < wanted) {
+        const std::int64_t base = base_of(first + done);
+        const std::int64_t in_file = (first + done) * unit_bytes_ - base;
+        const auto bytes = static_cast<std::size_t>(
+            std::min((wanted - done) * unit_bytes_, file_bytes_ - in_file));
+        auto file = open_files_.open({this, base}, path_of(base));
+        if (!file && done > 0) break;  // the next read will say so
+        if (!file) return std::move(file).error();
+        TRY(const std::size_t got,
+            (*file)->read(in_file,
+                          into.subspan(static_cast<std::size_t>(done * unit_bytes_), bytes)));
+        done += static_cast<std::int64_t>(got) / unit_bytes_;
+        if (got < bytes) break;
+    }
+    return static_cast<std::size_t>(done);
+}
+
+Result<bool> UnitFiles::is_used(std::int64_t index) const {
+    std::array<std::byte, Unit::bytes_each> bytes;  // both kinds begin with it
+    const std::int64_t base = base_of(index);
+    TRY(const auto file, open_files_.open({this, base}, path_of(base)));
+    TRY(const std::size_t got, file->read(index * unit_bytes_ - base, bytes));
+    return got == bytes.size() && !Unit::load(bytes.data()).is_unused();
+}
+
+// ---- loading
+
+Result<std::int64_t> UnitFiles::load() {
+    TRY(const auto names, os_.list(dir_));
+    std::vector<std::int64_t> bases;
+    for (const auto& name : names) {
+        const auto base = parse_file_name(name);
+        if (!base || *base % file_bytes_ != 0)
+            return Error{Errc::corrupt, fmt::format("{} is no file of a queue of {}-byte files",
+                                                    (dir_ / name).string(), file_bytes_)};
+        bases.push_back(*base);
+    }
+    while (!bases.empty()) {
+        TRY(const auto file, open_files_.open({this, bases.back()}, path_of(bases.back())));
+        TRY(const std::int64_t size, file->size());
+        if (size == file_bytes_) break;
+        if (size != 0)
+            return Error{Errc::corrupt,
+                         fmt::format("{} has {} bytes, not {}", path_of(bases.back()).string(),
+                                     size, file_bytes_)};
+        open_files_.forget(this, bases.back());
+        TRY_OK(os_.remove(path_of(bases.back())));
+        bases.pop_back();
+    }
+    if (bases.empty()) return std::int64_t{0};
+    first_ = bases.front() / unit_bytes_;
+    for (auto it = bases.rbegin(); it != bases.rend(); ++it) {
+        TRY(const std::int64_t used, used_in_file(*it));
+        if (used > 0) return *it / unit_bytes_ + used;
+    }
+    return first();
+}
+
+Result<std::int64_t> UnitFiles::used_in_file(std::int64_t base) const {
+    const std::int64_t first = base / unit_bytes_;
+    const std::int64_t units = file_bytes_ / unit_bytes_;
+    const std::int64_t first_units = first_bytes / unit_bytes_;
+    std::array<std::byte, first_bytes> bytes;
+    TRY(const std::size_t got, read(first, first + units, bytes));
+    std::int64_t low = 0;
+    while (low < static_cast<std::int64_t>(got) &&
+           !Unit::load(bytes.data() + low * unit_bytes_).is_unused())
+        ++low;
+    if (low < first_units) return low;
+    // Many queues are short: look further in growing steps before halving.
+    std::int64_t high = low;
+    for (bool used = true; used && high < units;) {
+        low = high;
+        high = std::min(units, high * 8);
+        TRY(used, is_used(first + high - 1));
+        if (used) low = high;
+    }
+    while (low < high) {
+        const std::int64_t middle = (low + high) / 2;
+        TRY(const bool used, is_used(first + middle));
+        if (used)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+// ---- writing
+
+Result<> UnitFiles::write(std::int64_t first, Bytes units) {
+    while (!units.empty()) {
+        const std::int64_t base = base_of(first);
+        const std::int64_t in_file = first * unit_bytes_ - base;
+        const auto bytes = static_cast<std::size_t>(
+            std::min(static_cast<std::int64_t>(units.size()), file_bytes_ - in_file));
+        TRY(const auto file, file_for(base, true));
+        TRY_OK(file->write(in_file, units.first(bytes)));
+        first += static_cast<std::int64_t>(bytes) / unit_bytes_;
+        units = units.subspan(bytes);
+    }
+    return {};
+}
+
+Result<> UnitFiles::zero(std::int64_t from, std::int64_t to) {
+    if (from >= to) return {};
+    const std::vector<std::byte> zeros(
+        static_cast<std::size_t>(std::min((to - from) * unit_bytes_, zeros_bytes)));
+    std::int64_t at = from * unit_bytes_;
+    while (at < to * unit_bytes_) {
+        const std::int64_t base = at / file_bytes_ * file_bytes_;
+        const std::int64_t size = std::min({static_cast<std::int64_t>(zeros.size()),
+                                            to * unit_bytes_ - at, base + file_bytes_ - at});
+        auto file = file_for(base, false);
+        if (!file && file.error().code != Errc::not_found) return std::move(file).error();
+        if (file)
+            TRY_OK((*file)->write(at - base, Bytes(zeros).first(static_cast<std::size_t>(size))));
+        at += size;
+    }
+    return {};
+}
+
+Result<> UnitFiles::sync(std::int64_t from, std::int64_t to) {
+    if (made_files_.exchange(false)) {
+        const auto topic = dir_.parent_path();
+        TRY_OK(os_.sync_directory(dir_));
+        TRY_OK(os_.sync_directory(topic));
+        TRY_OK(os_.sync_directory(topic.parent_path()));
+    }
+    for (std::int64_t base = base_of(from); base < to * unit_bytes_; base += file_bytes_) {
+        auto file = file_for(base, false);
+        if (!file && file.error().code == Errc::not_found) continue;
+        if (!file) return std::move(file).error();
+        TRY_OK((*file)->sync());
+    }
+    return {};
+}
+
+}  // namespace mqd::store

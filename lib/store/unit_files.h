@@ -1,0 +1,75 @@
+#pragma once
+// A row of equally sized files full of equally sized units, each file named by its first byte's
+// place in the row. Unit n lies at byte n * unit_bytes; one is unused while the i32 at its byte 8,
+// the size of the record it names, is zero. Consume queues of both kinds are made of these
+// (spec store.md 3.1, 3.3).
+//
+// Threads: read() from any; the writing half from one, sync() from one other.
+// Owner:   a queue.
+
+#include <atomic>
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+
+#include "base/bytes.h"
+#include "base/result.h"
+#include "store/open_files.h"
+
+namespace mqd::store {
+
+class UnitFiles {
+public:
+    /// `dir` is R/<kind>/<topic>/<queue>; `file_bytes` is a multiple of `unit_bytes`.
+    UnitFiles(Files& files, OpenFiles& open_files, std::filesystem::path dir,
+              std::int64_t unit_bytes, std::int64_t file_bytes);
+
+    /// Lists the files and gives the index behind the last unit in use, on the word that no unused
+    /// one comes before it. corrupt: names or lengths of another geometry.
+    Result<std::int64_t> load();
+
+    bool any() const { return first() >= 0; }
+    std::int64_t first() const {
+        return first_.load(std::memory_order_acquire);
+    }  ///< of the first file's units, -1: no file
+    /// The files begin with the one that holds `index`.
+    void begin_at(std::int64_t index) {
+        first_.store(file_begin(index), std::memory_order_release);
+    }
+    /// First unit of the file that holds `index`, and of the one behind it.
+    std::int64_t file_begin(std::int64_t index) const { return base_of(index) / unit_bytes_; }
+    std::int64_t file_end(std::int64_t index) const {
+        return (base_of(index) + file_bytes_) / unit_bytes_;
+    }
+
+    /// Whole units from `first` on, as many as fit, are there and lie below `limit`. not_found:
+    /// the file is gone; io.
+    Result<std::size_t> read(std::int64_t first, std::int64_t limit, MutableBytes into) const;
+
+    /// Makes files as they are needed. refused: no space; io. May be repeated.
+    Result<> write(std::int64_t first, Bytes units);
+    Result<> zero(std::int64_t from, std::int64_t to);
+    /// Brings what was written in [from, to) to disk. io
+    Result<> sync(std::int64_t from, std::int64_t to);
+    /// No descriptor stays open.
+    void close() { open_files_.forget(this, 0); }
+
+private:
+    std::filesystem::path path_of(std::int64_t base) const;
+    std::int64_t base_of(std::int64_t index) const {
+        return index * unit_bytes_ / file_bytes_ * file_bytes_;
+    }
+    Result<std::shared_ptr<File>> file_for(std::int64_t base, bool create);
+    Result<bool> is_used(std::int64_t index) const;
+    Result<std::int64_t> used_in_file(std::int64_t base) const;
+
+    Files& os_;
+    OpenFiles& open_files_;
+    const std::filesystem::path dir_;
+    const std::int64_t unit_bytes_;
+    const std::int64_t file_bytes_;
+    std::atomic<std::int64_t> first_ = -1;
+    std::atomic<bool> made_files_ = false;
+};
+
+}  // namespace mqd::store
