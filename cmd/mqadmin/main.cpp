@@ -17,6 +17,12 @@ int main(int argc, char** argv) {
         {"topicStatus", "offsets of each queue of a topic", admin::topic_status},
         {"clusterList", "clusters and brokers with their load", admin::cluster_list},
         {"brokerStatus", "all runtime values of a broker", admin::broker_status},
+        {"cleanExpiredCQ", "delete consume queue files whose messages are gone",
+         admin::clean_expired_cq},
+        {"cleanUnusedTopic", "drop what is left of topics that are in no table",
+         admin::clean_unused_topic},
+        {"deleteExpiredCommitLog", "delete expired log files at once",
+         admin::delete_expired_commit_log},
         {"consumerProgress", "how far consumer groups are behind", admin::consumer_progress},
     });
     cli::install_signals();

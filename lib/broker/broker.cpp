@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <chrono>
+#include <set>
 
 #include "base/log.h"
 #include "broker/names.h"
@@ -216,6 +217,19 @@ Result<bool> Broker::delete_topic(std::string_view name) {
         save_soon();
     }
     return removed;
+}
+
+Result<> Broker::delete_unknown_topics() {
+    std::set<std::string> names;
+    for (const store::Queue* queue : store_.queues()) names.insert(queue->topic());
+    for (const auto& name : names) {
+        if (is_system_topic(name, settings_.cluster, settings_.name)) continue;
+        TRY(const bool removed, topics_->remove_unknown(name));
+        if (!removed) continue;
+        offsets_->remove_topic(name);
+        log::info("unknown_topic_deleted", {{"topic", name}});
+    }
+    return {};
 }
 
 }  // namespace mqd::broker

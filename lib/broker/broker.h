@@ -80,6 +80,8 @@ public:
     /// The topic with its queues, its groups' offsets and its place in the table. False: there
     /// was none. io: as Store::delete_topic.
     Result<bool> delete_topic(std::string_view name);
+    /// What the store has of topics that are in no table, with their offsets. io: as Store's.
+    Result<> delete_unknown_topics();
 
 private:
     Broker(const Clock& clock, store::Store& store, const Settings& settings);

@@ -131,8 +131,6 @@ void describe_store(config::Config& c, Settings& s) {
                "and how often however little there is");
     c.duration("flushIntervalConsumeQueue", s.flush_queues_ms, 10, 600'000,
                "how often the consume queues are synced");
-    c.integer("diskSpaceWarningLevelRatio", s.disk_full_percent, 10, 100,
-              "percentage of the disk above which sends are refused");
     c.boolean("enabledAppendPropCRC", s.append_crc,
               "each record ends with a CRC over all of it, so that no flipped bit goes unnoticed");
     c.boolean("forceVerifyPropCRC", s.demand_crc,
@@ -142,6 +140,38 @@ void describe_store(config::Config& c, Settings& s) {
     c.integer("maxHashSlotNum", s.index_slots, 1, 100'000'000, "hash slots of an index file");
     c.integer("maxIndexNum", s.index_entries, 2, 100'000'000, "keys of an index file, and one");
     c.text("messageDelayLevel", s.delay_levels, "the delay levels, from 1");
+}
+
+void describe_retention(config::Config& c, Settings& s) {
+    c.integer("fileReservedTime", s.keep_hours, 0, 1'000'000,
+              "hours that a log file is kept since it was last written");
+    c.text("deleteWhen", s.delete_hours, "local hours in which expired files go, HH;HH");
+    c.integer("diskMaxUsedSpaceRatio", s.disk_begin_percent, 10, 100,
+              "percentage of the disk above which expired files go at any hour");
+    c.integer("diskSpaceCleanForciblyRatio", s.disk_force_percent, 10, 100,
+              "percentage above which files go before their time");
+    c.boolean("cleanFileForciblyEnable", s.delete_forcibly, "or do not");
+    c.integer("diskSpaceWarningLevelRatio", s.disk_full_percent, 10, 100,
+              "percentage above which sends are refused");
+    c.duration("cleanResourceInterval", s.retention_interval_ms, 100, 86'400'000,
+               "how often it looks for files to delete");
+    c.integer("deleteFileBatchMax", s.delete_files_max, 1, 1'000'000,
+              "most log files that go at a time");
+    c.duration("deleteCommitLogFilesInterval", s.delete_pause_ms, 0, 60'000,
+               "pause between two of them");
+}
+
+/// `04`, or `04;16`. invalid: not hours.
+Result<std::vector<int>> parse_hours(std::string_view text) {
+    std::vector<int> out;
+    for (const auto word : split(text, ';')) {
+        if (word.empty()) continue;
+        const auto hour = parse_int<int>(word);
+        if (!hour || *hour < 0 || *hour > 23)
+            return Error{Errc::invalid, fmt::format("'{}' is no hour from 00 to 23", word)};
+        out.push_back(*hour);
+    }
+    return out;
 }
 
 }  // namespace
@@ -170,6 +200,15 @@ store::Options Settings::store_options() const {
     out.disk_full_percent = disk_full_percent;
     out.check_crc = check_crc;
     out.demand_crc = demand_crc;
+    auto& keep = out.retention;
+    keep.hours = parse_hours(delete_hours).value_or(std::vector<int>());  // settle() has checked
+    keep.keep_ms = keep_hours * 3'600'000;
+    keep.begin_percent = disk_begin_percent;
+    keep.force_percent = disk_force_percent;
+    keep.force = delete_forcibly;
+    keep.interval_ms = retention_interval_ms;
+    keep.files_a_round = delete_files_max;
+    keep.pause_ms = delete_pause_ms;
     out.index = index;
     out.index_slots = index_slots;
     out.index_entries = index_entries;
@@ -184,6 +223,7 @@ void describe(config::Config& config, Settings& settings) {
     describe_tables(config, settings);
     describe_clients(config, settings);
     describe_store(config, settings);
+    describe_retention(config, settings);
 }
 
 void settle(config::Config& config, Settings& settings) {
@@ -206,6 +246,8 @@ void settle(config::Config& config, Settings& settings) {
         config.complain("mappedFileSizeCommitLog", "a file must hold maxMessageSize + 64 KiB");
     if (settings.consume_queue_file_bytes % 20 != 0)
         config.complain("mappedFileSizeConsumeQueue", "not a multiple of 20");
+    if (const auto hours = parse_hours(settings.delete_hours); !hours)
+        config.complain("deleteWhen", hours.error().what);
 }
 
 }  // namespace mqd::broker

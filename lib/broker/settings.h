@@ -79,6 +79,14 @@ struct Settings {
     bool append_crc = false;  ///< each record ends with its own CRC
     bool check_crc = true;    ///< recovery looks at bodies' CRCs
     bool demand_crc = false;  ///< recovery and readers take no record without its own CRC
+    std::string delete_hours = "04";
+    std::int64_t keep_hours = 72;
+    std::int32_t disk_begin_percent = 75;
+    std::int32_t disk_force_percent = 85;
+    bool delete_forcibly = true;
+    std::int64_t retention_interval_ms = 10'000;
+    std::int32_t delete_files_max = 10;
+    std::int64_t delete_pause_ms = 100;
     bool index = true;
     std::int32_t index_slots = 5'000'000;
     std::int32_t index_entries = 20'000'000;

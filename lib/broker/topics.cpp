@@ -236,14 +236,29 @@ Result<bool> Topics::remove(std::string_view name) {
         dirty_ = true;
         version_.fetch_add(1, std::memory_order_release);
     }
-    const auto dropped = store_.delete_topic(removed);
-    {
-        const Lock lock(mutex_);
-        std::erase(removing_, removed);
-    }
+    const auto dropped = drop_queues(removed);
     if (listener_) listener_(removed, nullptr);
     if (!dropped) return dropped.error();
     return true;
+}
+
+Result<bool> Topics::remove_unknown(std::string_view name) {
+    const std::string removed(name);
+    {
+        const Lock lock(mutex_);
+        if (topics_.contains(name)) return false;
+        removing_.push_back(removed);
+    }
+    TRY_OK(drop_queues(removed));
+    return true;
+}
+
+/// Its name stands in removing_ until they are gone.
+Result<> Topics::drop_queues(const std::string& name) {
+    auto dropped = store_.delete_topic(name);
+    const Lock lock(mutex_);
+    removing_.erase(std::find(removing_.begin(), removing_.end(), name));
+    return dropped;
 }
 
 std::vector<TopicRef> Topics::all() const {

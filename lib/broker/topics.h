@@ -88,6 +88,9 @@ public:
     Result<TopicRef> put(TopicConfig config);
     /// False when there was none. The store's queues are dropped too. io: as Store::delete_topic.
     Result<bool> remove(std::string_view name);
+    /// Drops the store's queues of a topic that is not in the table. False when it is. io: as
+    /// above.
+    Result<bool> remove_unknown(std::string_view name);
 
     std::vector<TopicRef> all() const;
     std::size_t size() const;
@@ -111,6 +114,7 @@ private:
     Result<> load();
     void make_system_topics();
     Result<TopicRef> put_locked(TopicConfig config) REQUIRES(mutex_);
+    Result<> drop_queues(const std::string& name);
     Result<TopicRef> announced(Result<TopicRef> made) const;
     json::Value to_json() const;
 

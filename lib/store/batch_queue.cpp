@@ -85,7 +85,8 @@ Result<> BatchQueue::load_files() {
     TRY(const std::int64_t end, files_.load());
     if (!files_.any()) return {};
     TRY_OK(drop_strangers(end));
-    TRY_OK(find_min());
+    std::int64_t index = 0;
+    TRY(min_, find_min(index));
     next = written_;
     synced_ = end_;
     publish();
@@ -111,23 +112,22 @@ Result<> BatchQueue::drop_strangers(std::int64_t end) {
     return truncate(keep);
 }
 
-Result<> BatchQueue::find_min() {
-    std::int64_t low = files_.first();
-    std::int64_t high = end_;
-    while (low < high) {
-        // Nearly always the first unit is readable: look there before halving.
-        const std::int64_t middle = low == files_.first() ? low : (low + high) / 2;
-        TRY(const BatchUnit there, unit(middle));
-        if (there.unit.at >= context_.log.begin())
-            high = middle;
-        else
-            low = middle + 1;
-    }
-    min_ = written();
-    if (low == end_) return {};
-    TRY(const BatchUnit first, unit(low));
-    min_ = first.offset;
-    return {};
+/// The first message that the log still has; `index` is the unit's, or the last one's.
+Result<std::int64_t> BatchQueue::find_min(std::int64_t& index) const {
+    const std::int64_t end = end_.load(std::memory_order_acquire);
+    index = end - 1;
+    if (end <= files_.first()) return written();
+    TRY(const std::int64_t first, files_.first_of(context_.log.begin(), files_.first(), end));
+    index = std::min(first, end - 1);
+    TRY(const BatchUnit there, unit(index));
+    return first < end ? there.offset : next_offset(there);
+}
+
+Result<> BatchQueue::expire_units() {
+    std::int64_t index = 0;
+    TRY(const std::int64_t first, find_min(index));
+    if (first > min_) min_ = first;
+    return files_.remove_before(index);
 }
 
 // ---- writing
@@ -138,8 +138,8 @@ Result<> BatchQueue::append(std::span<const BatchUnit> units) {
     for (std::size_t i = 0; i < units.size(); ++i) units[i].store(bytes.data() + i * each);
     TRY_OK(files_.write(end_, bytes));
     if (!has_files()) {
-        files_.begin_at(end_);
         min_ = units.front().offset;
+        files_.begin_at(end_);
     }
     written_ = next_offset(units.back());
     last_at_ = units.back().unit.at;

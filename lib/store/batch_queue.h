@@ -39,7 +39,8 @@ private:
     Result<BatchUnit> unit(std::int64_t index) const;
     Result<std::int64_t> find(std::int64_t offset) const;
     Result<> drop_strangers(std::int64_t end);
-    Result<> find_min();
+    Result<std::int64_t> find_min(std::int64_t& index) const;
+    Result<> expire_units() override;
     template <class Keep>
     Result<> truncate_while(Keep&& keep);
     Result<> truncate(std::int64_t index);

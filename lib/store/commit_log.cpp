@@ -273,6 +273,28 @@ std::shared_ptr<const LogFile> CommitLog::file_at(std::int64_t offset) const {
     return offset < file->limit() ? file : nullptr;
 }
 
+std::shared_ptr<const LogFile> CommitLog::oldest() const {
+    const Lock lock(files_lock_);
+    return files_.size() > 1 ? files_.front() : nullptr;
+}
+
+Result<> CommitLog::remove_oldest() {
+    const auto file = oldest();
+    check(file != nullptr && file->limit() <= synced());
+    // One removal at a time reaches the disk: a gap would be taken for the log's end.
+    if (removal_unsynced_) TRY_OK(os_.sync_directory(dir_));
+    removal_unsynced_ = true;
+    TRY_OK(os_.remove(file->path));
+    begin_.store(file->limit(), std::memory_order_release);
+    {
+        const Lock lock(files_lock_);
+        files_.erase(files_.begin());
+    }
+    TRY_OK(os_.sync_directory(dir_));
+    removal_unsynced_ = false;
+    return {};
+}
+
 std::vector<std::shared_ptr<const LogFile>> CommitLog::files() const {
     const Lock lock(files_lock_);
     return files_;

@@ -6,7 +6,7 @@
 // Readers map the files and never look past end(), which is stored with release after the bytes.
 //
 // Threads: append() from any, one at a time inside; file_at() and the marks from any; sync() from
-//          the flusher; prepare_next() from the housekeeper.
+//          the flusher; prepare_next() and remove_oldest() from the housekeeper.
 // Owner:   the store.
 
 #include <atomic>
@@ -60,6 +60,13 @@ public:
     /// At a clean stop: a file prepared and never used.
     Result<> remove_prepared();
 
+    /// The oldest file, null when it is the last one too.
+    std::shared_ptr<const LogFile> oldest() const;
+    /// Removes that file, which lies before synced(): from the disk first, then from the readers'
+    /// sight, so that after an error (io) or a crash none but the oldest ever lack. Who holds the
+    /// file may read on; its space is given back with the last holder.
+    Result<> remove_oldest();
+
     /// The file that holds `offset`; null when none does. Says nothing about end().
     std::shared_ptr<const LogFile> file_at(std::int64_t offset) const;
     std::vector<std::shared_ptr<const LogFile>> files() const;
@@ -111,8 +118,10 @@ private:
     Mutex prepare_lock_;  // held over the making of a file; appends want it once a file
     std::shared_ptr<LogFile> prepared_ GUARDED_BY(prepare_lock_);
 
-    mutable Mutex files_lock_;  // held for a look or a push_back
+    mutable Mutex files_lock_;  // held for a look, a push_back or an erase
     std::vector<std::shared_ptr<const LogFile>> files_ GUARDED_BY(files_lock_);
+
+    bool removal_unsynced_ = false;  // the housekeeper's: the directory may bring a file back
 
     // The flusher's: a descriptor that was open before the writes it syncs, so that no error of
     // theirs goes to somebody else.

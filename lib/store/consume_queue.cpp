@@ -45,7 +45,7 @@ Result<> ConsumeQueue::load_files() {
     TRY(const std::int64_t end, files_.load());
     if (!files_.any()) return {};
     TRY_OK(drop_strangers(end));
-    TRY_OK(find_min());
+    TRY(min_, files_.first_of(context_.log.begin(), files_.first(), written_));
     next = written_;
     synced_ = written_;
     publish();
@@ -70,22 +70,12 @@ Result<> ConsumeQueue::drop_strangers(std::int64_t end) {
     return truncate(keep);
 }
 
-Result<> ConsumeQueue::find_min() {
-    std::int64_t low = files_.first();
-    std::int64_t high = written_;
-    const std::int64_t begin = context_.log.begin();
-    const auto readable = [&](const Unit& unit) { return !unit.is_filling() && unit.at >= begin; };
-    while (low < high) {
-        // Nearly always the first unit is readable: look there before halving.
-        const std::int64_t middle = low == files_.first() ? low : (low + high) / 2;
-        TRY(const Unit unit, this->unit(middle));
-        if (readable(unit))
-            high = middle;
-        else
-            low = middle + 1;
-    }
-    min_ = low;
-    return {};
+Result<> ConsumeQueue::expire_units() {
+    const std::int64_t before = min_;
+    const std::int64_t end = written_;
+    TRY(const std::int64_t first, files_.first_of(context_.log.begin(), before, end));
+    if (first > before) min_ = first;
+    return files_.remove_before(std::min(first, end - 1));
 }
 
 // ---- writing
@@ -95,8 +85,8 @@ Result<> ConsumeQueue::write_units(std::int64_t first, Bytes units, std::int64_t
     if (from < first) TRY_OK(fill(from, first));
     TRY_OK(files_.write(first, units));
     if (!has_files()) {
-        files_.begin_at(first);
         min_ = first;
+        files_.begin_at(first);
     }
     written_ = first + static_cast<std::int64_t>(units.size() / each);
     last_at_ = last_at;

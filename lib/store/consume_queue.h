@@ -46,7 +46,7 @@ private:
     Result<> load_files() override;
     Result<Unit> unit(std::int64_t offset) const;
     Result<> drop_strangers(std::int64_t end);
-    Result<> find_min();
+    Result<> expire_units() override;
     Result<> fill(std::int64_t from, std::int64_t to);
 
     std::int64_t synced_ = 0;  // sync()'s

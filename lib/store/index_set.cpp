@@ -110,8 +110,9 @@ Result<> IndexSet::settle_last(bool crashed) {
 }
 
 Result<> IndexSet::remove(const Item& item, std::string_view why) {
+    TRY_OK(os_.remove(item.path));
     log::info("index_file_removed", {{"path", item.path.string()}, {"why", why}});
-    return os_.remove(item.path);
+    return {};
 }
 
 /// A full file may have taken only some keys of its last message; how many are in this file and
@@ -217,17 +218,16 @@ std::int64_t IndexSet::durable_ts_ms(std::int64_t log_synced) const {
     return ts_ms;
 }
 
-Result<> IndexSet::remove_before(std::int64_t log_begin) {
-    std::vector<Item> gone;
-    {
+Result<bool> IndexSet::remove_expired() {
+    if (!leaving_) {
         const Lock lock(lock_);
-        while (items_.size() > 1 && items_.front().header.end_at < log_begin) {
-            gone.push_back(std::move(items_.front()));
-            items_.erase(items_.begin());
-        }
+        if (items_.size() < 2 || items_.front().header.end_at >= log_.begin()) return false;
+        leaving_ = std::move(items_.front());
+        items_.erase(items_.begin());
     }
-    for (const Item& item : gone) TRY_OK(remove(item, "its messages are gone from the log"));
-    return {};
+    TRY_OK(remove(*leaving_, "its messages are gone from the log"));
+    leaving_.reset();
+    return true;
 }
 
 }  // namespace mqd::store

@@ -6,13 +6,15 @@
 // Files that cannot be relied upon are removed on opening, together with all newer ones, and the
 // builder makes them again from the log, from resume() on.
 //
-// Threads: add() and sync() one at a time (the index builder, then the store's close), the rest
-//          from any. The lock is held for a look at the list, never over I/O.
+// Threads: add() and sync() one at a time (the index builder, then the store's close),
+//          remove_expired() from the housekeeper, the rest from any. The lock is held for a look at
+//          the list, never over I/O.
 // Owner:   the store.
 
 #include <cstdint>
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -53,8 +55,9 @@ public:
 
     /// End time of the newest full file that is on disk, as is the log up to there.
     std::int64_t durable_ts_ms(std::int64_t log_synced) const;
-    /// Removes files, but for the last, whose messages are all gone from the log.
-    Result<> remove_before(std::int64_t log_begin);
+    /// Removes the oldest file if it is not the last and all its messages are gone from the log;
+    /// true when it was. io: it is tried again with the next call.
+    Result<bool> remove_expired();
 
 private:
     struct Item {
@@ -92,6 +95,7 @@ private:
     const IndexGeometry geometry_;
     Resume resume_;
     std::unique_ptr<IndexFile> tail_;  // the builder's
+    std::optional<Item> leaving_;      // the housekeeper's: out of the list, still on disk
 
     mutable Mutex lock_;
     std::vector<Item> items_ GUARDED_BY(lock_);

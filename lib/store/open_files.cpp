@@ -46,13 +46,14 @@ std::shared_ptr<File> OpenFiles::keep(const Key& key, std::unique_ptr<File> file
     return out;
 }
 
-void OpenFiles::forget(const void* owner, std::int64_t from_base) {
+void OpenFiles::forget(const void* owner, std::int64_t from_base, std::int64_t to_base) {
     std::list<Entry> closing;
     const Lock lock(lock_);
     for (auto it = recent_.begin(); it != recent_.end();) {
         const auto here = it++;
-        if (here->key.owner != owner || here->key.base < from_base) continue;
-        by_key_.erase(here->key);
+        const OpenFiles::Key& key = here->key;
+        if (key.owner != owner || key.base < from_base || key.base >= to_base) continue;
+        by_key_.erase(key);
         closing.splice(closing.end(), recent_, here);
     }
 }

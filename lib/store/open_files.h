@@ -7,6 +7,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <limits>
 #include <list>
 #include <memory>
 #include <unordered_map>
@@ -32,7 +33,9 @@ public:
     /// The same, made with `bytes` zeros if missing. refused: no space; io.
     Result<std::shared_ptr<File>> create(const Key& key, const std::filesystem::path& path,
                                          std::int64_t bytes);
-    void forget(const void* owner, std::int64_t from_base);
+    /// Closes the owner's files whose base lies in [from_base, to_base).
+    void forget(const void* owner, std::int64_t from_base,
+                std::int64_t to_base = std::numeric_limits<std::int64_t>::max());
 
 private:
     struct KeyHash {

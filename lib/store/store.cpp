@@ -7,12 +7,14 @@
 
 #include "base/log.h"
 #include "store/checkpoint.h"
+#include "store/disk_meter.h"
 #include "store/dispatcher.h"
 #include "store/flusher.h"
 #include "store/index_builder.h"
 #include "store/named_thread.h"
 #include "store/reader.h"
 #include "store/recovery.h"
+#include "store/retention.h"
 
 namespace mqd::store {
 namespace {
@@ -33,6 +35,7 @@ public:
           clock_(clock),
           options_(std::move(options)),
           levels_(std::move(levels)),
+          disk_(files, options_.root, options_.disk_full_percent),
           open_files_(files, static_cast<std::size_t>(std::max(8, options_.open_queue_files_max))) {
     }
     ~StoreImpl() override { stop_threads(false); }
@@ -91,14 +94,20 @@ public:
     }
 
     bool writable() const override { return takes_appends() && !log_->full() && !log_->failed(); }
-    int disk_used_percent() const override { return used_percent_; }
+    DiskUse disk_use() const override { return disk_.use(); }
+    void delete_expired(int rounds) override {
+        retention_->delete_expired(rounds);
+        house_bell_.ring();
+    }
+    void clean_queues(std::function<void(Result<>)> done) override {
+        retention_->clean_queues(std::move(done));
+        house_bell_.ring();
+    }
     const Options& options() const override { return options_; }
 
 private:
     static StoredQueue& own(Queue& queue) { return static_cast<StoredQueue&>(queue); }
-    bool takes_appends() const {
-        return !closing_ && !dispatcher_->failing() && used_percent_ <= options_.disk_full_percent;
-    }
+    bool takes_appends() const { return !closing_ && !dispatcher_->failing() && !disk_.is_full(); }
 
     Result<> write_abort();
     Result<> open_index(bool crashed);
@@ -108,7 +117,6 @@ private:
     void tick();
     Result<> sync_queues(bool all);
     Result<> save_checkpoint();
-    void measure_disk();
 
     Files& os_;
     const Clock& clock_;
@@ -116,6 +124,7 @@ private:
     DelayLevels levels_;
     std::unique_ptr<File> lock_;
     Checkpoint checkpoint_;
+    DiskMeter disk_;
     OpenFiles open_files_;
     Mutex deleting_;  // held over the whole of a deletion, files and all
     DeletedTopics deleted_topics_ GUARDED_BY(deleting_);
@@ -126,6 +135,7 @@ private:
     std::unique_ptr<IndexBuilder> builder_;
     std::unique_ptr<Dispatcher> dispatcher_;
     std::unique_ptr<Flusher> flusher_;
+    std::unique_ptr<Retention> retention_;
 
     // the housekeeper's
     Bell house_bell_;
@@ -138,7 +148,6 @@ private:
     std::thread house_;
 
     std::atomic<bool> closing_ = false;
-    std::atomic<int> used_percent_ = 0;
 };
 
 // ---- opening and closing
@@ -173,7 +182,7 @@ Result<> StoreImpl::start() {
         if (auto ok = log_->sync(); !ok) return std::move(ok).error();
     }
     TRY_OK(open_index(crashed));
-    measure_disk();
+    disk_.measure();
     start_threads(!crashed);
     return {};
 }
@@ -214,6 +223,11 @@ void StoreImpl::start_threads(bool clean) {
                                   [this] {
                                       if (options_.flush_sync) dispatcher_->ring();
                                   });
+    // Behind a crash queues may have been left uncleaned, and recovery has loaded them all.
+    retention_ = std::make_unique<Retention>(
+        Retention::Parts{os_, clock_, *log_, *queues_, *index_, disk_, deleting_,
+                         [this] { return std::min(log_->synced(), dispatcher_->dispatched()); }},
+        options_.retention, clean ? log_->begin() : -1);
     house_ = named_thread("mqd-house", [this] { keep_house(); });
 }
 
@@ -292,22 +306,20 @@ void StoreImpl::keep_house() {
                 log::warn("log_file_not_prepared", {{"why", ok.error().what}});
         if (log_->full()) log_->probe_room();
         if (monotonic_ms() >= next_tick_ms_) tick();
-        const bool hurry = log_->full();
-        house_bell_.wait(hurry ? full_tick_ms
-                               : std::max<std::int64_t>(0, next_tick_ms_ - monotonic_ms()));
+        std::int64_t wait_ms = retention_->step();
+        if (log_->full()) wait_ms = std::min(wait_ms, full_tick_ms);
+        house_bell_.wait(std::clamp<std::int64_t>(next_tick_ms_ - monotonic_ms(), 0, wait_ms));
     }
 }
 
 void StoreImpl::tick() {
     next_tick_ms_ = monotonic_ms() + tick_ms;
-    measure_disk();
+    disk_.measure();
     flusher_->expire();
     if (auto ok = sync_queues(false); !ok)
         log::error("queues_not_synced", {{"why", ok.error().what}});
     if (auto ok = save_checkpoint(); !ok)
         log::error("checkpoint_not_saved", {{"why", ok.error().what}});
-    if (auto ok = index_->remove_before(log_->begin()); !ok)
-        log::error("index_file_not_removed", {{"why", ok.error().what}});
 }
 
 Result<> StoreImpl::sync_queues(bool all) {
@@ -340,11 +352,6 @@ Result<> StoreImpl::save_checkpoint() {
     TRY_OK(now.save(os_, options_.root / "checkpoint"));
     checkpoint_ = now;
     return {};
-}
-
-void StoreImpl::measure_disk() {
-    const auto space = os_.space(options_.root);
-    if (space) used_percent_ = static_cast<int>(space->used_percent);
 }
 
 }  // namespace

@@ -28,6 +28,18 @@
 
 namespace mqd::store {
 
+/// How long messages are kept, spec store.md 6.5.
+struct RetentionOptions {
+    std::vector<int> hours = {4};             ///< local hours in which expired files go
+    std::int64_t keep_ms = 72LL * 3'600'000;  ///< since a file was last written
+    int begin_percent = 75;                   ///< of the disk: expired files go at any hour above
+    int force_percent = 85;                   ///< above it files go before their time
+    bool force = true;                        ///< or not
+    std::int64_t interval_ms = 10'000;        ///< between the beginnings of two rounds
+    int files_a_round = 10;                   ///< of the log
+    std::int64_t pause_ms = 100;              ///< between two files of a round
+};
+
 struct Options {
     std::filesystem::path root;
     std::int64_t commit_log_file_bytes = 1LL << 30;
@@ -39,14 +51,22 @@ struct Options {
     std::int64_t flush_interval_ms = 500;
     std::int64_t flush_thorough_ms = 10'000;
     std::int64_t flush_queues_ms = 1'000;
-    int open_queue_files_max = 512;         ///< of all consume queues together
-    int disk_full_percent = 90;             ///< appends are refused above
+    int open_queue_files_max = 512;  ///< of all consume queues together
+    int disk_full_percent = 90;      ///< appends are refused above
+    RetentionOptions retention;
     std::vector<std::string> delay_levels;  ///< as messageDelayLevel, empty: the 18 defaults
     bool check_crc = true;                  ///< recovery looks at bodies' CRCs
     bool demand_crc = false;                ///< a record without its own CRC is a damaged one
     bool index = true;                      ///< false: what is there is kept, nothing is added
     std::int32_t index_slots = 5'000'000;
     std::int32_t index_entries = 20'000'000;  ///< of a file, the first is never used
+};
+
+/// Used percent of the commit log's and of the consume queues' partition, rounded up.
+struct DiskUse {
+    int log_percent = 0;
+    int queues_percent = 0;
+    int fuller() const { return log_percent > queues_percent ? log_percent : queues_percent; }
 };
 
 class Queue;
@@ -206,8 +226,13 @@ public:
     virtual void on_arrival(std::function<void(std::span<const Arrival>)> listener) = 0;
 
     virtual bool writable() const = 0;  ///< false: disk full, failed disk, closing
-    /// Used percent of the partition, rounded up, spec store.md 6.5.
-    virtual int disk_used_percent() const = 0;
+    virtual DiskUse disk_use() const = 0;
+
+    /// So many rounds of retention take expired log files at any hour, the first one soon.
+    virtual void delete_expired(int rounds) = 0;
+    /// Removes, soon, the files of all queues whose messages are gone from the log, and calls
+    /// `done` from the housekeeper. io: some could not be removed. unavailable: the store closes.
+    virtual void clean_queues(std::function<void(Result<>)> done) = 0;
     virtual const Options& options() const = 0;
 };
 

@@ -41,6 +41,11 @@ void StoredQueue::load_now() const {
                                                  std::memory_order_release);
 }
 
+Result<> StoredQueue::expire() {
+    load();
+    return usable() && !deleted() && has_files() ? expire_units() : Result<>{};
+}
+
 bool StoredQueue::is_mine(const QueuedUnit& at) const {
     const Unit& unit = at.unit;
     if (unit.at < ignore_before_ ||

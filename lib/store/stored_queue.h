@@ -6,8 +6,8 @@
 // first asks (load()).
 //
 // Threads: load(), min(), max(), read() from any. `next` belongs to the log's append lock. The
-//          writing half belongs to one thread: recovery, then the dispatcher. sync() from the
-//          housekeeper.
+//          writing half belongs to one thread: recovery, then the dispatcher. sync() and expire()
+//          from the housekeeper.
 // Owner:   QueueTable.
 
 #include <atomic>
@@ -96,6 +96,9 @@ public:
 
     /// Brings what is written to disk. io
     virtual Result<> sync() = 0;
+    /// Raises min() to the first message that the log still has, and removes the files before that
+    /// one's, but never the last. io; may be repeated.
+    Result<> expire();
     /// True for the first who says so since mark_clean(), which precedes every sync.
     bool mark_dirty() { return !dirty_.exchange(true); }
     void mark_clean() { dirty_ = false; }
@@ -113,6 +116,7 @@ protected:
                 std::int64_t ignore_before, bool on_disk);
 
     virtual Result<> load_files() = 0;
+    virtual Result<> expire_units() = 0;
     /// True when the record that `at` names is there and says it is this queue's.
     bool is_mine(const QueuedUnit& at) const;
     bool is_expired(const Unit& unit) const {

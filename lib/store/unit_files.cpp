@@ -132,6 +132,57 @@ Result<std::int64_t> UnitFiles::used_in_file(std::int64_t base) const {
     return low;
 }
 
+// ---- expiry
+
+/// The first unit in [from, to) that leads to a record.
+Result<std::optional<UnitFiles::Place>> UnitFiles::next_record(std::int64_t from,
+                                                               std::int64_t to) const {
+    std::array<std::byte, first_bytes> bytes;
+    while (from < to) {
+        const auto got = read(from, to, bytes);
+        if (!got && got.error().code != Errc::not_found) return got.error();
+        if (!got || *got == 0) {
+            from = file_end(from);
+            continue;
+        }
+        for (std::size_t i = 0; i < *got; ++i, ++from) {
+            const auto unit = Unit::load(bytes.data() + i * static_cast<std::size_t>(unit_bytes_));
+            if (!unit.is_filling()) return std::optional(Place{from, unit.at});
+        }
+    }
+    return std::optional<Place>();
+}
+
+/// Halves by the next record of each unit: those lie in order.
+Result<std::int64_t> UnitFiles::first_of(std::int64_t log_begin, std::int64_t from,
+                                         std::int64_t to) const {
+    std::int64_t low = from;
+    std::int64_t high = to;
+    std::int64_t found = to;
+    while (low < high) {
+        // Nearly always the first unit is the one: look there before halving.
+        const std::int64_t middle = low == from ? low : low + (high - low) / 2;
+        TRY(const auto record, next_record(middle, high));
+        if (record && record->record_at < log_begin) {
+            low = record->index + 1;
+            continue;
+        }
+        if (record) found = record->index;
+        high = middle;
+    }
+    return found;
+}
+
+Result<> UnitFiles::remove_before(std::int64_t index) {
+    const std::int64_t end = base_of(index);
+    for (std::int64_t base = first() * unit_bytes_; any() && base < end; base += file_bytes_) {
+        TRY_OK(os_.remove(path_of(base)));
+        open_files_.forget(this, base, base + 1);
+        first_.store((base + file_bytes_) / unit_bytes_, std::memory_order_release);
+    }
+    return {};
+}
+
 // ---- writing
 
 Result<> UnitFiles::write(std::int64_t first, Bytes units) {

@@ -4,13 +4,15 @@
 // the size of the record it names, is zero. Consume queues of both kinds are made of these
 // (spec store.md 3.1, 3.3).
 //
-// Threads: read() from any; the writing half from one, sync() from one other.
+// Threads: read() and first_of() from any; the writing half from one, sync() and remove_before()
+//          from one other.
 // Owner:   a queue.
 
 #include <atomic>
 #include <cstdint>
 #include <filesystem>
 #include <memory>
+#include <optional>
 
 #include "base/bytes.h"
 #include "base/result.h"
@@ -46,6 +48,13 @@ public:
     /// the file is gone; io.
     Result<std::size_t> read(std::int64_t first, std::int64_t limit, MutableBytes into) const;
 
+    /// The first unit in [from, to) whose record lies at `log_begin` or behind, `to` when there is
+    /// none: in the log's order, but for units that only fill a gap, and files that are gone. io
+    Result<std::int64_t> first_of(std::int64_t log_begin, std::int64_t from, std::int64_t to) const;
+
+    /// Removes the files before the one that holds `index`. io; may be repeated.
+    Result<> remove_before(std::int64_t index);
+
     /// Makes files as they are needed. refused: no space; io. May be repeated.
     Result<> write(std::int64_t first, Bytes units);
     Result<> zero(std::int64_t from, std::int64_t to);
@@ -61,6 +70,11 @@ private:
     }
     Result<std::shared_ptr<File>> file_for(std::int64_t base, bool create);
     Result<bool> is_used(std::int64_t index) const;
+    struct Place {
+        std::int64_t index = 0;
+        std::int64_t record_at = 0;
+    };
+    Result<std::optional<Place>> next_record(std::int64_t from, std::int64_t to) const;
     Result<std::int64_t> used_in_file(std::int64_t base) const;
 
     Files& os_;
@@ -68,7 +82,7 @@ private:
     const std::filesystem::path dir_;
     const std::int64_t unit_bytes_;
     const std::int64_t file_bytes_;
-    std::atomic<std::int64_t> first_ = -1;
+    std::atomic<std::int64_t> first_ = -1;  // once there is one, remove_before() alone moves it
     std::atomic<bool> made_files_ = false;
 };
 

@@ -162,3 +162,16 @@ delete topic [orders] from NameServer [$namesrv] success." ]
   done
   run -2 mqadmin
 }
+
+@test "cleaning up, on one broker and on all" {
+  run -0 mqadmin cleanExpiredCQ -b "$broker"
+  [ "$output" = success ]
+  run -0 mqadmin deleteExpiredCommitLog -c "$cluster" --out jsonl
+  [ "$output" = "{\"addr\":\"$broker\",\"ok\":true}" ]
+  seq 3 | mqsend -q -t kept
+  run -0 mqadmin cleanUnusedTopic
+  [ "$output" = success ]
+  [ "$(mqpull -q -t kept --from beginning -e | wc -l)" = 3 ]
+  run -4 mqadmin cleanUnusedTopic -c nowhere
+  run -3 mqadmin cleanExpiredCQ -b 127.0.0.1:1
+}

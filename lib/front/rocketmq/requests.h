@@ -67,6 +67,10 @@ void get_groups_of_topic(const Call& call);
 // stats.cpp
 void get_topic_stats(const Call& call);
 void get_consume_stats(const Call& call);
+// retention.cpp
+void clean_expired_queues(const Call& call);
+void clean_unused_topics(const Call& call);
+void delete_expired_log(const Call& call);
 // runtime_info.cpp
 void get_runtime_info(const Call& call);
 void get_broker_config(const Call& call);

@@ -61,7 +61,7 @@ std::int64_t earliest_message_ms(store::Store& store) {
 
 void add_store(broker::Broker& broker, Table& out) {
     auto& store = broker.store();
-    const double used = store.disk_used_percent() / 100.0;
+    const auto disk = store.disk_use();
     out["earliestMessageTimeStamp"] = std::to_string(earliest_message_ms(store));
     out["commitLogMinOffset"] = std::to_string(store.begin().value);
     out["commitLogMaxOffset"] = std::to_string(store.end().value);
@@ -70,10 +70,11 @@ void add_store(broker::Broker& broker, Table& out) {
     out["remainHowManyDataToCommit"] = "0 B";
     out["remainTransientStoreBufferNumbs"] = "0";
     out["dispatchMaxBuffer"] = "0";
-    out["commitLogDiskRatio"] = out["consumeQueueDiskRatio"] =
+    out["commitLogDiskRatio"] =
         out["commitLogDiskRatio_" + broker.settings().store_root + "/commitlog"] =
-            fmt::format("{:.2f}", used);
-    auto space = store::posix_files().space(broker.settings().store_root);
+            fmt::format("{:.2f}", disk.log_percent / 100.0);
+    out["consumeQueueDiskRatio"] = fmt::format("{:.2f}", disk.queues_percent / 100.0);
+    auto space = store::posix_files().space(broker.settings().store_root + "/commitlog");
     out["commitLogDirCapacity"] = space ? fmt::format("Total : {} B, Free : {} B.",
                                                       space->total_bytes, space->available_bytes)
                                         : std::string();

@@ -224,4 +224,35 @@ TEST_CASE("a topic's queues keep their kind until it is deleted") {
     CHECK(fs::exists(folder.path() / "consumequeue" / "B" / "0"));
 }
 
+TEST_CASE("a batch queue follows the log that is cut behind it") {
+    const Folder folder;
+    auto options = with_batch_topic(folder.path());
+    options.batch_queue_file_bytes = 460;  // ten units
+    options.flush_sync = true;             // only what is on disk goes
+    options.retention.keep_ms = 0;
+    options.retention.pause_ms = 0;
+    const auto dir = folder.path() / "batchconsumequeue" / "B" / "0";
+    const auto files = [&] { return std::distance(fs::directory_iterator(dir), {}); };
+    auto store = open(options);
+    fill(*store);
+    REQUIRE(files() == 8);
+    store->delete_expired(1);
+    REQUIRE(eventually([&] { return store->end() - store->begin() < 4096; }));
+    std::atomic<bool> told = false;
+    store->clean_queues([&](const Result<>& ok) { told = ok.has_value(); });
+    REQUIRE(eventually([&] { return told.load(); }));
+
+    Queue& queue = *store->queue("B", 0);
+    const auto min = queue.min();
+    CHECK(min.value > 0);
+    CHECK(queue.max().value == 4 * rounds);
+    CHECK(at(*store, queue, min.value).at == store->begin());
+    CHECK(files() == 8 - min.value / 20);
+    CHECK(store->read(queue, {min.value - 1}, {}, nullptr).status == ReadStatus::offset_too_small);
+    REQUIRE(store->close().has_value());
+    store = open(options);
+    CHECK(store->queue("B", 0)->min() == min);
+    CHECK(at(*store, *store->queue("B", 0), min.value).at == store->begin());
+}
+
 }  // namespace mqd::store::test

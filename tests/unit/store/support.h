@@ -48,7 +48,9 @@ inline Options small(const fs::path& root) {
     options.batch_queue_file_bytes = 460;
     options.index_slots = 100;
     options.index_entries = 200;
-    options.disk_full_percent = 100;
+    options.disk_full_percent = 100;  // however full the machine's is
+    options.retention.hours = {};
+    options.retention.begin_percent = options.retention.force_percent = 100;
     return options;
 }
 

@@ -1,0 +1,190 @@
+#include "store/retention.h"
+
+#include <time.h>
+
+#include <algorithm>
+
+#include "base/log.h"
+
+namespace mqd::store {
+namespace {
+
+constexpr std::int64_t slice_ms = 20;
+// The reference's destroyMapedFileIntervalForcibly: a reader that holds a file for longer is no
+// reason to let the disk run full.
+constexpr std::int64_t held_max_ms = 120'000;
+
+}  // namespace
+
+Retention::Retention(Parts parts, RetentionOptions options, std::int64_t cleaned_to)
+    : parts_(std::move(parts)), options_(std::move(options)), cleaned_to_(cleaned_to) {
+    next_round_ms_ = parts_.clock.monotonic_ms() + options_.interval_ms;
+}
+
+Retention::~Retention() {
+    {
+        const Lock lock(lock_);
+        waiting_.insert(waiting_.end(), asked_.begin(), asked_.end());
+    }
+    for (const Done& done : waiting_) done(Error{Errc::unavailable, "the store is closing"});
+}
+
+void Retention::delete_expired(int rounds) {
+    const Lock lock(lock_);
+    rounds_asked_ = std::max(rounds_asked_, rounds);
+    hurry_ = true;
+}
+
+void Retention::clean_queues(Done done) {
+    const Lock lock(lock_);
+    asked_.push_back(std::move(done));
+    hurry_ = true;
+}
+
+std::int64_t Retention::step() {
+    let_go();
+    if (phase_ == Phase::idle && is_round_due()) begin_round();
+    const std::int64_t now_ms = parts_.clock.monotonic_ms();
+    if (phase_ != Phase::idle && now_ms >= next_work_ms_) work();
+    if (phase_ == Phase::idle && is_round_due()) return 0;
+    const std::int64_t next_ms = phase_ == Phase::idle ? next_round_ms_ : next_work_ms_;
+    return std::max<std::int64_t>(0, next_ms - parts_.clock.monotonic_ms());
+}
+
+// ---- rounds
+
+bool Retention::is_round_due() {
+    if (parts_.clock.monotonic_ms() >= next_round_ms_) return true;
+    const Lock lock(lock_);
+    return hurry_;
+}
+
+void Retention::begin_round() {
+    bool asked = false;
+    {
+        const Lock lock(lock_);
+        hurry_ = false;
+        asked = rounds_asked_ > 0;
+        if (asked) --rounds_asked_;
+        waiting_ = std::exchange(asked_, {});
+    }
+    next_work_ms_ = parts_.clock.monotonic_ms();
+    next_round_ms_ = next_work_ms_ + options_.interval_ms;
+    parts_.disk.measure();
+    const int used = parts_.disk.use().fuller();
+    const bool wanted =
+        asked || is_hour() || used > options_.begin_percent || used > options_.force_percent;
+    files_left_ = wanted ? options_.files_a_round : 0;
+    phase_ = Phase::log;
+}
+
+void Retention::work() {
+    switch (phase_) {
+        case Phase::idle:
+            return;
+        case Phase::log:
+            if (take_log_file()) {
+                next_work_ms_ = parts_.clock.monotonic_ms() + options_.pause_ms;
+                return;
+            }
+            cleaning_to_ = parts_.log.begin();
+            if (cleaning_to_ <= cleaned_to_ && waiting_.empty()) {
+                phase_ = Phase::idle;
+                return;
+            }
+            phase_ = Phase::queues;
+            queues_left_ = parts_.queues.all();
+            queues_outcome_ = {};
+            return;
+        case Phase::queues:
+            return clean_some_queues();
+        case Phase::index:
+            return take_index_file();
+    }
+}
+
+bool Retention::is_hour() const {
+    const auto seconds = static_cast<::time_t>(parts_.clock.wall_ms() / 1000);
+    ::tm local{};
+    ::localtime_r(&seconds, &local);
+    const auto& hours = options_.hours;
+    return std::find(hours.begin(), hours.end(), local.tm_hour) != hours.end();
+}
+
+// ---- the log
+
+/// False when the round takes no more of them.
+bool Retention::take_log_file() {
+    const auto file = parts_.log.oldest();
+    if (files_left_ == 0 || !file || file->limit() > parts_.done_with() || parts_.log.failed())
+        return false;
+    const auto written_ms = parts_.files.modified_ms(file->path);
+    if (!written_ms && written_ms.error().code != Errc::not_found) {
+        log::warn("log_file_not_removed", {{"why", written_ms.error().what}});
+        return false;
+    }
+    const bool expired = !written_ms || *written_ms + options_.keep_ms <= parts_.clock.wall_ms();
+    if (!expired && !is_space_short()) return false;
+    const auto ok = parts_.log.remove_oldest();
+    if (parts_.log.begin() >= file->limit())
+        removed_.push_back({file, parts_.clock.monotonic_ms()});
+    if (!ok) {
+        log::warn("log_file_not_removed", {{"why", ok.error().what}});
+        return false;
+    }
+    log::info("log_file_removed", {{"path", file->path.string()},
+                                   {"why", expired ? "expired" : "the disk fills up"},
+                                   {"used_percent", parts_.disk.use().fuller()}});
+    --files_left_;
+    return true;
+}
+
+/// So short that messages go before their time. One whose space is still to come back, since
+/// readers hold it, has to do for the moment.
+bool Retention::is_space_short() {
+    if (!options_.force) return false;
+    const std::int64_t now_ms = parts_.clock.monotonic_ms();
+    if (std::any_of(removed_.begin(), removed_.end(),
+                    [&](const Removed& removed) { return now_ms - removed.at_ms < held_max_ms; }))
+        return false;
+    parts_.disk.measure();
+    return parts_.disk.use().fuller() > options_.force_percent;
+}
+
+/// The last holder unmaps a file, which for a removed one of a gigabyte takes a while: that is to
+/// be us, and no thread that serves clients.
+void Retention::let_go() {
+    std::erase_if(removed_, [](const Removed& removed) { return removed.file.use_count() == 1; });
+}
+
+// ---- queues and index
+
+void Retention::clean_some_queues() {
+    const std::int64_t until_ms = parts_.clock.monotonic_ms() + slice_ms;
+    while (!queues_left_.empty()) {
+        if (parts_.clock.monotonic_ms() >= until_ms) return;
+        StoredQueue* queue = queues_left_.back();
+        queues_left_.pop_back();
+        const Lock deleting(parts_.deleting);
+        auto ok = queue->expire();
+        if (ok || queue->deleted()) continue;
+        if (queues_outcome_) log::warn("queue_file_not_removed", {{"why", ok.error().what}});
+        queues_outcome_ = std::move(ok);
+    }
+    for (const Done& done : std::exchange(waiting_, {})) done(queues_outcome_);
+    phase_ = Phase::index;
+}
+
+void Retention::take_index_file() {
+    const auto removed = parts_.index.remove_expired();
+    if (removed && *removed) {
+        next_work_ms_ = parts_.clock.monotonic_ms() + options_.pause_ms;
+        return;
+    }
+    if (!removed) log::warn("index_file_not_removed", {{"why", removed.error().what}});
+    // What could not be removed is tried again with the next round.
+    if (removed && queues_outcome_) cleaned_to_ = cleaning_to_;
+    phase_ = Phase::idle;
+}
+
+}  // namespace mqd::store
