@@ -16,7 +16,7 @@ public:
     /// What a record has to stand besides its own position.
     enum class Check {
         lengths,
-        crc,  ///< its body's CRC, and the whole record's where it has one
+        crc,  ///< the whole record's, else its body's, and that nothing says it was written in part
         sum   ///< the whole record's, which it must have
     };
     enum class Step {
