@@ -150,7 +150,7 @@ Result<> BatchQueue::append(std::span<const BatchUnit> units) {
 Result<> BatchQueue::truncate(std::int64_t index) {
     if (!has_files() || index >= end_) return {};
     TRY(const BatchUnit first_dropped, unit(index));
-    TRY_OK(files_.zero(index, end_));
+    TRY_OK(files_.truncate(index, end_));
     end_ = index;
     last_at_ = -1;
     written_ = std::max<std::int64_t>(0, first_dropped.offset);
@@ -170,7 +170,7 @@ Result<> BatchQueue::truncate_while(Keep&& keep) {
     std::int64_t index = end_;
     for (; index > files_.first(); --index) {
         TRY(const BatchUnit last, unit(index - 1));
-        if (keep(last)) break;
+        if (last.is_valid() && keep(last)) break;  // else lost, and those behind it were not
     }
     return truncate(index);
 }

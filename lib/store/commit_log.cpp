@@ -305,7 +305,7 @@ std::vector<std::shared_ptr<const LogFile>> CommitLog::files() const {
 Result<std::unique_ptr<CommitLog>> CommitLog::open(Files& files, std::filesystem::path dir,
                                                    std::int64_t file_bytes, bool mend) {
     std::unique_ptr<CommitLog> log(new CommitLog(files, std::move(dir), file_bytes));
-    TRY_OK(log->os_.make_directories(log->dir_));
+    TRY_OK(make_synced_directories(log->os_, log->dir_));
     TRY_OK(log->load(mend));
     return log;
 }
@@ -325,7 +325,7 @@ Result<> CommitLog::load(bool mend) {
             continue;
         }
         const auto base = parse_file_name(name);
-        if (base && last && mend && size < file_bytes_) {
+        if (base && mend && size < file_bytes_) {
             TRY_OK(file->resize(file_bytes_));
             size = file_bytes_;
         }
@@ -351,12 +351,14 @@ Result<> CommitLog::recovered(Mark mark, std::int64_t synced) {
     std::shared_ptr<const LogFile> last;
     {
         const Lock files(files_lock_);
+        const std::size_t count = files_.size();
         while (!files_.empty() && files_.back()->base >= mark.end) {
             // The first file of a log that has never held a record may as well stay.
             if (files_.size() == 1 && files_.back()->base == mark.end) break;
             TRY_OK(os_.remove(files_.back()->path));
             files_.pop_back();
         }
+        if (files_.size() < count) TRY_OK(os_.sync_directory(dir_));
         if (!files_.empty()) last = files_.back();
     }
     end_ = mark.end;
@@ -368,9 +370,11 @@ Result<> CommitLog::recovered(Mark mark, std::int64_t synced) {
     TRY_OK(open_tail());
     if (mark.end == tail_limit_) return {};
     // Stale bytes behind the end could one day continue a record: shrinking and growing drops
-    // them all, and gives their blocks back. Nobody reads there.
+    // them all, and gives their blocks back. Nobody reads there. They must not be back after the
+    // next crash either, when new records end where one of them began.
     TRY_OK(tail_file_->resize(mark.end - tail_->base));
-    return tail_file_->resize(file_bytes_);
+    TRY_OK(tail_file_->resize(file_bytes_));
+    return tail_file_->sync();
 }
 
 // ---- sync

@@ -35,7 +35,7 @@ struct LogFile {
 class CommitLog {
 public:
     /// Loads the files; end() is not known until recovered(). corrupt: a file of another length
-    /// than `file_bytes` (an empty last one is removed, with `mend` a short last one is extended).
+    /// than `file_bytes` (an empty last one is removed, with `mend` short ones are extended).
     static Result<std::unique_ptr<CommitLog>> open(Files& files, std::filesystem::path dir,
                                                    std::int64_t file_bytes, bool mend);
 

@@ -53,7 +53,7 @@ Result<std::string> load_config(Files& files, const fs::path& path,
 
 Result<> save_config(Files& files, const fs::path& path, std::string_view text) {
     const fs::path fresh = with_suffix(path, ".tmp");
-    TRY_OK(files.make_directories(path.parent_path()));
+    TRY_OK(make_synced_directories(files, path.parent_path()));
     TRY_OK(write_synced(files, fresh, text));
     // Renaming the old one to .bak would leave a moment without the file itself, so it is copied.
     // One that is there but empty is no second chance and must not replace a good .bak.

@@ -108,7 +108,7 @@ Result<> ConsumeQueue::fill(std::int64_t from, std::int64_t to) {
 
 Result<> ConsumeQueue::truncate(std::int64_t offset) {
     if (!has_files() || offset >= written_) return {};
-    TRY_OK(files_.zero(offset, written_));
+    TRY_OK(files_.truncate(offset, written_));
     written_ = offset;
     last_at_ = -1;
     if (offset > files_.first()) {
@@ -127,6 +127,8 @@ Result<> ConsumeQueue::truncate_to_log(std::int64_t end) {
     std::int64_t keep = written_;
     for (; keep > files_.first(); --keep) {
         TRY(const Unit last, unit(keep - 1));
+        if (last.is_unused()) continue;  // it was lost, and those behind it were not
+        if (last.is_unused()) continue;  // it was lost, and those behind it were not
         if (last.is_filling() || last.end() <= end) break;
     }
     return truncate(keep);

@@ -37,6 +37,20 @@ Result<> DeletedTopics::add(Files& files, std::string_view topic, std::int64_t l
                             std::int64_t log_begin) {
     std::erase_if(map_, [&](const auto& entry) { return entry.second <= log_begin; });
     map_[std::string(topic)] = log_end;
+    return save(files);
+}
+
+Result<> DeletedTopics::recovered(Files& files, std::int64_t log_end) {
+    bool changed = false;
+    for (auto& [topic, end] : map_) {
+        if (end <= log_end) continue;
+        end = log_end;
+        changed = true;
+    }
+    return changed ? save(files) : Result<>{};
+}
+
+Result<> DeletedTopics::save(Files& files) const {
     std::string text;
     {
         json::Writer out(text);

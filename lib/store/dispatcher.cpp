@@ -72,11 +72,14 @@ bool Dispatcher::write() {
         if (stopping_) return false;
         bell_.wait(retry_ms);
     }
+    {
+        const Lock lock(dirty_lock_);
+        for (StoredQueue* queue : writer_.touched())
+            if (queue->mark_dirty()) dirty_.push_back(queue);
+    }
+    // Behind the lock: who sees the time takes the queues that it speaks of.
     dispatched_ts_ms_ = newest_ts_ms_;
     dispatched_.store(walker_.at(), std::memory_order_release);
-    const Lock lock(dirty_lock_);
-    for (StoredQueue* queue : writer_.touched())
-        if (queue->mark_dirty()) dirty_.push_back(queue);
     return true;
 }
 

@@ -69,6 +69,9 @@ public:
     virtual Result<std::unique_ptr<File>> lock(const std::filesystem::path& path) = 0;
 };
 
+/// make_directories(), and the names of those it has made are on disk.
+Result<> make_synced_directories(Files& files, const std::filesystem::path& dir);
+
 /// The real ones.
 Files& posix_files();
 

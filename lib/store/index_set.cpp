@@ -155,7 +155,7 @@ Result<> IndexSet::prepare() {
         items_.back().open = tail_->file();
         return {};
     }
-    TRY_OK(os_.make_directories(dir_));
+    TRY_OK(make_synced_directories(os_, dir_));
     const auto path = next_path();
     auto made =
         IndexFile::create(os_, path, geometry_, all.empty() ? IndexHeader{} : all.back().header);

@@ -260,6 +260,18 @@ Result<> File::write_all(std::int64_t at, std::span<const Bytes> pieces) {
     return {};
 }
 
+Result<> make_synced_directories(Files& files, const fs::path& dir) {
+    std::vector<fs::path> parents;
+    for (fs::path made = dir; made.has_relative_path(); made = made.parent_path()) {
+        TRY(const bool there, files.exists(made));
+        if (there) break;
+        parents.push_back(made.has_parent_path() ? made.parent_path() : fs::path("."));
+    }
+    TRY_OK(files.make_directories(dir));
+    for (const auto& parent : parents) TRY_OK(files.sync_directory(parent));
+    return {};
+}
+
 Files& posix_files() {
     static PosixFiles files;
     return files;

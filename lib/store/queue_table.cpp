@@ -127,6 +127,15 @@ std::vector<StoredQueue*> QueueTable::all() const {
     return out;
 }
 
+void QueueTable::recovered(std::int64_t log_end) {
+    const Lock lock(lock_);
+    for (auto& [name, topic] : topics_) {
+        if (topic.ignore_before <= log_end) continue;
+        topic.ignore_before = log_end;
+        for (StoredQueue* queue : topic.queues) queue->set_ignore_before(log_end);
+    }
+}
+
 void QueueTable::mark_deleted(std::string_view name) {
     const Lock lock(lock_);
     for (StoredQueue* queue : topic_of(name).queues) queue->mark_deleted();

@@ -37,6 +37,10 @@ public:
     void set_batch(std::string_view topic, bool batch);
     std::vector<StoredQueue*> all() const;
 
+    /// The log ends at `log_end`: what comes there belongs to no topic that was deleted before.
+    /// Before all threads.
+    void recovered(std::int64_t log_end);
+
     /// A topic is deleted in two steps: its queues take no appends any more; then they are taken
     /// out, and records before `log_end`, taken in between, stay out for good.
     void mark_deleted(std::string_view topic);

@@ -142,6 +142,7 @@ private:
     std::atomic<bool> house_stopping_ = false;
     std::vector<StoredQueue*> dirty_queues_;
     std::int64_t queues_ts_ms_ = 0;  // newest message whose unit is on disk
+    bool recovered_ = false;         // of what recovery found or wrote nobody knows what is on disk
     std::int64_t next_tick_ms_ = 0;
     std::int64_t next_queue_sync_ms_ = 0;
     std::int64_t next_thorough_ms_ = 0;
@@ -153,7 +154,7 @@ private:
 // ---- opening and closing
 
 Result<> StoreImpl::start() {
-    TRY_OK(os_.make_directories(options_.root));
+    TRY_OK(make_synced_directories(os_, options_.root));
     TRY(lock_, os_.lock(options_.root / "lock"));
     TRY(const bool crashed, os_.exists(options_.root / "abort"));
     // Before recovery, not behind it as the reference has it: a crash in recovery is one too.
@@ -161,11 +162,13 @@ Result<> StoreImpl::start() {
     TRY(checkpoint_, Checkpoint::load(os_, options_.root / "checkpoint"));
     TRY(log_,
         CommitLog::open(os_, options_.root / "commitlog", options_.commit_log_file_bytes, crashed));
+    for (const char* folder : {"consumequeue", "batchconsumequeue"})
+        TRY_OK(make_synced_directories(os_, options_.root / folder));
     queues_ = std::make_unique<QueueTable>(
         QueueContext{os_, open_files_, *log_, options_.root / "consumequeue",
                      rounded_up(options_.consume_queue_file_bytes, Unit::bytes_each),
                      options_.root / "batchconsumequeue",
-                     rounded_up(options_.batch_queue_file_bytes, BatchUnit::bytes_each)});
+                     rounded_up(options_.batch_queue_file_bytes, BatchUnit::bytes_each), crashed});
     for (const auto& topic : options_.batch_topics) queues_->set_batch(topic, true);
     {
         const Lock deleting(deleting_);
@@ -177,6 +180,12 @@ Result<> StoreImpl::start() {
                        : options_.check_crc ? LogWalker::Check::crc
                                             : LogWalker::Check::lengths;
     TRY_OK(recover(*log_, *queues_, *writer_, checkpoint_, check, !crashed));
+    {
+        const Lock deleting(deleting_);
+        queues_->recovered(log_->end());
+        TRY_OK(deleted_topics_.recovered(os_, log_->end()));
+    }
+    recovered_ = crashed || log_->synced() < log_->end();
     // Nothing is shown to readers that is not on disk, were it even older than this process.
     if (options_.flush_sync) {
         if (auto ok = log_->sync(); !ok) return std::move(ok).error();
@@ -328,12 +337,14 @@ Result<> StoreImpl::sync_queues(bool all) {
     const std::int64_t ts_ms = dispatcher_->dispatched_ts_ms();
     const auto fresh = dispatcher_->take_dirty();
     dirty_queues_.insert(dirty_queues_.end(), fresh.begin(), fresh.end());
-    if (!all && dirty_queues_.size() > dirty_queues_few && now_ms < next_thorough_ms_) return {};
+    const bool many = dirty_queues_.size() > dirty_queues_few;
+    if (!all && many && !recovered_ && now_ms < next_thorough_ms_) return {};
     next_queue_sync_ms_ = now_ms + options_.flush_queues_ms;
     next_thorough_ms_ = now_ms + options_.flush_thorough_ms;
     for (StoredQueue* queue : dirty_queues_) queue->mark_clean();
-    if (dirty_queues_.size() > dirty_queues_few) {
+    if (many || recovered_) {
         TRY_OK(os_.sync_filesystem(options_.root));
+        recovered_ = false;
     } else {
         for (StoredQueue* queue : dirty_queues_)
             if (auto ok = queue->sync(); !ok && !queue->deleted()) return ok;

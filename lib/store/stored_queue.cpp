@@ -23,7 +23,7 @@ StoredQueue::StoredQueue(const QueueContext& context, bool is_batch, std::string
     : context_(context),
       files_(context.files, context.open_files, dir_of(context, is_batch, topic, id),
              is_batch ? BatchUnit::bytes_each : Unit::bytes_each,
-             is_batch ? context.batch_file_bytes : context.file_bytes),
+             is_batch ? context.batch_file_bytes : context.file_bytes, context.mend),
       topic_(std::move(topic)),
       id_(id),
       is_batch_(is_batch),

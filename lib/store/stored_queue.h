@@ -35,6 +35,7 @@ struct QueueContext {
     std::int64_t file_bytes = 0;        ///< a multiple of 20
     std::filesystem::path batch_root;   ///< R/batchconsumequeue
     std::int64_t batch_file_bytes = 0;  ///< a multiple of 46
+    bool mend = false;                  ///< opened after a crash
 };
 
 /// A unit and the messages it stands for, [offset, offset + count).
@@ -70,6 +71,8 @@ public:
     void mark_deleted() { deleted_.store(true, std::memory_order_release); }
     /// Records before it belong to a deleted topic of the same name.
     std::int64_t ignore_before() const { return ignore_before_; }
+    /// Recovery's, when the log ends before what was to be ignored.
+    void set_ignore_before(std::int64_t at) { ignore_before_ = at; }
     void close_files() { files_.close(); }
 
     /// The next queue offset to give out; guarded by the log's append lock.
@@ -137,7 +140,7 @@ private:
     const std::string topic_;
     const std::int32_t id_;
     const bool is_batch_;
-    const std::int64_t ignore_before_;
+    std::int64_t ignore_before_;
     mutable Mutex load_lock_;  // the first caller loads, others wait for it
     std::atomic<State> state_;
     std::atomic<bool> deleted_ = false;

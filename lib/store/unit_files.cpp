@@ -18,12 +18,13 @@ constexpr std::int64_t zeros_bytes = 64 * 1024;
 }  // namespace
 
 UnitFiles::UnitFiles(Files& files, OpenFiles& open_files, std::filesystem::path dir,
-                     std::int64_t unit_bytes, std::int64_t file_bytes)
+                     std::int64_t unit_bytes, std::int64_t file_bytes, bool mend)
     : os_(files),
       open_files_(open_files),
       dir_(std::move(dir)),
       unit_bytes_(unit_bytes),
-      file_bytes_(file_bytes) {}
+      file_bytes_(file_bytes),
+      mend_(mend) {}
 
 std::filesystem::path UnitFiles::path_of(std::int64_t base) const {
     return dir_ / file_name(base);
@@ -81,25 +82,39 @@ Result<std::int64_t> UnitFiles::load() {
                                                     (dir_ / name).string(), file_bytes_)};
         bases.push_back(*base);
     }
-    while (!bases.empty()) {
-        TRY(const auto file, open_files_.open({this, bases.back()}, path_of(bases.back())));
-        TRY(const std::int64_t size, file->size());
-        if (size == file_bytes_) break;
-        if (size != 0)
-            return Error{Errc::corrupt,
-                         fmt::format("{} has {} bytes, not {}", path_of(bases.back()).string(),
-                                     size, file_bytes_)};
-        open_files_.forget(this, bases.back());
-        TRY_OK(os_.remove(path_of(bases.back())));
-        bases.pop_back();
-    }
+    TRY_OK(settle_lengths(bases));
     if (bases.empty()) return std::int64_t{0};
     first_ = bases.front() / unit_bytes_;
+    std::int64_t end = first();
     for (auto it = bases.rbegin(); it != bases.rend(); ++it) {
         TRY(const std::int64_t used, used_in_file(*it));
-        if (used > 0) return *it / unit_bytes_ + used;
+        if (used == 0) continue;
+        end = *it / unit_bytes_ + used;
+        break;
     }
-    return first();
+    if (mend_) TRY_OK(cut(end, bases.back()));
+    return end;
+}
+
+/// A crash may have left any file shorter than it was made. Otherwise only the last one, and that
+/// empty, is no reason to refuse.
+Result<> UnitFiles::settle_lengths(std::vector<std::int64_t>& bases) {
+    for (std::size_t i = bases.size(); i-- > 0;) {
+        TRY(const auto file, open_files_.open({this, bases[i]}, path_of(bases[i])));
+        TRY(const std::int64_t size, file->size());
+        if (mend_ && size <= file_bytes_) {
+            if (size < file_bytes_) TRY_OK(file->resize(file_bytes_));
+            continue;
+        }
+        if (size == file_bytes_) break;
+        if (size != 0)
+            return Error{Errc::corrupt, fmt::format("{} has {} bytes, not {}",
+                                                    path_of(bases[i]).string(), size, file_bytes_)};
+        open_files_.forget(this, bases[i]);
+        TRY_OK(os_.remove(path_of(bases[i])));
+        bases.pop_back();
+    }
+    return {};
 }
 
 Result<std::int64_t> UnitFiles::used_in_file(std::int64_t base) const {
@@ -197,6 +212,28 @@ Result<> UnitFiles::write(std::int64_t first, Bytes units) {
         units = units.subspan(bytes);
     }
     return {};
+}
+
+Result<> UnitFiles::truncate(std::int64_t from, std::int64_t to) {
+    if (from >= to) return {};
+    return mend_ ? cut(from, base_of(to - 1)) : zero(from, to);
+}
+
+/// Removes the files that lie behind `from`, up to that of `last_base`, and empties the rest of its
+/// own: units that reached the disk though one before them did not must not stay.
+Result<> UnitFiles::cut(std::int64_t from, std::int64_t last_base) {
+    std::int64_t base = last_base;
+    for (; base > first() * unit_bytes_ && base >= from * unit_bytes_; base -= file_bytes_) {
+        open_files_.forget(this, base);
+        TRY_OK(os_.remove(path_of(base)));
+    }
+    const std::int64_t used_bytes = from * unit_bytes_ - base;
+    if (used_bytes >= file_bytes_) return {};
+    auto file = file_for(base, false);
+    if (!file && file.error().code == Errc::not_found) return {};
+    if (!file) return std::move(file).error();
+    TRY_OK((*file)->resize(used_bytes));
+    return (*file)->resize(file_bytes_);
 }
 
 Result<> UnitFiles::zero(std::int64_t from, std::int64_t to) {

@@ -13,6 +13,7 @@
 #include <filesystem>
 #include <memory>
 #include <optional>
+#include <vector>
 
 #include "base/bytes.h"
 #include "base/result.h"
@@ -22,12 +23,15 @@ namespace mqd::store {
 
 class UnitFiles {
 public:
-    /// `dir` is R/<kind>/<topic>/<queue>; `file_bytes` is a multiple of `unit_bytes`.
+    /// `dir` is R/<kind>/<topic>/<queue>; `file_bytes` is a multiple of `unit_bytes`. With `mend`,
+    /// after a crash, any file may be too short and units may lie behind an unused one: what is
+    /// missing comes from the log.
     UnitFiles(Files& files, OpenFiles& open_files, std::filesystem::path dir,
-              std::int64_t unit_bytes, std::int64_t file_bytes);
+              std::int64_t unit_bytes, std::int64_t file_bytes, bool mend);
 
     /// Lists the files and gives the index behind the last unit in use, on the word that no unused
-    /// one comes before it. corrupt: names or lengths of another geometry.
+    /// one comes before it; with `mend` nothing is left behind it. corrupt: names or lengths of
+    /// another geometry.
     Result<std::int64_t> load();
 
     bool any() const { return first() >= 0; }
@@ -57,7 +61,8 @@ public:
 
     /// Makes files as they are needed. refused: no space; io. May be repeated.
     Result<> write(std::int64_t first, Bytes units);
-    Result<> zero(std::int64_t from, std::int64_t to);
+    /// Drops the units from `from` on; there are none at or behind `to`.
+    Result<> truncate(std::int64_t from, std::int64_t to);
     /// Brings what was written in [from, to) to disk. io
     Result<> sync(std::int64_t from, std::int64_t to);
     /// No descriptor stays open.
@@ -69,6 +74,9 @@ private:
         return index * unit_bytes_ / file_bytes_ * file_bytes_;
     }
     Result<std::shared_ptr<File>> file_for(std::int64_t base, bool create);
+    Result<> settle_lengths(std::vector<std::int64_t>& bases);
+    Result<> cut(std::int64_t from, std::int64_t last_base);
+    Result<> zero(std::int64_t from, std::int64_t to);
     Result<bool> is_used(std::int64_t index) const;
     struct Place {
         std::int64_t index = 0;
@@ -82,6 +90,7 @@ private:
     const std::filesystem::path dir_;
     const std::int64_t unit_bytes_;
     const std::int64_t file_bytes_;
+    const bool mend_;
     std::atomic<std::int64_t> first_ = -1;  // once there is one, remove_before() alone moves it
     std::atomic<bool> made_files_ = false;
 };

@@ -232,8 +232,7 @@ TEST_CASE("a torn tail is cut at the last whole record") {
     check_whole(*store, 10);
     CHECK(read_at(folder.path() / first_log, last.value, static_cast<std::size_t>(end - last)) ==
           std::string(static_cast<std::size_t>(end - last), '\0'));
-    CHECK(read_at(folder.path() / first_queue.parent_path() / "00000000000000000200", 0, 20) ==
-          std::string(20, '\0'));
+    CHECK_FALSE(fs::exists(folder.path() / first_queue.parent_path() / "00000000000000000200"));
     CHECK(append(*store, "T", 0, "m10").queue_offset.value == 10);
     append(*store, "T", 1, "m10");
     wait_dispatched(*store);
