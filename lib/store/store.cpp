@@ -19,7 +19,6 @@
 namespace mqd::store {
 namespace {
 
-constexpr std::int64_t tick_ms = 1000;
 constexpr std::int64_t full_tick_ms = 100;
 /// More dirty queues than this are synced all at once, and only at the thorough interval.
 constexpr std::size_t dirty_queues_few = 16;
@@ -322,7 +321,7 @@ void StoreImpl::keep_house() {
 }
 
 void StoreImpl::tick() {
-    next_tick_ms_ = monotonic_ms() + tick_ms;
+    next_tick_ms_ = monotonic_ms() + options_.house_tick_ms;
     disk_.measure();
     flusher_->expire();
     if (auto ok = sync_queues(false); !ok)
