@@ -8,5 +8,6 @@ namespace mqd::dump {
 
 int log_command(const std::vector<std::string>& arguments);
 int stat_command(const std::vector<std::string>& arguments);
+int verify_command(const std::vector<std::string>& arguments);
 
 }  // namespace mqd::dump

@@ -11,6 +11,7 @@ int main(int argc, char** argv) {
     static constexpr std::array commands = std::to_array<cli::Command>({
         {"log", "the messages of a commit log, in the order of arrival", dump::log_command},
         {"stat", "what is in a store: segments, queues, disk space", dump::stat_command},
+        {"verify", "what in a store does not fit together: damage", dump::verify_command},
     });
     cli::install_signals();
     const int status = cli::run_program(

@@ -1,6 +1,7 @@
 # fish completion for mqdump; made by completions/generate
 complete -c mqdump -n __fish_use_subcommand -f -a log -d 'the messages of a commit log, in the order of arrival'
 complete -c mqdump -n __fish_use_subcommand -f -a stat -d 'what is in a store: segments, queues, disk space'
+complete -c mqdump -n __fish_use_subcommand -f -a verify -d 'what in a store does not fit together: damage'
 complete -c mqdump -n __fish_use_subcommand -f -a help -d 'the options of a command'
 complete -c mqdump -n '__fish_seen_subcommand_from log' -l from -x -d 'from that log offset on'
 complete -c mqdump -n '__fish_seen_subcommand_from log' -l to -x -d 'up to that log offset'
@@ -24,3 +25,8 @@ complete -c mqdump -n '__fish_seen_subcommand_from stat' -s h -l help -d 'print 
 complete -c mqdump -n '__fish_seen_subcommand_from stat' -l version -d 'print the version and stop'
 complete -c mqdump -n '__fish_seen_subcommand_from stat' -s q -l quiet -d 'no messages but errors'
 complete -c mqdump -n '__fish_seen_subcommand_from stat' -s v -l verbose -d 'say more; twice: everything'
+complete -c mqdump -n '__fish_seen_subcommand_from verify' -l deep -d 'also unpack bodies and look up every key'
+complete -c mqdump -n '__fish_seen_subcommand_from verify' -s h -l help -d 'print this and stop'
+complete -c mqdump -n '__fish_seen_subcommand_from verify' -l version -d 'print the version and stop'
+complete -c mqdump -n '__fish_seen_subcommand_from verify' -s q -l quiet -d 'no messages but errors'
+complete -c mqdump -n '__fish_seen_subcommand_from verify' -s v -l verbose -d 'say more; twice: everything'

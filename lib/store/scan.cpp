@@ -131,9 +131,10 @@ std::optional<std::size_t> LogScan::resync(std::size_t from) const {
         at = *hit + 1;
     }
     // A blank counts only where it fills its file to the end.
-    for (auto at = from; at < record.value_or(bytes.size());) {
-        const auto hit = find(bytes, at, blank_magic);
-        if (!hit || *hit - 4 >= record.value_or(bytes.size())) break;
+    const auto front = bytes.first(std::min(bytes.size(), record.value_or(bytes.size()) + 4));
+    for (auto at = from;;) {
+        const auto hit = find(front, at, blank_magic);
+        if (!hit) break;
         if (*hit >= from + 4) {
             const auto begin = *hit - 4;
             if (load_be<std::uint32_t>(bytes.data() + begin) == bytes.size() - begin) return begin;

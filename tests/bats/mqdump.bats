@@ -173,7 +173,7 @@ flip() {
   run -0 mqdump --help
   [[ $output == *"  log   "* && $output == *"  stat  "* ]]
   [ "$(sed '1,/^examples:/d' <<< "$output" | grep -c '^  [^ ]')" = 3 ]
-  for command in log stat; do
+  for command in log stat verify; do
     run -0 mqdump help "$command"
     [ "$(sed '1,/^examples:/d' <<< "$output" | grep -c '^  [^ ]')" = 3 ]
     for option in $(sed '/^examples:/,$d' <<< "$output" | grep -o -- '--[a-z-]*' | sort -u); do

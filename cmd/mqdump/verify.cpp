@@ -1,0 +1,47 @@
+// mqdump verify: what in a store does not fit together.
+
+#include "store/verify.h"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include "cli/parser.h"
+#include "cli/signals.h"
+#include "commands.h"
+#include "record/writer.h"
+
+namespace mqd::dump {
+
+int verify_command(const std::vector<std::string>& arguments) {
+    std::string path;
+    store::VerifyOptions options;
+    cli::Parser cli("mqdump verify", "hold a store's files against each other, and find damage");
+    cli.positional("STORE", path, "a store's directory");
+    cli.flag("--deep", options.deep, "also unpack bodies and look up every key");
+    cli.example("mqdump verify /var/lib/mqd", "a line for each finding, status 1 if there is one");
+    cli.example("mqdump verify -q --deep /mnt/copy || mail -s damage root",
+                "all there is to check");
+    cli.example("mqdump verify /var/lib/mqd | grep ^commitlog", "of the messages themselves");
+    if (const auto status = cli.parse(arguments)) return *status;
+
+    options.stop = [] { return cli::interrupted(); };
+    Result<> written;
+    const auto report = store::verify(path, options, [&](const store::Finding& finding) {
+        if (written)
+            written = record::write_all(STDOUT_FILENO, "standard output",
+                                        as_bytes(finding.to_string() + '\n'));
+    });
+    if (!report) return cli.fail(report.error());
+    const int status = cli.finish(written);
+    if (status != 0 || report->interrupted) return status;
+    cli.note(
+        fmt::format("{} messages, {} queue units, {} index entries: {}{}", report->records,
+                    report->units, report->index_entries,
+                    report->findings == 0   ? "nothing found"
+                    : report->findings == 1 ? "1 finding"
+                                            : fmt::format("{} findings", report->findings),
+                    report->crashed ? "; it was not stopped, the next start will recover it" : ""));
+    return report->findings > 0 ? cli::exit_status::failed : cli::exit_status::done;
+}
+
+}  // namespace mqd::dump
