@@ -23,18 +23,21 @@ DelayOffsets::DelayOffsets(store::Files& files, const Clock& clock, store::Store
       path_(settings.config_dir() / "delayOffset.json") {}
 
 Result<> DelayOffsets::load() {
-    TRY(const auto content, load_table(files_, path_));
-    const Lock lock(mutex_);
-    data_version_ = DataVersion::from_json(content["dataVersion"]);
-    other_ = unknown_members(content, {"dataVersion", "offsetTable"});
-    for (const auto& [text, offset] : content["offsetTable"].members()) {
-        const auto level = parse_int<std::int32_t>(text);
-        if (!level || *level < 1 || offset.as_int(-1) < 0)
-            return Error{Errc::corrupt, fmt::format("{}: the entry of level '{}' is no offset",
-                                                    path_.string(), text)};
-        next_[*level] = offset.as_int();
-    }
-    return {};
+    return load_table(files_, path_, [this](const json::Value& content) -> Result<> {
+        std::map<std::int32_t, std::int64_t> next;
+        TRY(const auto table, table_in(content, "offsetTable"));
+        for (const auto& [text, offset] : table) {
+            const auto level = parse_int<std::int32_t>(text);
+            if (!level || *level < 1 || offset.as_int(-1) < 0)
+                return Error{Errc::corrupt, fmt::format("level '{}' has no offset", text)};
+            next[*level] = offset.as_int();
+        }
+        const Lock lock(mutex_);
+        next_ = std::move(next);
+        data_version_ = DataVersion::from_json(content["dataVersion"]);
+        other_ = unknown_members(content, {"dataVersion", "offsetTable"});
+        return {};
+    });
 }
 
 std::optional<std::int64_t> DelayOffsets::find(std::int32_t level) const {

@@ -73,17 +73,19 @@ Result<std::unique_ptr<Groups>> Groups::open(store::Files& files, const Clock& c
 }
 
 Result<> Groups::load() {
-    TRY(const auto content, load_table(files_, path_));
-    const Lock lock(mutex_);
-    data_version_ = DataVersion::from_json(content["dataVersion"]);
-    other_ = unknown_members(content, {"dataVersion", "subscriptionGroupTable"});
-    for (const auto& [name, value] : content["subscriptionGroupTable"].members()) {
-        auto group = Group::from_json(value);
-        if (!group)
-            return Error{Errc::corrupt, fmt::format("{}: {}", path_.string(), group.error().what)};
-        groups_[name] = std::make_shared<const Group>(std::move(*group));
-    }
-    return {};
+    return load_table(files_, path_, [this](const json::Value& content) -> Result<> {
+        ByName<GroupRef> groups;
+        TRY(const auto table, table_in(content, "subscriptionGroupTable"));
+        for (const auto& [name, value] : table) {
+            TRY(auto group, Group::from_json(value));
+            groups[name] = std::make_shared<const Group>(std::move(group));
+        }
+        const Lock lock(mutex_);
+        groups_ = std::move(groups);
+        data_version_ = DataVersion::from_json(content["dataVersion"]);
+        other_ = unknown_members(content, {"dataVersion", "subscriptionGroupTable"});
+        return {};
+    });
 }
 
 GroupRef Groups::find(std::string_view name) const {

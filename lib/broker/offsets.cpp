@@ -30,29 +30,41 @@ Result<std::unique_ptr<Offsets>> Offsets::open(store::Files& files, const Clock&
 }
 
 Result<> Offsets::load() {
-    TRY(const auto content, load_table(files_, path_));
-    const Lock lock(mutex_);
-    data_version_ = DataVersion::from_json(content["dataVersion"]);
-    other_ = unknown_members(content, {"dataVersion", "groupTopicMap", "offsetTable"});
-    for (const auto& [key, queues] : content["offsetTable"].members()) {
-        const auto at = key.rfind('@');  // neither a topic nor a group can contain one
-        if (at == std::string::npos) continue;
-        for (const auto& [queue_text, offset] : queues.members()) {
-            const auto queue = parse_int<std::int32_t>(queue_text);
-            if (!queue || *queue < 0 || offset.as_int(-1) < 0)
-                return Error{Errc::corrupt, fmt::format("{}: '{}' has an entry that is no offset",
-                                                        path_.string(), key)};
-            place(std::string_view(key).substr(at + 1), std::string_view(key).substr(0, at), *queue)
-                .committed = offset.as_int();
+    return load_table(files_, path_, [this](const json::Value& content) -> Result<> {
+        Groups groups;
+        json::Value nameless;
+        TRY(const auto table, table_in(content, "offsetTable"));
+        for (const auto& [key, queues] : table) {
+            if (!queues.is_object())
+                return Error{Errc::corrupt, fmt::format("'{}' has no queues", key)};
+            const std::string_view name = key;
+            const auto at = name.rfind('@');  // neither a topic nor a group can contain one
+            if (at == name.npos) nameless.set(key, queues);
+            for (const auto& [queue_text, offset] : queues.members()) {
+                const auto queue = parse_int<std::int32_t>(queue_text);
+                if (!queue || *queue < 0)
+                    return Error{Errc::corrupt,
+                                 fmt::format("'{}' has a queue '{}'", key, queue_text)};
+                // A negative one says that there is none.
+                if (at == name.npos || offset.as_int(-1) < 0) continue;
+                place(groups, name.substr(at + 1), name.substr(0, at), *queue).committed =
+                    offset.as_int();
+            }
         }
-    }
-    return {};
+        const Lock lock(mutex_);
+        groups_ = std::move(groups);
+        nameless_ = std::move(nameless);
+        data_version_ = DataVersion::from_json(content["dataVersion"]);
+        other_ = unknown_members(content, {"dataVersion", "groupTopicMap", "offsetTable"});
+        return {};
+    });
 }
 
-Offsets::Place& Offsets::place(std::string_view group, std::string_view topic, std::int32_t queue) {
-    auto in_group = groups_.find(group);
-    if (in_group == groups_.end())
-        in_group = groups_.emplace(std::string(group), ByName<Queues>()).first;
+Offsets::Place& Offsets::place(Groups& groups, std::string_view group, std::string_view topic,
+                               std::int32_t queue) {
+    auto in_group = groups.find(group);
+    if (in_group == groups.end())
+        in_group = groups.emplace(std::string(group), ByName<Queues>()).first;
     auto queues = in_group->second.find(topic);
     if (queues == in_group->second.end())
         queues = in_group->second.emplace(std::string(topic), Queues()).first;
@@ -67,7 +79,7 @@ void Offsets::changed() {
 void Offsets::commit(std::string_view group, std::string_view topic, std::int32_t queue,
                      std::int64_t offset) {
     const Lock lock(mutex_);
-    auto& is = place(group, topic, queue);
+    auto& is = place(groups_, group, topic, queue);
     if (is.committed == offset) return;
     is.committed = offset;
     changed();
@@ -76,7 +88,7 @@ void Offsets::commit(std::string_view group, std::string_view topic, std::int32_
 void Offsets::pulled(std::string_view group, std::string_view topic, std::int32_t queue,
                      std::int64_t next) {
     const Lock lock(mutex_);
-    place(group, topic, queue).pulled = next;
+    place(groups_, group, topic, queue).pulled = next;
 }
 
 std::optional<std::int64_t> Offsets::find(std::string_view group, std::string_view topic,
@@ -146,6 +158,7 @@ json::Value Offsets::to_json() const {
     std::map<std::string, json::Value> table;
     std::map<std::string, json::Value> group_topics;
     const Lock lock(mutex_);
+    table.insert(nameless_.members().begin(), nameless_.members().end());
     for (const auto& [group, topics] : groups_) {
         std::vector<std::string> names;
         for (const auto& [topic, queues] : topics) {

@@ -57,8 +57,9 @@ private:
     using Queues = std::map<std::int32_t, Place>;
     Offsets(store::Files& files, const Clock& clock, const Settings& settings);
     Result<> load();
-    Place& place(std::string_view group, std::string_view topic, std::int32_t queue)
-        REQUIRES(mutex_);
+    using Groups = ByName<ByName<Queues>>;  // group -> topic -> queues
+    static Place& place(Groups& groups, std::string_view group, std::string_view topic,
+                        std::int32_t queue);
     void changed() REQUIRES(mutex_);
 
     store::Files& files_;
@@ -66,9 +67,10 @@ private:
     const std::filesystem::path path_;
 
     mutable Mutex mutex_;
-    ByName<ByName<Queues>> groups_ GUARDED_BY(mutex_);  // group -> topic -> queues
+    Groups groups_ GUARDED_BY(mutex_);
     DataVersion data_version_ GUARDED_BY(mutex_);
-    json::Value other_ GUARDED_BY(mutex_);
+    json::Value other_ GUARDED_BY(mutex_);     // top-level members that we do not know
+    json::Value nameless_ GUARDED_BY(mutex_);  // entries that are not of a topic and a group
     std::int64_t commits_ GUARDED_BY(mutex_) = 0;
     std::atomic<bool> dirty_ = false;  ///< set with the change, under mutex_
 };

@@ -1,5 +1,7 @@
 #include "broker/table_file.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 
 #include "json/writer.h"
@@ -21,17 +23,16 @@ DataVersion DataVersion::from_json(const json::Value& value) {
     return {value["stateVersion"].as_int(), value["timestamp"].as_int(), value["counter"].as_int()};
 }
 
-Result<json::Value> load_table(store::Files& files, const std::filesystem::path& path) {
-    json::Value content;
+Result<> load_table(store::Files& files, const std::filesystem::path& path,
+                    const std::function<Result<>(const json::Value& content)>& take) {
     const auto accepts = [&](std::string_view text) -> Result<> {
-        TRY(auto value, json::parse(text));
-        if (!value.is_object()) return Error{Errc::corrupt, "not a JSON object"};
-        content = std::move(value);
-        return {};
+        TRY(const auto content, json::parse(text));
+        if (!content.is_object()) return Error{Errc::corrupt, "not a JSON object"};
+        return take(content);
     };
     const auto text = store::load_config(files, path, accepts);
     if (!text && text.error().code != Errc::not_found) return text.error();
-    return content;
+    return {};
 }
 
 Result<> save_table(store::Files& files, const std::filesystem::path& path,
@@ -46,6 +47,14 @@ Result<> save_if_dirty(std::atomic<bool>& dirty, store::Files& files,
     auto saved = save_table(files, path, content());
     if (!saved) dirty = true;
     return saved;
+}
+
+Result<std::span<const json::Value::Member>> table_in(const json::Value& content,
+                                                      std::string_view name) {
+    const json::Value& table = content[name];
+    if (!table.is_object() && !table.is_null())
+        return Error{Errc::corrupt, fmt::format("'{}' is no object", name)};
+    return std::span<const json::Value::Member>(table.members());
 }
 
 json::Value unknown_members(const json::Value& object,

@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <functional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -29,8 +30,11 @@ struct DataVersion {
     bool operator==(const DataVersion&) const = default;
 };
 
-/// The file's content, or null when there is none. corrupt, io: as store::load_config.
-Result<json::Value> load_table(store::Files& files, const std::filesystem::path& path);
+/// Hands the file's content to `take`, or that of its .bak where `take` refuses the file's, as
+/// store::load_config; so it takes all or nothing. Nothing is handed over when there is no file.
+/// corrupt: both were refused; io.
+Result<> load_table(store::Files& files, const std::filesystem::path& path,
+                    const std::function<Result<>(const json::Value& content)>& take);
 Result<> save_table(store::Files& files, const std::filesystem::path& path,
                     const json::Value& content);
 /// save_table() where `dirty` says so. It is cleared before `content` is asked for, so a change
@@ -38,6 +42,10 @@ Result<> save_table(store::Files& files, const std::filesystem::path& path,
 Result<> save_if_dirty(std::atomic<bool>& dirty, store::Files& files,
                        const std::filesystem::path& path,
                        const std::function<json::Value()>& content);
+
+/// The member's own members; none when it is absent. corrupt: it is no object.
+Result<std::span<const json::Value::Member>> table_in(const json::Value& content,
+                                                      std::string_view name);
 
 /// Members of `object` that are none of `known`: kept for the next save.
 json::Value unknown_members(const json::Value& object,

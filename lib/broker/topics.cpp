@@ -108,19 +108,19 @@ Result<std::unique_ptr<Topics>> Topics::open(store::Files& files, const Clock& c
 }
 
 Result<> Topics::load() {
-    TRY(const auto content, load_table(files_, path_));
-    const Lock lock(mutex_);
-    data_version_ = DataVersion::from_json(content["dataVersion"]);
-    other_ = unknown_members(content, {"dataVersion", "topicConfigTable"});
-    for (const auto& [name, value] : content["topicConfigTable"].members()) {
-        auto config = TopicConfig::from_json(value);
-        if (!config) {
-            config.error().what = fmt::format("{}: {}", path_.string(), config.error().what);
-            return config.error();
+    return load_table(files_, path_, [this](const json::Value& content) -> Result<> {
+        ByName<TopicRef> topics;
+        TRY(const auto table, table_in(content, "topicConfigTable"));
+        for (const auto& [name, value] : table) {
+            TRY(auto config, TopicConfig::from_json(value));
+            topics[name] = std::make_shared<const Topic>(std::move(config), store_);
         }
-        topics_[name] = std::make_shared<const Topic>(std::move(*config), store_);
-    }
-    return {};
+        const Lock lock(mutex_);
+        topics_ = std::move(topics);
+        data_version_ = DataVersion::from_json(content["dataVersion"]);
+        other_ = unknown_members(content, {"dataVersion", "topicConfigTable"});
+        return {};
+    });
 }
 
 void Topics::make_system_topics() {

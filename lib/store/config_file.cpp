@@ -2,12 +2,14 @@
 
 #include <fmt/format.h>
 
+#include "base/log.h"
+
 namespace mqd::store {
 namespace {
 
 namespace fs = std::filesystem;
 
-fs::path with_suffix(const fs::path& path, const char* suffix) {
+fs::path with_suffix(const fs::path& path, std::string_view suffix) {
     fs::path out = path;
     out += suffix;
     return out;
@@ -38,6 +40,25 @@ Result<> write_synced(Files& files, const fs::path& path, std::string_view text)
     return file->sync();
 }
 
+/// Under the first name that is free.
+Result<> set_aside(Files& files, const fs::path& path) {
+    for (int number = 1;; ++number) {
+        const auto suffix = number == 1 ? ".damaged" : fmt::format(".damaged.{}", number);
+        const auto aside = with_suffix(path, suffix);
+        TRY(const bool taken, files.exists(aside));
+        if (taken) continue;
+        TRY_OK(files.rename(path, aside));
+        return files.sync_directory(path.parent_path());
+    }
+}
+
+/// The file gives way to its .bak.
+Result<> give_way(Files& files, const fs::path& path, const Error& why) {
+    log::warn("config_file_damaged",
+              {{"path", path.string()}, {"why", why.what}, {"used", ".bak"}});
+    return why.code == Errc::not_found ? Result<>{} : set_aside(files, path);
+}
+
 }  // namespace
 
 Result<std::string> load_config(Files& files, const fs::path& path,
@@ -45,16 +66,23 @@ Result<std::string> load_config(Files& files, const fs::path& path,
     auto first = read_accepted(files, path, accepts);
     if (first) return first;
     auto second = read_accepted(files, with_suffix(path, ".bak"), accepts);
-    if (second) return second;
+    if (second) {
+        TRY_OK(give_way(files, path, first.error()));
+        return second;
+    }
     if (first.error().code == Errc::not_found && second.error().code == Errc::not_found)
         return Error{Errc::not_found, fmt::format("neither {} nor its .bak", path.string())};
-    return Error{Errc::corrupt, fmt::format("{}; {}", first.error().what, second.error().what)};
+    return Error{Errc::corrupt, fmt::format("{}; {}; without these files it would begin empty",
+                                            first.error().what, second.error().what)};
 }
 
 Result<> save_config(Files& files, const fs::path& path, std::string_view text) {
-    const fs::path fresh = with_suffix(path, ".tmp");
     TRY_OK(make_synced_directories(files, path.parent_path()));
-    TRY_OK(write_synced(files, fresh, text));
+    const fs::path fresh = with_suffix(path, ".tmp");
+    if (auto written = write_synced(files, fresh, text); !written) {
+        static_cast<void>(files.remove(fresh));  // on a full disk a half file is in the way
+        return written;
+    }
     // Renaming the old one to .bak would leave a moment without the file itself, so it is copied.
     // One that is there but empty is no second chance and must not replace a good .bak.
     if (auto old = read_text(files, path); old && !old->empty()) {
@@ -64,6 +92,14 @@ Result<> save_config(Files& files, const fs::path& path, std::string_view text) 
     }
     TRY_OK(files.rename(fresh, path));
     return files.sync_directory(path.parent_path());
+}
+
+Result<> set_aside_config(Files& files, const fs::path& path) {
+    for (const fs::path& one : {path, with_suffix(path, ".bak")}) {
+        TRY(const bool there, files.exists(one));
+        if (there) TRY_OK(set_aside(files, one));
+    }
+    return {};
 }
 
 }  // namespace mqd::store

@@ -1,7 +1,8 @@
 #pragma once
 // A configuration file of the store (R/config/<name>): loaded with its .bak as a second chance,
 // saved so that a crash leaves the old or the new text and never a part (spec store.md 7.1):
-// temporary file, sync, the old one to .bak, rename, directory sync.
+// temporary file, sync, the old one to .bak, rename, directory sync. A damaged file is never
+// written over: it is set aside as <name>.damaged, or .damaged.2 and so on.
 //
 // Threads: one at a time for one file.
 
@@ -15,11 +16,16 @@
 
 namespace mqd::store {
 
-/// The text of the file if `accepts` takes it, else of its .bak. not_found: neither file is
-/// there. corrupt: neither is accepted; `what` names both and why.
+/// The text of the file if `accepts` takes it, else of its .bak, which is said in the log; the
+/// file is set aside then, so that the .bak stays until there is a new one to follow. not_found:
+/// neither file is there. corrupt: neither is accepted, and both stay; `what` names them and why.
 Result<std::string> load_config(Files& files, const std::filesystem::path& path,
                                 const std::function<Result<>(std::string_view)>& accepts);
 
+/// refused: no space; io. The old text stays then, and a new attempt may be made.
 Result<> save_config(Files& files, const std::filesystem::path& path, std::string_view text);
+
+/// For whoever goes on although neither was accepted: both are set aside. io
+Result<> set_aside_config(Files& files, const std::filesystem::path& path);
 
 }  // namespace mqd::store

@@ -23,8 +23,10 @@ DeletedTopics DeletedTopics::load(Files& files, const std::filesystem::path& pat
     out.path_ = path;
     const auto text = load_config(files, path, accepts);
     if (!text) {
-        if (text.error().code != Errc::not_found)
-            log::warn("deleted_topics_not_loaded", {{"why", text.error().what}});
+        if (text.error().code == Errc::not_found) return out;
+        log::warn("deleted_topics_not_loaded", {{"why", text.error().what}});
+        if (auto ok = set_aside_config(files, path); !ok)
+            log::warn("deleted_topics_not_set_aside", {{"why", ok.error().what}});
         return out;
     }
     const auto value = json::parse(*text);

@@ -194,6 +194,29 @@ hex_of() { od -An -tx1 -v | tr -d ' \n'; }
   mqpull -q -t old --from beginning -e | cut -d ' ' -f 1 | diff - <(seq $((min + 1)) 3500)
 }
 
+@test "a damaged configuration file gives way to the one before, and is kept" {
+  local config=$BATS_TEST_TMPDIR/store/config
+  start_broker
+  mqadmin updateTopic -b "$broker" -t first -r 3
+  mqadmin updateTopic -b "$broker" -t second
+  stop_daemon "$broker_pid"
+  head -c 1000 "$config/topics.json" > "$BATS_TEST_TMPDIR/half"
+  cp "$BATS_TEST_TMPDIR/half" "$config/topics.json"
+  start_broker
+  logged broker 'warn  config_file_damaged path=[^ ]*/config/topics.json why=.*not JSON at byte 1000'
+  cmp "$BATS_TEST_TMPDIR/half" "$config/topics.json.damaged"
+  mqadmin topicList | grep -qx first
+  stop_daemon "$broker_pid"
+
+  cp "$BATS_TEST_TMPDIR/half" "$config/topics.json"
+  cp "$BATS_TEST_TMPDIR/half" "$config/topics.json.bak"
+  run --separate-stderr mqd-broker --store "$BATS_TEST_TMPDIR/store" --listen 127.0.0.1:0
+  [ "$status" = 1 ]
+  [[ ${stderr_lines[-1]} == "mqd-broker: $config/topics.json: not JSON at byte 1000"*"$config/topics.json.bak: "* ]]
+  cmp "$BATS_TEST_TMPDIR/half" "$config/topics.json"
+  cmp "$BATS_TEST_TMPDIR/half" "$config/topics.json.bak"
+}
+
 @test "a name server that starts later learns of the broker" {
   start_namesrv
   stop_daemon "$namesrv_pid" || true

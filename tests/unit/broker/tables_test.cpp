@@ -117,13 +117,6 @@ TEST_CASE_FIXTURE(Fixture, "the table comes back from its file, with members nob
     CHECK(topics()->find("New") != nullptr);
 }
 
-TEST_CASE_FIXTURE(Fixture, "a damaged table without its older copy stops the start") {
-    write("topics.json", "{\"topicConfigTable\":");
-    const auto opened = Topics::open(files, clock, *store.is, settings);
-    REQUIRE_FALSE(opened);
-    CHECK(opened.error().code == Errc::corrupt);
-}
-
 TEST_CASE_FIXTURE(Fixture, "a deleted topic begins anew, and a cache sees both") {
     const auto table = topics();
     TopicCache cache(*table);

@@ -14,6 +14,10 @@ Result<> no_x(std::string_view text) {
 void write(const fs::path& path, std::string_view text) {
     std::ofstream(path) << text;
 }
+std::string read(const fs::path& path) {
+    std::ifstream in(path);
+    return {std::istreambuf_iterator<char>(in), {}};
+}
 
 }  // namespace
 
@@ -40,10 +44,36 @@ TEST_CASE("a configuration file that is broken or empty gives way to its second 
         write(path, "");
     }
     CHECK(*load_config(posix_files(), path, no_x) == "good");
+    write(path, "x");
     write(folder.path() / "offsets.json.bak", "xx");
     const auto neither = load_config(posix_files(), path, no_x);
     CHECK(neither.error().code == Errc::corrupt);
     CHECK(neither.error().what.find("offsets.json.bak") != std::string::npos);
+    CHECK(read(path) == "x");
+    CHECK(read(folder.path() / "offsets.json.bak") == "xx");
+}
+
+TEST_CASE("a damaged configuration file is set aside, and never written over") {
+    const Folder folder;
+    const auto path = folder.path() / "offsets.json";
+    for (const auto* aside : {"offsets.json.damaged", "offsets.json.damaged.2"}) {
+        write(folder.path() / "offsets.json.bak", "good");
+        write(path, std::string("x of ") + aside);
+        CHECK(*load_config(posix_files(), path, no_x) == "good");
+        CHECK(read(folder.path() / aside) == std::string("x of ") + aside);
+        // However often it is loaded and saved before it is whole again.
+        CHECK(*load_config(posix_files(), path, no_x) == "good");
+        REQUIRE(save_config(posix_files(), path, "new").has_value());
+        CHECK(read(folder.path() / "offsets.json.bak") == "good");
+        REQUIRE(save_config(posix_files(), path, "newer").has_value());
+        CHECK(read(folder.path() / "offsets.json.bak") == "new");
+    }
+    write(path, "x");
+    write(folder.path() / "offsets.json.bak", "xx");
+    REQUIRE(set_aside_config(posix_files(), path).has_value());
+    CHECK(read(folder.path() / "offsets.json.damaged.3") == "x");
+    CHECK(read(folder.path() / "offsets.json.bak.damaged") == "xx");
+    CHECK(load_config(posix_files(), path, no_x).error().code == Errc::not_found);
 }
 
 TEST_CASE("an empty configuration file does not replace the good text beside it") {
