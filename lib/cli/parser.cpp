@@ -151,6 +151,11 @@ void Parser::positional(std::string_view value, std::string& into, std::string_v
     options_.back().required = true;
 }
 
+void Parser::positional(std::string_view value, std::optional<std::string>& into,
+                        std::string_view help) {
+    option(value, into, value, help);
+}
+
 void Parser::positional(std::string_view value, std::vector<std::string>& into,
                         std::string_view help) {
     option(value, into, value, help);

@@ -121,6 +121,9 @@ public:
 
     /// Arguments without dashes, in their order; the vector takes all that is left.
     void positional(std::string_view value, std::string& into, std::string_view help);
+    /// One that may be left out, as may all behind it.
+    void positional(std::string_view value, std::optional<std::string>& into,
+                    std::string_view help);
     void positional(std::string_view value, std::vector<std::string>& into, std::string_view help);
 
     /// At most one of these may be given (`needed`: exactly one). Names as `--delay`, `-b`.

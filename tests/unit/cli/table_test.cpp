@@ -2,9 +2,14 @@
 
 #include <doctest/doctest.h>
 
+#include <stdlib.h>
+#include <unistd.h>
+
+#include <algorithm>
 #include <array>
 
 #include "cli/commands.h"
+#include "cli/row_stream.h"
 
 using namespace mqd;
 
@@ -17,6 +22,22 @@ cli::Rows some_rows(cli::RowsOut out, bool totals) {
     rows.add({"h\xc3\xa9", "12"}, json::Value::object({{"topic", "b"}, {"queueId", 12}}));
     if (totals) rows.totals({"Total: 2"}, json::Value::object({{"n", 2}}));
     return rows;
+}
+
+/// What a stream of that many rows has written.
+std::string streamed(cli::RowsOut out, int rows) {
+    char path[] = "/tmp/mqd-rows-XXXXXX";
+    const int fd = ::mkstemp(path);
+    REQUIRE(fd >= 0);
+    ::unlink(path);
+    cli::RowStream stream(out, {"NUMBER", "TEXT"}, fd, "a file");
+    for (int i = 0; i < rows; ++i)
+        REQUIRE(stream.add({std::to_string(i), ""}, json::Value::object({{"n", i}})));
+    REQUIRE(stream.finish());
+    std::string text(static_cast<std::size_t>(::lseek(fd, 0, SEEK_END)), '\0');
+    REQUIRE(::pread(fd, text.data(), text.size(), 0) == static_cast<ssize_t>(text.size()));
+    ::close(fd);
+    return text;
 }
 
 std::string called;
@@ -49,6 +70,23 @@ TEST_CASE("rows are one array in json, a line each in jsonl, a map each in msgpa
                       "a\xa7queueId\x00\x82\xa5topic\xa1"
                       "b\xa7queueId\x0c",
                       36));
+}
+
+TEST_CASE("rows that are written as they come have the same forms, with rows and without") {
+    CHECK(streamed(cli::RowsOut::table, 0) == "NUMBER  TEXT\n");
+    CHECK(streamed(cli::RowsOut::table, 2) == "NUMBER  TEXT\n0\n1\n");
+    CHECK(streamed(cli::RowsOut::json, 0) == "[]\n");
+    CHECK(streamed(cli::RowsOut::json, 2) == "[{\"n\":0},{\"n\":1}]\n");
+    CHECK(streamed(cli::RowsOut::jsonl, 2) == "{\"n\":0}\n{\"n\":1}\n");
+    CHECK(streamed(cli::RowsOut::msgpack, 2) == std::string("\x81\xa1n\x00\x81\xa1n\x01", 8));
+    for (const int rows : {999, 1000, 1001, 30'000}) {
+        const auto text = streamed(cli::RowsOut::table, rows);
+        CHECK(std::ranges::count(text, '\n') == rows + 1);
+        CHECK(text.ends_with(std::to_string(rows - 1) + "\n"));
+    }
+    cli::RowStream full(cli::RowsOut::jsonl, {}, -1, "nowhere");
+    CHECK(full.add({}, json::Value::object()));
+    CHECK(full.finish().error().what.starts_with("nowhere: "));
 }
 
 TEST_CASE("a command is found whatever its case and gets what stands behind it") {
