@@ -227,6 +227,25 @@ Result<LogItem> LogScan::bad_bytes(std::size_t index, std::size_t from, std::str
                    std::move(why)};
 }
 
+Result<message::RecordView> LogScan::record_at(PhysicalOffset at) {
+    const auto nothing = [at] {
+        return Error{Errc::not_found, fmt::format("the log has nothing at {}", at.value)};
+    };
+    auto index = index_of(at.value);
+    if (!index && !dir_.empty()) {  // written since this was opened?
+        TRY(segments_, list_segments(dir_));
+        index = index_of(at.value);
+    }
+    if (!index || at.value < segments_[*index].begin) return nothing();
+    if (auto loaded = load(*index); !loaded) {
+        if (loaded.error().code == Errc::not_found) return nothing();  // expired this moment
+        return std::move(loaded).error();
+    }
+    if (const auto record = good_record(static_cast<std::size_t>(at.value - file_begin_)))
+        return *record;
+    return Error{Errc::corrupt, fmt::format("no record begins at {}", at.value)};
+}
+
 Result<bool> LogScan::grown() {
     if (!dir_.empty()) {
         TRY(segments_, list_segments(dir_));

@@ -89,6 +89,10 @@ public:
     /// The next item; at the end the same answer again and again. io
     Result<LogItem> next();
 
+    /// The record that begins at `at`, good until the next call; the position stays.
+    /// not_found: nothing is kept there. corrupt: no record begins there. io
+    Result<message::RecordView> record_at(PhysicalOffset at);
+
     /// For following: looks for new and deleted files, and tells whether something has been
     /// written at position() since.
     Result<bool> grown();
@@ -120,6 +124,8 @@ struct QueueSummary {
     QueueOffset min;                 ///< first message that the log still has
     QueueOffset max;                 ///< one past the last
     std::int64_t bytes = 0;          ///< of the messages in [min, max), in the log
+    std::int64_t units = 0;          ///< in use; of the batch kind they are fewer than messages
+    PhysicalOffset last_at;          ///< of the last message, or batch
     PhysicalOffset log_end;          ///< behind the last message
     std::int64_t allocated_bytes = 0;
 };

@@ -1,8 +1,9 @@
 #include <algorithm>
+#include <limits>
 
 #include "base/parse.h"
 #include "store/scan.h"
-#include "store/unit.h"
+#include "store/batch_unit.h"
 
 namespace mqd::store {
 namespace {
@@ -17,23 +18,22 @@ struct Entry {
     std::int64_t bytes = 0;
     bool used = false;
     bool filling = false;
+    std::int64_t log_end = 0;
 };
 
-// Spec store.md 3.3; its queue offset stands in the unit itself.
-struct BatchUnit {
-    static constexpr std::int64_t bytes_each = 46;
-};
+bool can_be(const BatchUnit& unit) {
+    return unit.is_valid() && unit.offset <= std::numeric_limits<std::int64_t>::max() - unit.count;
+}
 
 Entry entry_of(bool batch, const std::byte* at, std::int64_t position) {
-    const auto unit = Unit::load(at);
-    if (!batch) return {position, 1, unit.at, unit.bytes, !unit.is_unused(), unit.is_filling()};
-    Entry entry;
-    entry.at = unit.at;
-    entry.bytes = unit.bytes;
-    entry.offset = load_be<std::int64_t>(at + 28);
-    entry.count = load_be<std::int16_t>(at + 36);
-    entry.used = entry.bytes > 0 && entry.offset >= 0 && entry.count > 0;
-    return entry;
+    if (!batch) {
+        const auto unit = Unit::load(at);
+        const bool used = unit.at >= 0 && unit.bytes > 0;
+        return {position, 1, unit.at, unit.bytes, used, unit.is_filling(), unit.end()};
+    }
+    const auto unit = BatchUnit::load(at);
+    return {unit.offset,  unit.count, unit.unit.at,   unit.unit.bytes,
+            can_be(unit), false,      unit.unit.end()};
 }
 
 Result<> sum_up(const fs::path& dir, PhysicalOffset log_begin, QueueSummary& queue) {
@@ -59,7 +59,9 @@ Result<> sum_up(const fs::path& dir, PhysicalOffset log_begin, QueueSummary& que
             }
             queue.max = {entry.offset + entry.count};
             if (!any_kept) queue.min = queue.max;
-            queue.log_end = {entry.at + entry.bytes};
+            ++queue.units;
+            queue.last_at = {entry.at};
+            queue.log_end = {entry.log_end};
         }
     }
     return {};
