@@ -13,8 +13,8 @@
 #include "cli/signals.h"
 #include "commands.h"
 #include "filter/tags.h"
+#include "lookup.h"
 #include "message/properties.h"
-#include "message/sys_flag.h"
 #include "record/fields.h"
 #include "record/writer.h"
 #include "store/scan.h"
@@ -22,7 +22,6 @@
 namespace mqd::dump {
 namespace {
 
-constexpr std::size_t body_bytes_max = 256 << 20;
 constexpr std::int64_t poll_ms = 100;
 
 // An extended regular expression over bytes; a body may hold NULs.
@@ -136,22 +135,16 @@ public:
 private:
     Result<> print(const message::RecordView& record) {
         if (!wanted_.matches(record)) return {};
-        std::string plain;
-        std::string_view body = record.body;
-        if ((record.sys_flag & message::sys_flag::compressed) != 0) {
-            auto unpacked = record.plain_body(body_bytes_max);
-            if (!unpacked) {
-                damaged_ = true;
-                cli_.warn(fmt::format("offset {}: the body cannot be decompressed: {}",
-                                      record.at.value, unpacked.error().what));
-                return {};
-            }
-            plain = std::move(*unpacked);
-            body = plain;
+        const auto body = plain_body(record, scratch_);
+        if (!body) {
+            damaged_ = true;
+            cli_.warn(fmt::format("offset {}: the body cannot be decompressed: {}", record.at.value,
+                                  body.error().what));
+            return {};
         }
-        if (!wanted_.grep.matches(body)) return {};
+        if (!wanted_.grep.matches(*body)) return {};
         ++printed_;
-        return writer_.write(record, "", body);
+        return writer_.write(record, "", *body);
     }
 
     void report(std::string_view what, const store::LogItem& item) {
@@ -176,6 +169,7 @@ private:
     const cli::Parser& cli_;
     const Wanted& wanted_;
     record::Writer& writer_;
+    std::string scratch_;
     std::int64_t printed_ = 0;
     std::int64_t looked_twice_at_ = -1;
     bool damaged_ = false;

@@ -9,8 +9,14 @@
 int main(int argc, char** argv) {
     using namespace mqd;
     static constexpr std::array commands = std::to_array<cli::Command>({
+        {"get", "one message, by its offset id, unique key or log offset", dump::get_command},
+        {"groups", "committed offsets and lag of each consumer group", dump::groups_command},
+        {"index", "what the index files have of a key", dump::index_command},
         {"log", "the messages of a commit log, in the order of arrival", dump::log_command},
+        {"queue", "the units of a consume queue: where its messages lie", dump::queue_command},
         {"stat", "what is in a store: segments, queues, disk space", dump::stat_command},
+        {"timers", "what is still to be delivered, by the time it is due", dump::timers_command},
+        {"topics", "the topic table", dump::topics_command},
         {"verify", "what in a store does not fit together: damage", dump::verify_command},
     });
     cli::install_signals();

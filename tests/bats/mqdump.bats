@@ -141,6 +141,10 @@ flip() {
   state > "$BATS_TEST_TMPDIR/before"
   mqdump log "$(store)" > "$BATS_TEST_TMPDIR/out"
   mqdump stat "$(store)" > "$BATS_TEST_TMPDIR/out"
+  mqdump get "$(store)" 0 > "$BATS_TEST_TMPDIR/out"
+  mqdump queue "$(store)" t 0 > "$BATS_TEST_TMPDIR/out"
+  for command in groups timers topics; do mqdump "$command" "$(store)" > "$BATS_TEST_TMPDIR/out"; done
+  mqdump index "$(store)" --key "$(mqdump log "$(store)" --out 'format:%i\n')" > "$BATS_TEST_TMPDIR/out"
   diff "$BATS_TEST_TMPDIR/before" <(state)
 }
 
@@ -173,7 +177,7 @@ flip() {
   run -0 mqdump --help
   [[ $output == *"  log   "* && $output == *"  stat  "* ]]
   [ "$(sed '1,/^examples:/d' <<< "$output" | grep -c '^  [^ ]')" = 3 ]
-  for command in log stat verify; do
+  for command in get groups index log queue stat timers topics verify; do
     run -0 mqdump help "$command"
     [ "$(sed '1,/^examples:/d' <<< "$output" | grep -c '^  [^ ]')" = 3 ]
     for option in $(sed '/^examples:/,$d' <<< "$output" | grep -o -- '--[a-z-]*' | sort -u); do

@@ -1,0 +1,128 @@
+// mqdump get: one message, by any of its ids or its place.
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include "base/parse.h"
+#include "cli/parser.h"
+#include "cli/signals.h"
+#include "commands.h"
+#include "lookup.h"
+#include "message/id.h"
+#include "message/properties.h"
+#include "record/writer.h"
+#include "store/scan.h"
+
+namespace mqd::dump {
+namespace {
+
+class Search {
+public:
+    Search(const cli::Parser& parser, store::LogScan& log, record::Writer& writer)
+        : cli_(parser), log_(log), writer_(writer) {}
+
+    Result<> by_log_offset(std::int64_t at) {
+        const auto record = log_.record_at({at});
+        if (record) return print(*record);
+        // Where nothing begins there is nothing to get.
+        return Error{record.error().code == Errc::corrupt ? Errc::not_found : record.error().code,
+                     record.error().what};
+    }
+
+    Result<> by_id(const std::string& store, const std::string& id) {
+        if (const auto place = message::parse_offset_id(id)) {
+            const auto record = log_.record_at(place->at);
+            if (record && record->store_host == place->store_host) return print(*record);
+        }
+        TRY_OK(by_index(store, id));
+        if (found_ > 0) return {};
+        cli_.note("the index does not have it; reading the whole log");
+        TRY_OK(by_scan(id));
+        if (found_ > 0 || cli::interrupted()) return {};
+        return Error{Errc::not_found, fmt::format("{}: no message with the id '{}'", store, id)};
+    }
+    bool damaged() const { return damaged_; }
+
+private:
+    static bool is_it(const message::RecordView& record, std::string_view id) {
+        return message::find_property(record.properties, message::property::uniq_key) == id;
+    }
+
+    Result<> by_index(const std::string& store, const std::string& id) {
+        std::error_code code;
+        if (!std::filesystem::is_directory(store, code)) return {};
+        TRY(auto index, store::IndexScan::open(store));
+        TRY(const auto topics, topics_of(store));
+        std::vector<KeyHit> hits;
+        if (const auto found = find_key(index, &log_, topics, id, hits); !found)
+            cli_.warn(found.error().what);
+        std::int64_t before = -1;
+        for (const auto& hit : hits) {
+            const auto record = log_.record_at(hit.entry.at);
+            if (record && is_it(*record, id) && hit.entry.at.value != before)
+                TRY_OK(print(*record));
+            before = hit.entry.at.value;
+        }
+        return {};
+    }
+
+    Result<> by_scan(std::string_view id) {
+        using Kind = store::LogItem::Kind;
+        log_.seek(log_.begin());
+        while (!cli::interrupted()) {
+            TRY(const auto item, log_.next());
+            if (item.kind == Kind::record && is_it(item.record, id)) TRY_OK(print(item.record));
+            if (item.kind != Kind::record && item.kind != Kind::blank && item.kind != Kind::damage)
+                break;
+        }
+        return {};
+    }
+
+    Result<> print(const message::RecordView& record) {
+        std::string scratch;
+        ++found_;
+        const auto body = plain_body(record, scratch);
+        if (body) return writer_.write(record, "", *body);
+        damaged_ = true;
+        cli_.warn(fmt::format("offset {}: the body cannot be decompressed: {}", record.at.value,
+                              body.error().what));
+        return {};
+    }
+
+    const cli::Parser& cli_;
+    store::LogScan& log_;
+    record::Writer& writer_;
+    std::int64_t found_ = 0;
+    bool damaged_ = false;
+};
+
+}  // namespace
+
+int get_command(const std::vector<std::string>& arguments) {
+    std::string path, id;
+    record::Format format;
+    bool json_body = false;
+    cli::Parser cli("mqdump get", "one message, by its offset id, unique key or log offset");
+    cli.positional("STORE|FILE", path, "a store's directory, or one file of its commit log");
+    cli.positional("ID|OFFSET", id, "an id as mqsend and RocketMQ print them, or a log offset");
+    cli.option("--out", format, record::parse_format, record::format_help,
+               "as mqpull(1) has them; lines");
+    cli.flag("--json-body", json_body, "json: a body that is JSON is written as a value");
+    cli.example("mqdump get /var/lib/mqd 7F00000100002A9F0000000000A0B1C2", "by its offset id");
+    cli.example("mqdump get /var/lib/mqd 0C476F9BC51E8F2DD166A93A56777701 --out json",
+                "by its unique key, with all fields");
+    cli.example("mqdump get 00000000001073741824 1073742148", "by its offset in the log");
+    if (const auto status = cli.parse(arguments)) return *status;
+
+    format.json_body = json_body;
+    const auto log = store::LogScan::open(path);
+    if (!log) return cli.fail(log.error());
+    record::Writer writer(STDOUT_FILENO, "standard output", format);
+    Search search(cli, **log, writer);
+    const auto at = parse_int<std::int64_t>(id);
+    const auto found = at && *at >= 0 ? search.by_log_offset(*at) : search.by_id(path, id);
+    const int status = cli.finish(found, writer.flush());
+    return status == 0 && search.damaged() ? cli::exit_status::failed : status;
+}
+
+}  // namespace mqd::dump

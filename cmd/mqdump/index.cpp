@@ -1,0 +1,95 @@
+// mqdump index: what the index files have of a key.
+
+#include <fmt/format.h>
+
+#include "base/parse.h"
+#include "cli/parser.h"
+#include "cli/row_stream.h"
+#include "commands.h"
+#include "lookup.h"
+#include "store/scan_index.h"
+
+namespace mqd::dump {
+namespace {
+
+struct Wanted {
+    std::string path;
+    std::string key;
+    std::vector<std::string> topics;
+};
+
+Result<> print(const KeyHit& hit, const Wanted& wanted, store::LogScan* log, cli::RowStream& rows) {
+    const auto at = std::to_string(hit.entry.at.value);
+    const auto file = hit.entry.path.filename().native();
+    const auto entry = std::to_string(hit.entry.number);
+    auto object = json::Value::object({{"topic", hit.topic},
+                                       {"key", wanted.key},
+                                       {"log_offset", hit.entry.at.value},
+                                       {"index", file},
+                                       {"entry", hit.entry.number}});
+    if (log == nullptr) return rows.add({hit.topic, "-", "-", at, "-", file, entry, "-"}, object);
+    const auto record = log->record_at(hit.entry.at);
+    if (!record && record.error().code != Errc::not_found && record.error().code != Errc::corrupt)
+        return record.error();
+    // Only a hash leads here: another key may have the same one, and the record may have expired.
+    const bool is_it = record && record->topic == hit.topic && store::has_key(*record, wanted.key);
+    const auto* state = is_it ? "found" : record ? "other key" : "gone";
+    object.set("record", state);
+    if (!is_it) return rows.add({hit.topic, "-", "-", at, "-", file, entry, state}, object);
+    object.set("queue", record->queue_id);
+    object.set("offset", record->queue_offset.value);
+    object.set("size", static_cast<std::int64_t>(record->bytes.size()));
+    object.set("store_ts", record->store_ts_ms);
+    object.set("id", id_of(*record));
+    return rows.add(
+        {hit.topic, std::to_string(record->queue_id), std::to_string(record->queue_offset.value),
+         at, format_time(record->store_ts_ms), file, entry, state},
+        object);
+}
+
+}  // namespace
+
+int index_command(const std::vector<std::string>& arguments) {
+    Wanted wanted;
+    auto out = cli::RowsOut::table;
+    cli::Parser cli("mqdump index", "what the index files have of a key");
+    cli.positional("STORE|FILE", wanted.path, "a store's directory, or one index file");
+    cli.required("--key", wanted.key, "K", "one of a message's keys, or its unique key");
+    cli.option("-t,--topic", wanted.topics, "TOPIC",
+               "of that topic; may be repeated; all of the store's");
+    cli::add_out_option(cli, out);
+    cli.example("mqdump index /var/lib/mqd --key order-17", "wherever it is");
+    cli.example("mqdump index /var/lib/mqd --key order-17 -t orders --out jsonl",
+                "of one topic, an object a line");
+    cli.example("mqdump index store/index/20261121001655447 --key order-17 -t orders",
+                "what one file has");
+    if (const auto status = cli.parse(arguments)) return *status;
+    std::error_code code;
+    const bool whole_store = !std::filesystem::is_regular_file(wanted.path, code);
+    if (!whole_store && wanted.topics.empty())
+        return cli.usage_error("--topic is required with an index file");
+
+    Result<> damage;
+    const auto run = [&]() -> Result<> {
+        TRY(auto index, store::IndexScan::open(wanted.path));
+        std::unique_ptr<store::LogScan> log;
+        if (whole_store) {
+            TRY(log, store::LogScan::open(wanted.path));
+        }
+        if (wanted.topics.empty()) {
+            TRY(wanted.topics, topics_of(wanted.path));
+        }
+        std::vector<KeyHit> hits;
+        damage = find_key(index, log.get(), wanted.topics, wanted.key, hits);
+        if (hits.empty() && damage)
+            return Error{Errc::not_found, fmt::format("{}: the index has nothing of the key '{}'",
+                                                      wanted.path, wanted.key)};
+        cli::RowStream rows(
+            out, {"TOPIC", "QUEUE", "OFFSET", "LOG OFFSET", "STORED", "INDEX", "ENTRY", "RECORD"});
+        for (const auto& hit : hits) TRY_OK(print(hit, wanted, log.get(), rows));
+        return rows.finish();
+    };
+    return cli.finish(run(), damage);
+}
+
+}  // namespace mqd::dump
