@@ -158,14 +158,17 @@ Result<LogItem> LogScan::next() {
         if (!index) return LogItem{LogItem::Kind::full, {at_}, 0, {}, {}};
         const auto& segment = segments_[*index];
         if (at_ < segment.begin) {
-            LogItem gap{LogItem::Kind::damage, {at_}, segment.begin - at_, {}, "a file is missing"};
+            LogItem gap{LogItem::Kind::damage,
+                        {at_},
+                        segment.begin - at_,
+                        {},
+                        *index == 0 ? "deleted before it was read" : "a file is missing"};
             at_ = segment.begin;
             return gap;
         }
         if (auto loaded = load(*index); !loaded) {
             if (loaded.error().code != Errc::not_found || dir_.empty()) return loaded.error();
             TRY(segments_, list_segments(dir_));  // deleted by the broker: go on with what is left
-            at_ = std::max(at_, begin().value);
             continue;
         }
         if (at_ < segments_[*index].end()) return item_at(*index);  // it may have shrunk
@@ -249,7 +252,6 @@ Result<message::RecordView> LogScan::record_at(PhysicalOffset at) {
 Result<bool> LogScan::grown() {
     if (!dir_.empty()) {
         TRY(segments_, list_segments(dir_));
-        at_ = std::max(at_, begin().value);
     } else {
         std::error_code code;
         const auto bytes = fs::file_size(segments_[0].path, code);
@@ -257,6 +259,7 @@ Result<bool> LogScan::grown() {
     }
     const auto index = index_of(at_);
     if (!index) return false;
+    if (at_ < segments_[*index].begin) return true;  // next() tells what has become of it
     TRY_OK(load(*index));
     const auto from = static_cast<std::size_t>(at_ - segments_[*index].begin);
     const auto bytes = file_->bytes();

@@ -58,7 +58,8 @@ struct LogItem {
     enum class Kind {
         record,
         blank,   ///< the filling at a file's end
-        damage,  ///< bytes that are no record, with a record or a file with records behind them
+        damage,  ///< bytes that are no record, with a record or a file with records behind them,
+                 ///< or that are gone: a missing file, or one deleted before it was read
         zeros,   ///< the end: nothing was ever written from here on
         torn,    ///< the end: a record that was not written to its end, and nothing behind it
         full,    ///< the end: of the last file
@@ -82,7 +83,7 @@ public:
 
     /// Goes on at `at`, where a record begins, or at the start of the file that holds it.
     void seek_file(PhysicalOffset at);
-    void seek(PhysicalOffset at) { at_ = std::max(at, begin()).value; }
+    void seek(PhysicalOffset at) { at_ = at.value; }
     /// Goes on at a file start before which no record has that store time or a later one.
     Result<> seek_time(std::int64_t store_ts_ms);
 

@@ -101,6 +101,52 @@ flip() {
   [ "$status" = 143 ]
 }
 
+# Small files, of which three megabytes fill three.
+start_small_files() {
+  printf 'mappedFileSizeCommitLog=1048576\nmaxMessageSize=262144\n' > "$BATS_TEST_TMPDIR/small.conf"
+  start_broker -c "$BATS_TEST_TMPDIR/small.conf"
+}
+segments() { (cd "$(store)/commitlog" && echo [0-9]*); }
+follow() {
+  mqdump log "$(store)" -f -t t --out lines > "$BATS_TEST_TMPDIR/out" 2> "$BATS_TEST_TMPDIR/err" 3>&- &
+  follower=$!
+}
+ends_with() { [ "$(tail -1 "$BATS_TEST_TMPDIR/out")" = "$1" ]; }
+
+@test "follow goes on over new files, and over old ones that are deleted behind it" {
+  start_small_files
+  make_topic t
+  follow
+  seq 1 10000 | mqsend -q -t t
+  wait_until ends_with 10000
+  [ "$(segments | wc -w)" -gt 2 ]
+  rm "$(store)/commitlog/00000000000000000000"
+  seq 10001 20000 | mqsend -q -t t
+  wait_until ends_with 20000
+  kill "$follower"
+  wait "$follower" || [ $? = 143 ]
+  diff <(seq 20000) "$BATS_TEST_TMPDIR/out"
+  [ ! -s "$BATS_TEST_TMPDIR/err" ]
+}
+
+@test "follow says what was deleted before it was read" {
+  start_small_files
+  make_topic t
+  echo first | mqsend -q -t t
+  follow
+  wait_until ends_with first
+  kill -STOP "$follower"
+  seq 20000 | mqsend -q -t t
+  read -ra files < <(segments)
+  rm "$(store)/commitlog/${files[1]}" "$(store)/commitlog/${files[2]}"
+  kill -CONT "$follower"
+  wait_until ends_with 20000
+  kill "$follower"
+  wait "$follower" || [ $? = 143 ]
+  [ "$(wc -l < "$BATS_TEST_TMPDIR/err")" = 1 ]
+  grep -q "^mqdump: damage at offset 1048576, 2097152 bytes: " "$BATS_TEST_TMPDIR/err"
+}
+
 @test "what log prints as json or msgpack can be sent again with nothing lost" {
   start_broker
   make_topic a
