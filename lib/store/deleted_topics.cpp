@@ -38,8 +38,15 @@ DeletedTopics DeletedTopics::load(Files& files, const std::filesystem::path& pat
 Result<> DeletedTopics::add(Files& files, std::string_view topic, std::int64_t log_end,
                             std::int64_t log_begin) {
     std::erase_if(map_, [&](const auto& entry) { return entry.second <= log_begin; });
+    Map before = map_;
     map_[std::string(topic)] = log_end;
-    return save(files);
+    auto saved = save(files);
+    if (saved) return saved;
+    // Whatever has become of the file: the topic goes on, and must not be taken for deleted.
+    map_ = std::move(before);
+    if (auto ok = save(files); !ok)
+        log::error("deleted_topics_not_saved", {{"why", ok.error().what}});
+    return saved;
 }
 
 Result<> DeletedTopics::recovered(Files& files, std::int64_t log_end) {

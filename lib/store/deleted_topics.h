@@ -24,7 +24,8 @@ public:
     static DeletedTopics load(Files& files, const std::filesystem::path& path);
 
     const Map& map() const { return map_; }
-    /// Adds it, drops those whose records have expired before `log_begin`, and saves.
+    /// Adds it, drops those whose records have expired before `log_begin`, and saves. After an
+    /// error it is not added.
     Result<> add(Files& files, std::string_view topic, std::int64_t log_end,
                  std::int64_t log_begin);
 

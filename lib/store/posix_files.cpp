@@ -262,13 +262,21 @@ Result<> File::write_all(std::int64_t at, std::span<const Bytes> pieces) {
 
 Result<> make_synced_directories(Files& files, const fs::path& dir) {
     std::vector<fs::path> parents;
+    fs::path topmost;
     for (fs::path made = dir; made.has_relative_path(); made = made.parent_path()) {
         TRY(const bool there, files.exists(made));
         if (there) break;
+        topmost = made;
         parents.push_back(made.has_parent_path() ? made.parent_path() : fs::path("."));
     }
     TRY_OK(files.make_directories(dir));
-    for (const auto& parent : parents) TRY_OK(files.sync_directory(parent));
+    for (const auto& parent : parents) {
+        auto synced = files.sync_directory(parent);
+        if (synced) continue;
+        // Whoever finds them next time would take them for safe.
+        static_cast<void>(files.remove_all(topmost));
+        return synced;
+    }
     return {};
 }
 

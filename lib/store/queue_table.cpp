@@ -136,9 +136,9 @@ void QueueTable::recovered(std::int64_t log_end) {
     }
 }
 
-void QueueTable::mark_deleted(std::string_view name) {
+void QueueTable::close(std::string_view name, bool closed) {
     const Lock lock(lock_);
-    for (StoredQueue* queue : topic_of(name).queues) queue->mark_deleted();
+    for (StoredQueue* queue : topic_of(name).queues) queue->close(closed);
 }
 
 std::vector<StoredQueue*> QueueTable::remove(std::string_view name, std::int64_t log_end) {

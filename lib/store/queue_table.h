@@ -41,9 +41,9 @@ public:
     /// Before all threads.
     void recovered(std::int64_t log_end);
 
-    /// A topic is deleted in two steps: its queues take no appends any more; then they are taken
+    /// A topic is deleted in two steps: its queues take no appends for now; then they are taken
     /// out, and records before `log_end`, taken in between, stay out for good.
-    void mark_deleted(std::string_view topic);
+    void close(std::string_view topic, bool closed);
     std::vector<StoredQueue*> remove(std::string_view topic, std::int64_t log_end);
 
 private:

@@ -141,6 +141,7 @@ private:
     std::atomic<bool> house_stopping_ = false;
     std::vector<StoredQueue*> dirty_queues_;
     std::int64_t queues_ts_ms_ = 0;  // newest message whose unit is on disk
+    bool queues_lost_ = false;       // a sync failed: no later one can be believed
     bool recovered_ = false;         // of what recovery found or wrote nobody knows what is on disk
     std::int64_t next_tick_ms_ = 0;
     std::int64_t next_queue_sync_ms_ = 0;
@@ -296,10 +297,13 @@ Result<> StoreImpl::delete_topic(std::string_view topic) {
     const Lock deleting(deleting_);
     const Lock writing(dispatcher_->writing());
     // First no more appends, then the mark behind the last of them.
-    queues_->mark_deleted(topic);
+    queues_->close(topic, true);
     const std::int64_t end = log_->mark().end;
+    if (auto ok = deleted_topics_.add(os_, topic, end, log_->begin()); !ok) {
+        queues_->close(topic, false);
+        return ok;
+    }
     for (StoredQueue* queue : queues_->remove(topic, end)) queue->close_files();
-    TRY_OK(deleted_topics_.add(os_, topic, end, log_->begin()));
     for (const auto* kind : {"consumequeue", "consumequeue_ext", "batchconsumequeue"})
         TRY_OK(os_.remove_all(options_.root / kind / topic));
     return {};
@@ -324,14 +328,17 @@ void StoreImpl::tick() {
     next_tick_ms_ = monotonic_ms() + options_.house_tick_ms;
     disk_.measure();
     flusher_->expire();
-    if (auto ok = sync_queues(false); !ok)
+    if (auto ok = sync_queues(false); !ok && !queues_lost_) {
         log::error("queues_not_synced", {{"why", ok.error().what}});
+        queues_lost_ = true;
+    }
     if (auto ok = save_checkpoint(); !ok)
         log::error("checkpoint_not_saved", {{"why", ok.error().what}});
 }
 
 Result<> StoreImpl::sync_queues(bool all) {
     const std::int64_t now_ms = monotonic_ms();
+    if (queues_lost_) return Error{Errc::io, "the queues could not be synced once"};
     if (!all && now_ms < next_queue_sync_ms_) return {};
     const std::int64_t ts_ms = dispatcher_->dispatched_ts_ms();
     const auto fresh = dispatcher_->take_dirty();
@@ -345,8 +352,11 @@ Result<> StoreImpl::sync_queues(bool all) {
         TRY_OK(os_.sync_filesystem(options_.root));
         recovered_ = false;
     } else {
-        for (StoredQueue* queue : dirty_queues_)
-            if (auto ok = queue->sync(); !ok && !queue->deleted()) return ok;
+        for (StoredQueue* queue : dirty_queues_) {
+            if (queue->deleted()) continue;  // its path may be a new queue's
+            auto ok = queue->sync();
+            if (!ok && (ok.error().code != Errc::not_found || !queue->deleted())) return ok;
+        }
     }
     dirty_queues_.clear();
     queues_ts_ms_ = ts_ms;

@@ -52,8 +52,8 @@ struct Options {
     std::int64_t flush_thorough_ms = 10'000;
     std::int64_t flush_queues_ms = 1'000;
     std::int64_t house_tick_ms = 1'000;  ///< queues, checkpoint and disk space are looked after
-    int open_queue_files_max = 512;  ///< of all consume queues together
-    int disk_full_percent = 90;      ///< appends are refused above
+    int open_queue_files_max = 512;      ///< of all consume queues together
+    int disk_full_percent = 90;          ///< appends are refused above
     RetentionOptions retention;
     std::vector<std::string> delay_levels;  ///< as messageDelayLevel, empty: the 18 defaults
     bool check_crc = true;                  ///< recovery looks at bodies' CRCs

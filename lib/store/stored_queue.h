@@ -69,6 +69,9 @@ public:
     bool usable() const { return state_.load(std::memory_order_acquire) == State::loaded; }
     bool deleted() const { return deleted_.load(std::memory_order_acquire); }
     void mark_deleted() { deleted_.store(true, std::memory_order_release); }
+    /// Closed, it takes no appends.
+    bool closed() const { return closed_.load(std::memory_order_acquire); }
+    void close(bool closed) { closed_.store(closed, std::memory_order_release); }
     /// Records before it belong to a deleted topic of the same name.
     std::int64_t ignore_before() const { return ignore_before_; }
     /// Recovery's, when the log ends before what was to be ignored.
@@ -144,6 +147,7 @@ private:
     mutable Mutex load_lock_;  // the first caller loads, others wait for it
     std::atomic<State> state_;
     std::atomic<bool> deleted_ = false;
+    std::atomic<bool> closed_ = false;
     std::atomic<bool> dirty_ = false;
 };
 

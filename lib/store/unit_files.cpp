@@ -257,9 +257,12 @@ Result<> UnitFiles::zero(std::int64_t from, std::int64_t to) {
 Result<> UnitFiles::sync(std::int64_t from, std::int64_t to) {
     if (made_files_.exchange(false)) {
         const auto topic = dir_.parent_path();
-        TRY_OK(os_.sync_directory(dir_));
-        TRY_OK(os_.sync_directory(topic));
-        TRY_OK(os_.sync_directory(topic.parent_path()));
+        for (const auto& folder : {dir_, topic, topic.parent_path()}) {
+            if (auto ok = os_.sync_directory(folder); !ok) {
+                made_files_ = true;
+                return ok;
+            }
+        }
     }
     for (std::int64_t base = base_of(from); base < to * unit_bytes_; base += file_bytes_) {
         auto file = file_for(base, false);
