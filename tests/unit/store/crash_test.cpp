@@ -10,17 +10,11 @@
 #include <deque>
 #include <unordered_set>
 
-#include "crash_world.h"
+#include "crash_check.h"
 
 namespace mqd::store::test {
 namespace {
 
-#if defined(__SANITIZE_THREAD__) || defined(__SANITIZE_ADDRESS__)
-constexpr std::size_t every = 7;  // crash point: sanitizers cost as much
-#else
-constexpr std::size_t every = 1;
-#endif
-constexpr int workers = 16;  // they mostly wait for the threads of their stores
 constexpr std::size_t failures_max = 5;
 
 int seeds() {
@@ -92,22 +86,28 @@ private:
 
     /// Behind the first byte, in the middle of a record's head, at its end, at a sector's border...
     void tear() {
+        using Kind = Survival::Kind;
         const std::size_t size = replay_.next().bytes.size();
         const std::size_t to_border = 512 - replay_.next().at % 512;
+        const auto seed = replay_.happened();
         for (const std::size_t bytes :
              {std::size_t{1}, std::size_t{6}, std::size_t{15}, std::size_t{40}, std::size_t{91},
               size / 2, size - 1, to_border, to_border - 1})
             if (bytes > 0 && bytes < size) tries_.push_back({{}, bytes});
+        for (const std::size_t bytes : {6 + 8 * (seed % 3), std::size_t{1} + seed % size})
+            if (bytes < size) tries_.push_back({{Kind::synced}, bytes});
     }
 
     Crash make(const Try& now) const {
         const bool only_killed = now.survival.kind == Survival::Kind::everything;
-        const std::string how =
-            now.torn ? fmt::format("{} bytes of: {}", *now.torn, replay_.next().to_string())
-                     : now.survival.to_string();
-        return {now.torn ? replay_.torn(*now.torn) : replay_.after_crash(now.survival),
-                {replay_.happened(), only_killed},
-                fmt::format("{} operation {}, {}", life_.name, replay_.happened(), how)};
+        const std::string torn =
+            now.torn ? fmt::format(" and {} bytes of: {}", *now.torn, replay_.next().to_string())
+                     : "";
+        return {
+            now.torn ? replay_.torn(now.survival, *now.torn) : replay_.after_crash(now.survival),
+            {replay_.happened(), only_killed},
+            fmt::format("{} operation {}, {}{}", life_.name, replay_.happened(),
+                        now.survival.to_string(), torn)};
     }
 
     const Life& life_;
@@ -118,89 +118,7 @@ private:
     bool begun_ = false;
 };
 
-// ---- one crash
-
-/// The log up to its end and the queues, as bytes.
-std::map<std::string, std::string> state_of(const Store& store, const FaultyFiles& files,
-                                            const Options& options) {
-    auto out = files.contents(options.root / "consumequeue");
-    for (auto& [name, bytes] : files.contents(options.root / "commitlog"))
-        if (std::strtoll(name.c_str(), nullptr, 10) < store.end().value)
-            out["log " + name] = std::move(bytes);
-    return out;
-}
-
-std::string differing(const std::map<std::string, std::string>& a,
-                      const std::map<std::string, std::string>& b) {
-    for (const auto& [name, bytes] : a)
-        if (!b.contains(name) || b.at(name) != bytes) return name;
-    for (const auto& [name, bytes] : b)
-        if (!a.contains(name)) return name;
-    return {};
-}
-
-class Recovered {
-public:
-    Recovered(const Life& life, Crash& crash)
-        : life_(life), crash_(crash), files_(std::move(crash.disk)) {}
-
-    std::string run() {
-        std::string problems = verify_texts(files_, life_.options, life_.ledger, crash_.moment);
-        problems += open();
-        if (!store_) return problems;
-        problems += verify(*store_, files_, life_.options, life_.ledger, crash_.moment, found_);
-        const auto state = state_of(*store_, files_, life_.options);
-        const FoundById found = found_;
-        store_.reset();
-
-        problems += open();
-        if (!store_) return problems;
-        problems += verify(*store_, files_, life_.options, life_.ledger, crash_.moment, found_);
-        if (const auto what = differing(state, state_of(*store_, files_, life_.options));
-            !what.empty())
-            problems += fmt::format("the second recovery changed {}; ", what);
-        if (found != found_) problems += "the second recovery found something else; ";
-        problems += go_on();
-        return problems;
-    }
-
-private:
-    std::string open() {
-        clock_.advance(1'000'000);
-        auto store = Store::open(files_, clock_, life_.options);
-        if (!store) return fmt::format("does not open: {}; ", store.error().what);
-        store_ = std::move(*store);
-        return settled(*store_) ? "" : "does not settle; ";
-    }
-
-    /// Numbering is dense in every queue that there has ever been, and the stop is a clean one.
-    std::string go_on() {
-        std::map<std::pair<std::string, std::int32_t>, int> queues;
-        for (const Sent& sent : life_.ledger.messages) queues[{sent.topic, sent.queue}] = 0;
-        for (const auto& [id, found] : found_) ++queues[{found.topic, found.queue}];
-        std::string problems;
-        for (const auto& [queue, count] : queues) {
-            const auto unit = append(*store_, queue.first, queue.second, "x");
-            if (!unit.stored || unit.queue_offset.value != count)
-                problems += fmt::format("{}/{} goes on at {} of {}; ", queue.first, queue.second,
-                                        unit.queue_offset.value, count);
-        }
-        if (!settled(*store_)) problems += "does not settle; ";
-        for (const auto& [queue, count] : queues)
-            if (store_->queue(queue.first, queue.second)->max().value != count + 1)
-                problems += fmt::format("{}/{} lacks its last; ", queue.first, queue.second);
-        if (const auto ok = store_->close(); !ok)
-            problems += fmt::format("does not close: {}; ", ok.error().what);
-        return problems;
-    }
-
-    const Life& life_;
-    Crash& crash_;
-    FaultyFiles files_;
-    HandClock clock_;
-    std::unique_ptr<Store> store_;
-    FoundById found_;
-};
+// ---- all crashes
 
 /// All crashes of a life, by several threads.
 class Sweep {
@@ -208,9 +126,7 @@ public:
     explicit Sweep(const Life& life) : life_(life), crashes_(life) {}
 
     std::size_t run() {
-        std::vector<std::thread> threads;
-        for (int i = 0; i < workers; ++i) threads.emplace_back([this] { work(); });
-        for (auto& thread : threads) thread.join();
+        in_parallel([this] { work(); });
         for (const auto& failure : failures_) FAIL_CHECK(failure);
         return checked_;
     }
@@ -219,7 +135,8 @@ private:
     void work() {
         while (auto crash = take()) {
             const Disk before = crash->disk.after_crash({});
-            const auto problems = Recovered(life_, *crash).run();
+            const auto problems =
+                check_recovery(std::move(crash->disk), life_.options, life_.ledger, crash->moment);
             const Lock lock(lock_);
             ++checked_;
             if (problems.empty()) continue;
@@ -293,7 +210,72 @@ Life first_life(bool flush_sync) {
             std::move(world.ledger()), options};
 }
 
+/// What is known of the messages when a second life begins with what a crash has left.
+Ledger inherited(const Ledger& before, Moment moment) {
+    const auto has = [&](std::size_t event) { return event <= moment.happened; };
+    Ledger ledger = before;
+    for (Sent& sent : ledger.messages) {
+        const bool kept = required(sent, moment);
+        sent.deletion_begun = has(sent.deletion_begun) ? 0 : never;
+        sent.gone = has(sent.gone) ? 0 : never;
+        sent.begun = has(sent.begun) ? 0 : never;
+        sent.stored = sent.synced = kept ? 0 : never;
+    }
+    ledger.texts.clear();
+    return ledger;
+}
+
+/// Recovery itself, and what is sent behind it: what it has found stays, what it has not found
+/// does not come back.
+Life second_life(const Life& first, Crash crash) {
+    Life life{crash.how + ", then", {}, {}, {}, first.options};
+    World world(first.options, std::move(crash.disk), inherited(first.ledger, crash.moment));
+    REQUIRE(world.open().has_value());
+    const std::size_t opened = world.files().happened();
+    REQUIRE(world.settle());
+    FoundById found;
+    CHECK(verify(world.store(), world.files(), first.options, world.ledger(), {opened, true},
+                 found) == "");
+    for (std::size_t id = 0; id < world.ledger().messages.size(); ++id) {
+        Sent& sent = world.ledger().messages[id];
+        if (!found.contains(id)) {
+            sent.gone = std::min(sent.gone, opened);
+            continue;
+        }
+        sent.stored = std::min(sent.stored, opened);
+        if (first.options.flush_sync) sent.synced = std::min(sent.synced, opened);
+    }
+    world.send("A", 0);
+    world.send({{"B", 1}, {"C", 0, 2}, {"B", 0}});
+    REQUIRE(world.sync());
+    world.send("A", 1, 500);
+    REQUIRE(world.delete_topic("A"));
+    world.send({{"A", 0}, {"C", 0, 1, 600}, {"A", 1}, {"B", 2}, {"C", 1}});
+    REQUIRE(world.settle());
+    world.kill();
+    life.start = world.files().start();
+    life.journal = world.files().journal();
+    life.ledger = std::move(world.ledger());
+    return life;
+}
+
 }  // namespace
+
+TEST_CASE("a store recovers from a crash in or behind recovery") {
+    constexpr std::size_t apart = 211;  // so many crashes lie between two with a second life
+    for (const bool flush_sync : {false, true}) {
+        const Life life = first_life(flush_sync);
+        Crashes crashes(life);
+        std::size_t checked = 0, lives = 0, seen = 0;
+        while (auto crash = crashes.next()) {
+            if (++seen % apart != 0) continue;
+            if (++lives > 2 * static_cast<std::size_t>(seeds())) break;
+            const Life second = second_life(life, std::move(*crash));
+            checked += Sweep(second).run();
+        }
+        MESSAGE(life.name, ": ", checked, " crashes in second lives");
+    }
+}
 
 TEST_CASE("a store recovers from a crash at any point") {
     for (const bool flush_sync : {false, true}) {

@@ -45,6 +45,9 @@ struct Moment {
     bool only_killed = false;
 };
 
+/// Must it be found behind the crash?
+bool required(const Sent& sent, Moment moment);
+
 class HandClock final : public Clock {
 public:
     std::int64_t wall_ms() const override { return wall_ms_.load(); }

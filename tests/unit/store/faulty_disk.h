@@ -91,9 +91,9 @@ public:
     void apply(std::shared_ptr<const Operation> operation, std::size_t number);
     /// What is there when the machine runs again, all of it synced.
     Disk after_crash(const Survival& survival) const { return crashed(survival, nullptr, 0); }
-    /// Everything, and the first bytes of the write that came next.
-    Disk torn(const Operation& write, std::size_t bytes) const {
-        return crashed({}, &write, bytes);
+    /// The same with the first bytes of the write that came next.
+    Disk torn(const Survival& survival, const Operation& write, std::size_t bytes) const {
+        return crashed(survival, &write, bytes);
     }
 
     std::optional<NodeId> find(const std::filesystem::path& path) const;

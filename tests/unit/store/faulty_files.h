@@ -103,8 +103,10 @@ public:
         ++happened_;
     }
     Disk after_crash(const Survival& survival) const { return disk_.after_crash(survival); }
-    /// Everything, and of the write that is next the first bytes.
-    Disk torn(std::size_t bytes) const { return disk_.torn(next(), bytes); }
+    /// The same with the first bytes of the write that is next.
+    Disk torn(const Survival& survival, std::size_t bytes) const {
+        return disk_.torn(survival, next(), bytes);
+    }
 
 private:
     Disk disk_;
