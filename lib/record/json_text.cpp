@@ -59,33 +59,33 @@ char* put_escaped(char* to, char c) {
 
 }  // namespace
 
-void put_json_string(Buffer& out, std::string_view text) {
-    constexpr std::size_t escape_bytes_max = 6;
-    auto* const room = reinterpret_cast<char*>(out.room(text.size() * escape_bytes_max + 2).data());
-    char* to = room;
+char* put_json_string(char* to, std::string_view text, std::uint64_t& seen) {
     *to++ = '"';
     std::size_t at = 0;
-    while (at < text.size()) {
+    for (; text.size() - at >= sizeof(std::uint64_t); at += sizeof(std::uint64_t)) {
         std::uint64_t word = 0;
-        if (text.size() - at >= sizeof word) {
-            std::memcpy(&word, text.data() + at, sizeof word);
-            if (!needs_escape(word)) {
-                std::memcpy(to, &word, sizeof word);
-                to += sizeof word;
-                at += sizeof word;
-                continue;
-            }
+        std::memcpy(&word, text.data() + at, sizeof word);
+        seen |= word;
+        if (!needs_escape(word)) [[likely]] {
+            std::memcpy(to, &word, sizeof word);
+            to += sizeof word;
+        } else {
+            for (std::size_t i = 0; i < sizeof word; ++i) to = put_escaped(to, text[at + i]);
         }
-        const auto end = std::min(at + sizeof word, text.size());
-        for (; at < end; ++at) to = put_escaped(to, text[at]);
+    }
+    for (; at < text.size(); ++at) {
+        seen |= static_cast<unsigned char>(text[at]);
+        to = put_escaped(to, text[at]);
     }
     *to++ = '"';
-    out.commit(static_cast<std::size_t>(to - room));
+    return to;
 }
 
-void put_json_any_string(Buffer& out, std::string_view text) {
-    if (is_utf8(text)) return put_json_string(out, text);
-    put_json_string(out, json::repaired_utf8(text));
+char* put_json_any_string(char* to, std::string_view text) {
+    std::uint64_t seen = 0;
+    char* const end = put_json_string(to, text, seen);
+    if (is_ascii(seen) || is_utf8(text)) return end;
+    return put_json_string(to, json::repaired_utf8(text), seen);
 }
 
 void put_decimal(Buffer& out, std::int64_t value) {
