@@ -11,7 +11,7 @@ constexpr std::int64_t retry_ms = 100;
 }  // namespace
 
 Dispatcher::Dispatcher(CommitLog& log, QueueWriter& writer, CommitLog::Mark from, bool after_sync,
-                       std::function<void(std::int64_t)> progressed)
+                       std::function<void(const Milestone&)> progressed)
     : log_(log),
       writer_(writer),
       walker_(log, from.end),
@@ -35,7 +35,7 @@ void Dispatcher::run() {
         collect(to);
         if (!write()) return;
         announce();
-        progressed_(walker_.at());
+        progressed_({walker_.at(), newest_at_, newest_ts_ms_});
         writer_.clear();
     }
 }
@@ -52,6 +52,7 @@ void Dispatcher::collect(std::int64_t to) {
         }
         writer_.add(walker_.record());
         newest_ts_ms_ = walker_.record().store_ts_ms;
+        newest_at_ = walker_.record().at.value;
     }
 }
 

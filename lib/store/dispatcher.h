@@ -14,6 +14,7 @@
 #include "base/mutex.h"
 #include "store/bell.h"
 #include "store/log_walker.h"
+#include "store/milestone.h"
 #include "store/queue_writer.h"
 #include "store/store.h"
 
@@ -22,9 +23,10 @@ namespace mqd::store {
 class Dispatcher {
 public:
     /// Starts at `from`. With `after_sync` it follows synced(), else end(). `progressed` is called
-    /// from the thread whenever dispatched() has moved and arrivals have been told.
+    /// from the thread whenever dispatched() has moved and arrivals have been told; all units up to
+    /// there have been written.
     Dispatcher(CommitLog& log, QueueWriter& writer, CommitLog::Mark from, bool after_sync,
-               std::function<void(std::int64_t)> progressed);
+               std::function<void(const Milestone&)> progressed);
     ~Dispatcher() { stop(false); }
 
     void ring() { bell_.ring(); }
@@ -59,7 +61,7 @@ private:
     QueueWriter& writer_;
     LogWalker walker_;
     const bool after_sync_;
-    const std::function<void(std::int64_t)> progressed_;
+    const std::function<void(const Milestone&)> progressed_;
     std::function<void(std::span<const Arrival>)> listener_;
     Bell bell_;
     std::atomic<bool> stopping_ = false;
@@ -68,6 +70,7 @@ private:
     std::atomic<std::int64_t> dispatched_;
     std::atomic<std::int64_t> dispatched_ts_ms_;
     std::int64_t newest_ts_ms_;
+    std::int64_t newest_at_ = -1;
     std::vector<std::shared_ptr<const LogFile>> pins_;
     std::vector<Arrival> arrivals_;
     Mutex writing_;

@@ -53,6 +53,12 @@ public:
     virtual Result<bool> is_directory(const std::filesystem::path& path) = 0;
     /// When it was last written (mtime), ms since the epoch. not_found, io
     virtual Result<std::int64_t> modified_ms(const std::filesystem::path& path) = 0;
+    /// When its bytes, name, owner or times were last changed (ctime, which nobody can set), ns
+    /// since the epoch. not_found, also where that is not known; io
+    virtual Result<std::int64_t> changed_ns(const std::filesystem::path& path);
+    /// Stays the same until the system is started anew; while it does, what has been written is
+    /// there, synced or not. Empty: not known.
+    virtual std::string boot_id() { return {}; }
     virtual Result<> make_directories(const std::filesystem::path& dir) = 0;
     virtual Result<> rename(const std::filesystem::path& from, const std::filesystem::path& to) = 0;
     virtual Result<> remove(const std::filesystem::path& path) = 0;  ///< gone is fine

@@ -181,6 +181,20 @@ public:
                info.st_mtim.tv_nsec / 1'000'000;
     }
 
+    Result<std::int64_t> changed_ns(const fs::path& path) override {
+        struct ::stat info {};
+        if (::stat(path.c_str(), &info) != 0) return file_error("stat", path, errno);
+        return static_cast<std::int64_t>(info.st_ctim.tv_sec) * 1'000'000'000 +
+               info.st_ctim.tv_nsec;
+    }
+    std::string boot_id() override {
+        const auto file = open("/proc/sys/kernel/random/boot_id", OpenMode::read_only);
+        if (!file) return {};
+        std::string id(36, '\0');
+        const auto got = (*file)->read(0, std::as_writable_bytes(std::span(id)));
+        return got && *got == id.size() ? id : std::string();
+    }
+
     Result<> make_directories(const fs::path& dir) override {
         std::error_code error;
         fs::create_directories(dir, error);
@@ -278,6 +292,10 @@ Result<> make_synced_directories(Files& files, const fs::path& dir) {
         return synced;
     }
     return {};
+}
+
+Result<std::int64_t> Files::changed_ns(const fs::path& path) {
+    return Error{Errc::not_found, fmt::format("nobody knows when {} changed", path.string())};
 }
 
 Files& posix_files() {

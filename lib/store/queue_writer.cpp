@@ -71,7 +71,10 @@ Result<> QueueWriter::flush(Mode mode, bool complain) {
     for (StoredQueue* queue : touched_) {
         if (queue->deleted()) continue;
         queue->load();
-        if (!queue->usable()) continue;
+        if (!queue->usable()) {
+            left_out_ = true;
+            continue;
+        }
         if (queue->is_batch()) {
             auto& to = static_cast<BatchQueue&>(*queue);
             batch_run_.clear();

@@ -31,6 +31,8 @@ public:
     /// Takes the record into the batch if it gets a unit (spec 3.1, 3.3).
     void add(const message::RecordView& record);
     std::size_t size() const { return entries_.size(); }
+    /// True once a unit has not been written because its queue cannot be used.
+    bool left_out() const { return left_out_; }
 
     /// Writes the batch. May be repeated after an error (refused, io).
     /// not_found, in recovery with `complain`: a queue ends before the first record that is to be
@@ -77,6 +79,7 @@ private:
     std::vector<Entry> entries_;
     std::vector<StoredQueue*> touched_;
     std::uint64_t batch_number_ = 1;
+    bool left_out_ = false;
 
     // a run of units not yet written
     std::vector<std::byte> run_;

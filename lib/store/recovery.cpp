@@ -28,30 +28,36 @@ public:
           files_(log.files()),
           limit_(log.end()) {}
 
-    Result<> run(bool clean) {
+    Result<Milestone> run(bool clean, const std::optional<Milestone>& milestone) {
         const std::int64_t began_ms = monotonic_ms();
         if (clean && !queues_.empty() && find_end() && last_unit_is_there()) {
             TRY_OK(log_.recovered(mark_, mark_.end));
-            return settle_queues(false);
+            TRY_OK(settle_queues(false));
+            return reached();
         }
         std::size_t start = queues_.empty() ? 0 : start_file();
-        TRY_OK(replay_from(start));
+        TRY(const bool short_way, replay_behind(milestone));
+        if (!short_way) TRY_OK(replay_from(start));
         TRY_OK(log_.recovered(mark_, files_.empty() ? 0 : files_[start]->base));
-        TRY_OK(settle_queues(true));
+        TRY_OK(settle_queues(!short_way));
         if (!files_.empty())
-            log::info("store_recovered", {{"from", files_[start]->base},
+            log::info("store_recovered", {{"from", short_way ? milestone->end : base_of(start)},
                                           {"end", mark_.end},
                                           {"records", records_},
                                           {"ms", monotonic_ms() - began_ms}});
-        return {};
+        return reached();
     }
 
 private:
+    Milestone reached() const { return {mark_.end, last_at_, mark_.store_ts_ms}; }
+    std::int64_t base_of(std::size_t i) const { return files_[i]->base; }
+
     /// Those not yet loaded find the log's end by themselves when they are, but a crash may have
     /// cut the log before a unit, and until somebody asks for that queue the unit must not stay.
+    /// Nor must what is left of a deleted topic.
     Result<> settle_queues(bool every) {
         for (StoredQueue* queue : queues_.all()) {
-            if (every) queue->load();
+            if (every || queue->ignore_before() > 0) queue->load();
             if (!queue->usable()) continue;
             TRY_OK(queue->truncate_to_log(mark_.end));
             queue->next = queue->written();
@@ -83,9 +89,10 @@ private:
         for (std::size_t i = files_.size(); i-- > 0;) {
             LogWalker walker(log_, files_[i]->base);
             mark_ = {files_[i]->base, 0};
+            last_at_ = -1;
             last_with_unit_.reset();
             while (walker.next(limit_, LogWalker::Check::lengths) == LogWalker::Step::record) {
-                mark_.store_ts_ms = walker.record().store_ts_ms;
+                passed(walker.record());
                 if (QueueWriter::gets_unit(walker.record())) last_with_unit_ = walker.record();
             }
             mark_.end = walker.at();
@@ -106,37 +113,59 @@ private:
         return !queue->usable() || queue->holds(record);
     }
 
+    /// True when the milestone is true to the log and the queues are true to it. The log's own
+    /// word is that of its last record before the milestone.
+    Result<bool> replay_behind(const std::optional<Milestone>& milestone) {
+        if (!milestone || queues_.empty() || milestone->end > limit_) return false;
+        LogWalker walker(log_, milestone->last_at);
+        if (walker.next(milestone->end, check_) != LogWalker::Step::record ||
+            walker.record().store_ts_ms != milestone->store_ts_ms ||
+            walker.next(milestone->end, check_) != LogWalker::Step::end ||
+            walker.at() != milestone->end)
+            return false;
+        auto done = replay(*milestone, true);
+        if (done) return true;
+        if (done.error().code != Errc::not_found) return std::move(done).error();
+        log::info("recovery_from_further_back", {{"why", done.error().what}});
+        return false;
+    }
+
     /// Replays from files_[start], which moves back as far as a queue makes it.
     Result<> replay_from(std::size_t& start) {
         for (std::size_t step = 1;; step *= 2) {
-            auto done = replay(start);
+            auto done = files_.empty() ? replay({}, false) : replay({base_of(start)}, start > 0);
             if (done || done.error().code != Errc::not_found || start == 0) return done;
             log::info("recovery_from_further_back", {{"why", done.error().what}});
             start -= std::min(start, step);
         }
     }
 
-    Result<> replay(std::size_t start) {
+    Result<> replay(const Milestone& from, bool complain) {
         writer_.clear();
-        mark_ = {};
-        if (files_.empty()) return {};
+        mark_ = {from.end, from.store_ts_ms};
+        last_at_ = from.last_at;
         records_ = 0;
-        LogWalker walker(log_, files_[start]->base);
+        LogWalker walker(log_, from.end);
         std::int64_t flushed = walker.at();
         LogWalker::Step step;
         while ((step = walker.next(limit_, check_)) == LogWalker::Step::record) {
             writer_.add(walker.record());
-            mark_.store_ts_ms = walker.record().store_ts_ms;
+            passed(walker.record());
             ++records_;
             if (walker.at() - flushed < batch_bytes_max && writer_.size() < batch_units_max)
                 continue;
-            TRY_OK(flush(start > 0));
+            TRY_OK(flush(complain));
             flushed = walker.at();
         }
-        TRY_OK(flush(start > 0));
+        TRY_OK(flush(complain));
         mark_.end = walker.at();
         if (step == LogWalker::Step::bad) report_cut();
         return {};
+    }
+
+    void passed(const message::RecordView& record) {
+        mark_.store_ts_ms = record.store_ts_ms;
+        last_at_ = record.at.value;
     }
 
     /// Zeros are the usual end. Records behind a bad one are lost, as the reference loses them,
@@ -161,15 +190,17 @@ private:
     const LogFiles files_;
     const std::int64_t limit_;
     CommitLog::Mark mark_;
+    std::int64_t last_at_ = -1;
     std::optional<message::RecordView> last_with_unit_;
     std::int64_t records_ = 0;
 };
 
 }  // namespace
 
-Result<> recover(CommitLog& log, QueueTable& queues, QueueWriter& writer,
-                 const Checkpoint& checkpoint, LogWalker::Check check, bool clean) {
-    return Recovery(log, queues, writer, checkpoint, check).run(clean);
+Result<Milestone> recover(CommitLog& log, QueueTable& queues, QueueWriter& writer,
+                          const Checkpoint& checkpoint, const std::optional<Milestone>& milestone,
+                          LogWalker::Check check, bool clean) {
+    return Recovery(log, queues, writer, checkpoint, check).run(clean, milestone);
 }
 
 }  // namespace mqd::store

@@ -4,23 +4,27 @@
 // After a clean stop every record has its unit; only the last file is walked, for its end, and the
 // last record's unit is the proof. Otherwise, and after a crash, the log is replayed from where
 // the checkpoint says that log and queues were on disk, or from further back when a queue turns
-// out to end before the first record replayed for it.
+// out to end before the first record replayed for it. When a milestone says so, only what lies
+// behind it is replayed, and queues that nothing is replayed for are not even opened.
 //
 // Threads: before all others.
 
 #include <cstdint>
+#include <optional>
 
 #include "store/checkpoint.h"
 #include "store/commit_log.h"
 #include "store/log_walker.h"
+#include "store/milestone.h"
 #include "store/queue_table.h"
 #include "store/queue_writer.h"
 
 namespace mqd::store {
 
-/// Leaves log and queues ready to be written to; replayed records have to stand `check`. refused,
-/// io: what has to be put right cannot be.
-Result<> recover(CommitLog& log, QueueTable& queues, QueueWriter& writer,
-                 const Checkpoint& checkpoint, LogWalker::Check check, bool clean);
+/// Leaves log and queues ready to be written to; replayed records have to stand `check`. Gives how
+/// far they agree: to the end. refused, io: what has to be put right cannot be.
+Result<Milestone> recover(CommitLog& log, QueueTable& queues, QueueWriter& writer,
+                          const Checkpoint& checkpoint, const std::optional<Milestone>& milestone,
+                          LogWalker::Check check, bool clean);
 
 }  // namespace mqd::store

@@ -11,6 +11,7 @@
 #include "store/dispatcher.h"
 #include "store/flusher.h"
 #include "store/index_builder.h"
+#include "store/milestone.h"
 #include "store/named_thread.h"
 #include "store/reader.h"
 #include "store/recovery.h"
@@ -35,6 +36,7 @@ public:
           options_(std::move(options)),
           levels_(std::move(levels)),
           disk_(files, options_.root, options_.disk_full_percent),
+          milestones_(files, options_.root, options_.milestone_bytes),
           open_files_(files, static_cast<std::size_t>(std::max(8, options_.open_queue_files_max))) {
     }
     ~StoreImpl() override { stop_threads(false); }
@@ -111,6 +113,7 @@ private:
     Result<> write_abort();
     Result<> open_index(bool crashed);
     void start_threads(bool clean);
+    void dispatched(const Milestone& now);
     void stop_threads(bool finish);
     void keep_house();
     void tick();
@@ -124,6 +127,7 @@ private:
     std::unique_ptr<File> lock_;
     Checkpoint checkpoint_;
     DiskMeter disk_;
+    MilestoneFile milestones_;
     OpenFiles open_files_;
     Mutex deleting_;  // held over the whole of a deletion, files and all
     DeletedTopics deleted_topics_ GUARDED_BY(deleting_);
@@ -157,9 +161,10 @@ Result<> StoreImpl::start() {
     TRY_OK(make_synced_directories(os_, options_.root));
     TRY(lock_, os_.lock(options_.root / "lock"));
     TRY(const bool crashed, os_.exists(options_.root / "abort"));
+    TRY(checkpoint_, Checkpoint::load(os_, options_.root / "checkpoint"));
+    const auto milestone = crashed ? milestones_.load(checkpoint_) : std::nullopt;
     // Before recovery, not behind it as the reference has it: a crash in recovery is one too.
     TRY_OK(write_abort());
-    TRY(checkpoint_, Checkpoint::load(os_, options_.root / "checkpoint"));
     TRY(log_,
         CommitLog::open(os_, options_.root / "commitlog", options_.commit_log_file_bytes, crashed));
     for (const char* folder : {"consumequeue", "batchconsumequeue"})
@@ -179,13 +184,16 @@ Result<> StoreImpl::start() {
     const auto check = options_.demand_crc  ? LogWalker::Check::sum
                        : options_.check_crc ? LogWalker::Check::crc
                                             : LogWalker::Check::lengths;
-    TRY_OK(recover(*log_, *queues_, *writer_, checkpoint_, check, !crashed));
+    TRY(const Milestone reached,
+        recover(*log_, *queues_, *writer_, checkpoint_, milestone, check, !crashed));
     {
         const Lock deleting(deleting_);
         queues_->recovered(log_->end());
         TRY_OK(deleted_topics_.recovered(os_, log_->end()));
     }
     recovered_ = crashed || log_->synced() < log_->end();
+    milestones_.checkpoint_saved(checkpoint_);
+    if (!writer_->left_out()) milestones_.begin(reached);
     // Nothing is shown to readers that is not on disk, were it even older than this process.
     if (options_.flush_sync) {
         if (auto ok = log_->sync(); !ok) return std::move(ok).error();
@@ -222,9 +230,7 @@ void StoreImpl::start_threads(bool clean) {
     if (clean) queues_ts_ms_ = mark.store_ts_ms;
     if (options_.index) builder_ = std::make_unique<IndexBuilder>(*log_, *index_, mark.end);
     dispatcher_ = std::make_unique<Dispatcher>(*log_, *writer_, mark, options_.flush_sync,
-                                               [this](std::int64_t dispatched) {
-                                                   if (builder_) builder_->follow(dispatched);
-                                               });
+                                               [this](const Milestone& now) { dispatched(now); });
     flusher_ =
         std::make_unique<Flusher>(*log_,
                                   Flusher::Timing{options_.flush_sync, options_.flush_interval_ms,
@@ -238,6 +244,12 @@ void StoreImpl::start_threads(bool clean) {
                          [this] { return std::min(log_->synced(), dispatcher_->dispatched()); }},
         options_.retention, clean ? log_->begin() : -1);
     house_ = named_thread("mqd-house", [this] { keep_house(); });
+}
+
+void StoreImpl::dispatched(const Milestone& now) {
+    if (log_->failed() || writer_->left_out()) milestones_.withdraw();
+    milestones_.reached(now);
+    if (builder_) builder_->follow(now.end);
 }
 
 void StoreImpl::stop_threads(bool finish) {
@@ -271,6 +283,7 @@ Result<> StoreImpl::close() {
     TRY_OK(checkpoint_.save(os_, options_.root / "checkpoint"));
     TRY_OK(log_->remove_prepared());
     TRY_OK(os_.remove(options_.root / "abort"));
+    milestones_.withdraw();
     return os_.sync_directory(options_.root);
 }
 
@@ -286,7 +299,7 @@ void StoreImpl::append(std::span<Append> units) {
         return;
     }
     log_->append(units, clock_.wall_ms());
-    dispatcher_->ring();
+    if (!options_.flush_sync) dispatcher_->ring();  // else it follows the flusher
     flusher_->appended();
     if (log_->needs_file()) house_bell_.ring();
 }
@@ -332,6 +345,7 @@ void StoreImpl::tick() {
         log::error("queues_not_synced", {{"why", ok.error().what}});
         queues_lost_ = true;
     }
+    if (queues_lost_ || log_->failed()) milestones_.withdraw();
     if (auto ok = save_checkpoint(); !ok)
         log::error("checkpoint_not_saved", {{"why", ok.error().what}});
 }
@@ -371,6 +385,7 @@ Result<> StoreImpl::save_checkpoint() {
     if (now == checkpoint_) return {};
     TRY_OK(now.save(os_, options_.root / "checkpoint"));
     checkpoint_ = now;
+    milestones_.checkpoint_saved(now);
     return {};
 }
 

@@ -51,6 +51,7 @@ struct Options {
     std::int64_t flush_interval_ms = 500;
     std::int64_t flush_thorough_ms = 10'000;
     std::int64_t flush_queues_ms = 1'000;
+    std::int64_t milestone_bytes = 256 << 10;  ///< of the log between two milestones
     std::int64_t house_tick_ms = 1'000;  ///< queues, checkpoint and disk space are looked after
     int open_queue_files_max = 512;      ///< of all consume queues together
     int disk_full_percent = 90;          ///< appends are refused above

@@ -27,7 +27,9 @@ std::string differing(const std::map<std::string, std::string>& a,
 class Recovered {
 public:
     Recovered(Disk disk, const Options& options, const Ledger& ledger, Moment moment)
-        : options_(options), ledger_(ledger), moment_(moment), files_(std::move(disk)) {}
+        : options_(options), ledger_(ledger), moment_(moment), files_(std::move(disk)) {
+        files_.boot.front() = moment.only_killed ? moment.boot : 'f';
+    }
 
     std::string run() {
         std::string problems = verify_texts(files_, options_, ledger_, moment_);

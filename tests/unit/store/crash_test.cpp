@@ -29,6 +29,7 @@ struct Life {
     Journal journal;
     Ledger ledger;
     Options options;
+    char boot = '0';  // its machine's run
 };
 
 struct Crash {
@@ -105,7 +106,7 @@ private:
                      : "";
         return {
             now.torn ? replay_.torn(now.survival, *now.torn) : replay_.after_crash(now.survival),
-            {replay_.happened(), only_killed},
+            {replay_.happened(), only_killed, life_.boot},
             fmt::format("{} operation {}, {}{}", life_.name, replay_.happened(),
                         now.survival.to_string(), torn)};
     }
@@ -228,8 +229,10 @@ Ledger inherited(const Ledger& before, Moment moment) {
 /// Recovery itself, and what is sent behind it: what it has found stays, what it has not found
 /// does not come back.
 Life second_life(const Life& first, Crash crash) {
-    Life life{crash.how + ", then", {}, {}, {}, first.options};
+    Life life{crash.how + ", then", {}, {}, {}, first.options, first.boot};
     World world(first.options, std::move(crash.disk), inherited(first.ledger, crash.moment));
+    if (!crash.moment.only_killed) ++life.boot;
+    world.files().boot.front() = life.boot;
     REQUIRE(world.open().has_value());
     const std::size_t opened = world.files().happened();
     REQUIRE(world.settle());

@@ -63,6 +63,7 @@ Options crash_options(bool flush_sync) {
     options.flush_queues_ms = 10;
     options.flush_thorough_ms = 20;
     options.house_tick_ms = 10;
+    options.milestone_bytes = 1;
     return options;
 }
 

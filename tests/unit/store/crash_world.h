@@ -43,6 +43,7 @@ struct Ledger {
 struct Moment {
     std::size_t happened = 0;
     bool only_killed = false;
+    char boot = '0';  // the machine's run, which goes on when a process is killed
 };
 
 /// Must it be found behind the crash?

@@ -225,6 +225,16 @@ Result<std::int64_t> FaultyFiles::modified_ms(const fs::path& path) {
     return system_clock().wall_ms();
 }
 
+Result<std::int64_t> FaultyFiles::changed_ns(const fs::path& path) {
+    const Lock lock(lock_);
+    TRY_OK(count("stat", path, false));
+    const auto node = disk_.find(path);
+    if (!node || disk_.is_directory(*node))
+        return Error{Errc::not_found, fmt::format("stat {}", path.string())};
+    const auto text = as_text(disk_.blob(*node)->bytes());
+    return static_cast<std::int64_t>(std::hash<std::string_view>{}(text) % 1'000'000'000);
+}
+
 Result<> FaultyFiles::make_directories(const fs::path& dir) {
     const Lock lock(lock_);
     TRY_OK(count("make directories", dir, !disk_.find(dir)));

@@ -39,6 +39,8 @@ public:
     /// The disk before the first of them.
     Disk start() const { return copy(start_); }
     Disk after_crash(const Survival& survival) const;
+    /// While it stays the same, crashes are those of the process.
+    std::string boot = "01234567-89ab-cdef-0123-456789abcdef";
     /// What is in the folder's files now.
     std::map<std::string, std::string> contents(const std::filesystem::path& folder) const;
 
@@ -52,6 +54,9 @@ public:
     Result<bool> exists(const std::filesystem::path& path) override;
     Result<bool> is_directory(const std::filesystem::path& path) override;
     Result<std::int64_t> modified_ms(const std::filesystem::path& path) override;  ///< just now
+    /// A file with other bytes has changed: so much of a time is enough.
+    Result<std::int64_t> changed_ns(const std::filesystem::path& path) override;
+    std::string boot_id() override { return boot; }
     Result<> make_directories(const std::filesystem::path& dir) override;
     Result<> rename(const std::filesystem::path& from, const std::filesystem::path& to) override;
     Result<> remove(const std::filesystem::path& path) override;

@@ -122,7 +122,9 @@ TEST_CASE("a killed process loses nothing that it had been told is stored") {
             expected += static_cast<int>(got);
         ::close(pipe_ends[0]);
 
-        const auto store = open(options);
+        auto opened = Store::open(posix_files(), system_clock(), options);
+        REQUIRE(opened.has_value());
+        const auto store = std::move(*opened);
         const auto found = bodies(*store, *store->queue("T", 0));
         CHECK(static_cast<int>(found.size()) >= expected);
         expected = static_cast<int>(found.size());

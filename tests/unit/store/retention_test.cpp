@@ -150,7 +150,7 @@ struct Parts {
             files, *open_files, *log, root / "consumequeue", 200, root / "batchconsumequeue", 460});
         REQUIRE(queues->scan({}).has_value());
         QueueWriter writer(*queues, *DelayLevels::parse({}));
-        REQUIRE(recover(*log, *queues, writer, Checkpoint{}, LogWalker::Check::lengths, true)
+        REQUIRE(recover(*log, *queues, writer, Checkpoint{}, {}, LogWalker::Check::lengths, true)
                     .has_value());
         auto set = IndexSet::open(files, clock, *log, root / "index",
                                   {options.index_slots, options.index_entries}, 0, false);
