@@ -16,13 +16,16 @@ Flusher::Flusher(CommitLog& log, Timing timing, std::function<void()> progressed
 void Flusher::run() {
     while (!stopping_) {
         if (due()) {
-            if (const auto mark = log_.sync()) {
+            const auto mark = log_.sync();
+            last_sync_ms_ = monotonic_ms();
+            release(false);  // first those who wait: the rest takes processors away from them
+            if (mark) {
                 synced_ts_ms_ = mark->store_ts_ms;
                 progressed_();
             }
-            last_sync_ms_ = monotonic_ms();
+        } else {
+            release(false);
         }
-        release(false);
         rest();
     }
 }
@@ -44,14 +47,15 @@ void Flusher::rest() {
     const bool dirty = log_.end() > log_.synced() && !log_.failed();
     if (dirty && timing_.at_once) return;
     if (dirty) return bell_.wait(timing_.interval_ms);
-    idle_ = true;
+    idle_.exchange(true);
     if (log_.end() == log_.synced() || log_.failed()) bell_.wait();
     idle_ = false;
 }
 
 void Flusher::appended() {
-    // The caller's ring of the dispatcher lies between its store of end() and this load.
-    if (idle_.load()) bell_.ring();
+    // Either this one finds the flusher idle, or the flusher's exchange finds this one's and with
+    // it the new end().
+    if (idle_.exchange(false)) bell_.ring();
 }
 
 void Flusher::when_synced(std::int64_t at, std::int64_t timeout_ms,
