@@ -3,6 +3,7 @@ SAN    ?=
 PREFIX ?= /usr/local
 PEERS  ?=
 SERVER ?=
+NAMES  ?=
 
 BUILD := build$(if $(SAN),-$(SAN))
 SANITIZE_address := address,undefined
@@ -38,7 +39,7 @@ interop: all
 	@SERVER=$(SERVER) tests/interop/run $(BUILD)
 
 bench: all
-	@PEERS=$(PEERS) bench/run $(BUILD)
+	@PEERS=$(PEERS) bench/run $(BUILD) $(NAMES)
 
 fuzz:
 	@.ci/deps lint

@@ -6,34 +6,24 @@
 // Prints one JSON line: messages/s, latency p50/p99/p99.9 in microseconds, and of the broker (with
 // --pid) CPU microseconds a message and RSS.
 
-#include <arpa/inet.h>
-#include <fmt/format.h>
-#include <netinet/tcp.h>
 #include <sys/epoll.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
-#include <algorithm>
-#include <cstdio>
-#include <cstdlib>
-#include <cstring>
 #include <fstream>
 #include <map>
 #include <sstream>
 #include <string>
 #include <vector>
 
-#include "base/bytes.h"
 #include "base/clock.h"
 #include "base/parse.h"
+#include "client.h"
 #include "message/record.h"
-#include "message/types.h"
 #include "wire/codes.h"
-#include "wire/command.h"
 
 namespace {
 
 using namespace mqd;
+using namespace mqd::bench;
 
 struct Settings {
     std::string broker = "127.0.0.1:10911";
@@ -47,13 +37,11 @@ struct Settings {
     int queues = 8;
     int topics = 1;
     double seconds = 5;
+    int messages = 0;  // in all, 0: as many as the time allows
+    int create = 1;    // 0: the first sends make the topics
+    int keys = 0;      // 1: every message of a batch has a key of its own, k00000000 and on
     long pid = 0;
 };
-
-[[noreturn]] void die(const std::string& why) {
-    fmt::print(stderr, "mqd-load: {}\n", why);
-    std::exit(1);
-}
 
 double broker_cpu_us(long pid) {
     if (pid == 0) return 0;
@@ -77,56 +65,6 @@ long broker_rss_kb(long pid) {
         if (line.starts_with("VmRSS:")) return std::strtol(line.c_str() + 6, nullptr, 10);
     return 0;
 }
-
-int connect_to(const message::Host& host) {
-    const int fd = socket(host.is_v6 ? AF_INET6 : AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    sockaddr_in address{};
-    address.sin_family = AF_INET;
-    address.sin_port = htons(static_cast<std::uint16_t>(host.port));
-    std::memcpy(&address.sin_addr, host.ip.data(), 4);
-    if (fd < 0 || connect(fd, reinterpret_cast<sockaddr*>(&address), sizeof address) != 0)
-        die(fmt::format("cannot connect to {}: {}", host.to_string(), std::strerror(errno)));
-    const int on = 1;
-    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-    return fd;
-}
-
-/// One call on a blocking connection, for setting up and for counting.
-class Caller {
-public:
-    explicit Caller(const message::Host& host) : fd_(connect_to(host)) {}
-    ~Caller() { close(fd_); }
-    Caller(const Caller&) = delete;
-    Caller& operator=(const Caller&) = delete;
-
-    template <class Fields>
-    wire::Command call(std::int32_t code, Fields fields) {
-        Buffer out;
-        wire::Encoder encoder(out, wire::Encoding::json, code, 1, 0);
-        fields(encoder);
-        encoder.finish();
-        if (write(fd_, out.data(), out.size()) != static_cast<ssize_t>(out.size())) die("write");
-        in_.clear();
-        for (;;) {
-            const auto frame = wire::frame_bytes(in_.bytes());
-            if (!frame) die(frame.error().what);
-            if (*frame > 0 && in_.size() >= *frame) {
-                auto command = decoder_.decode(in_.bytes().first(*frame));
-                if (!command) die(command.error().what);
-                return *command;
-            }
-            const auto room = in_.room(65536);
-            const auto n = read(fd_, room.data(), room.size() - wire::Decoder::padding_bytes);
-            if (n <= 0) die("the broker closed the connection");
-            in_.commit(static_cast<std::size_t>(n));
-        }
-    }
-
-private:
-    int fd_;
-    Buffer in_;
-    wire::Decoder decoder_;
-};
 
 void create_topic(Caller& caller, const std::string& topic, int queues) {
     const auto answer =
@@ -168,17 +106,24 @@ struct Frame {
     Buffer bytes;
     std::size_t opaque_at = 0;
     bool binary = false;
+    std::vector<std::size_t> numbers_at;  // two of eight digits a message: its id's end, its key
 
-    void set_opaque(std::int32_t opaque) {
-        if (binary) {
-            store_be(bytes.data() + opaque_at, opaque);
-            return;
-        }
-        auto* digits = reinterpret_cast<char*>(bytes.data() + opaque_at);
+    void put_digits(std::size_t at, std::int64_t value) {
+        auto* digits = reinterpret_cast<char*>(bytes.data() + at);
         for (int i = 7; i >= 0; --i) {
-            digits[i] = static_cast<char>('0' + opaque % 10);
-            opaque /= 10;
+            digits[i] = static_cast<char>('0' + value % 10);
+            value /= 10;
         }
+    }
+    void set_opaque(std::int32_t opaque) {
+        if (binary)
+            store_be(bytes.data() + opaque_at, opaque);
+        else
+            put_digits(opaque_at, opaque);
+    }
+    void set_keys(std::int64_t first) {
+        for (std::size_t i = 0; i < numbers_at.size(); ++i)
+            put_digits(numbers_at[i], first + static_cast<std::int64_t>(i / 2));
     }
 };
 
@@ -203,11 +148,13 @@ Frame make_frame(const Settings& s, std::int32_t code, std::int32_t flag, Fields
 Frame send_frame(const Settings& s, const std::string& topic, int queue) {
     const bool batch = s.mode == "batch" || s.batch > 1;
     const std::string body(static_cast<std::size_t>(s.size), 'x');
-    const std::string properties =
+    std::string properties =
         "UNIQ_KEY\x01"
         "7F0000010E3C4E0E2F2A6717DE7C0000\x02"
         "WAIT\x01"
         "true\x02";
+    const std::string_view key = "KEYS\x01k00000000\x02";
+    if (s.keys > 0) properties += key;
     Buffer packed;
     if (batch)
         for (int i = 0; i < s.batch; ++i)
@@ -215,7 +162,7 @@ Frame send_frame(const Settings& s, const std::string& topic, int queue) {
     const auto code =
         batch ? wire::request_code::send_batch_message : wire::request_code::send_message_v2;
     const std::int32_t flag = s.mode == "oneway" ? wire::flag_oneway : 0;
-    return make_frame(
+    Frame frame = make_frame(
         s, code, flag,
         [&](wire::Encoder& e) {
             e.field("a", std::string_view("bench"));
@@ -233,6 +180,13 @@ Frame send_frame(const Settings& s, const std::string& topic, int queue) {
             e.field("n", std::string_view("broker"));
         },
         batch ? packed.bytes() : as_bytes(body));
+    if (s.keys == 0 || !batch) return frame;
+    const auto text = frame.bytes.text();
+    for (auto at = text.find(key); at != text.npos; at = text.find(key, at + 1)) {
+        frame.numbers_at.push_back(at - std::strlen("0000\x02WAIT\x01true\x02") - 4);
+        frame.numbers_at.push_back(at + key.size() - 9);
+    }
+    return frame;
 }
 
 Frame pull_frame(const Settings& s, const std::string& topic, int queue, std::int64_t offset) {
@@ -252,38 +206,6 @@ Frame pull_frame(const Settings& s, const std::string& topic, int queue, std::in
                       },
                       {});
 }
-
-/// Latencies in microseconds, to some 3 percent.
-class Histogram {
-public:
-    void add(std::int64_t us) {
-        ++counts_[bucket(static_cast<std::uint64_t>(std::max<std::int64_t>(us, 0)))];
-        ++total_;
-    }
-    std::int64_t quantile(double q) const {
-        const auto wanted = static_cast<std::int64_t>(q * static_cast<double>(total_));
-        std::int64_t seen = 0;
-        for (std::size_t i = 0; i < counts_.size(); ++i)
-            if ((seen += counts_[i]) > wanted) return upper(i);
-        return 0;
-    }
-
-private:
-    static constexpr unsigned fine_bits = 5;
-    static std::size_t bucket(std::uint64_t us) {
-        if (us < (1U << fine_bits)) return us;
-        const unsigned shift = 63U - static_cast<unsigned>(__builtin_clzll(us)) - fine_bits;
-        return std::min<std::size_t>(
-            (shift + 1) * (1U << fine_bits) + ((us >> shift) - (1U << fine_bits)), 1023);
-    }
-    static std::int64_t upper(std::size_t i) {
-        const std::size_t fine = 1U << fine_bits;
-        if (i < fine) return static_cast<std::int64_t>(i);
-        return static_cast<std::int64_t>((i % fine + fine + 1) << (i / fine - 1));
-    }
-    std::vector<std::int64_t> counts_ = std::vector<std::int64_t>(1024);
-    std::int64_t total_ = 0;
-};
 
 struct Connection {
     int fd = -1;
@@ -322,9 +244,9 @@ public:
         std::vector<epoll_event> events(connections_.size());
         for (;;) {
             const auto now = monotonic_us();
-            stopping_ = stopping_ || now >= stop;
+            stopping_ = stopping_ || now >= stop || all_given();
             if (stopping_ && idle()) break;
-            if (now > stop + 10'000'000) die("requests are not answered");
+            if (now > stop + 30'000'000) die("requests are not answered");
             const int n = epoll_wait(epoll_, events.data(), static_cast<int>(events.size()), 100);
             for (int i = 0; i < n; ++i) {
                 auto& c = connections_[events[static_cast<std::size_t>(i)].data.u64];
@@ -339,6 +261,7 @@ public:
     double seconds() const { return static_cast<double>(elapsed_us_) / 1e6; }
 
 private:
+    bool all_given() const { return s_.messages > 0 && given_ >= s_.messages; }
     bool oneway() const { return s_.mode == "oneway"; }
     bool idle() const {
         return std::ranges::all_of(connections_, [](const Connection& c) {
@@ -348,7 +271,7 @@ private:
 
     void open(std::size_t i, const message::Host& host) {
         auto& c = connections_[i];
-        c.fd = connect_to(host);
+        c.fd = connect_or_die(host);
         c.started_us.resize(static_cast<std::size_t>(s_.window) * 4);
         for (std::size_t t = 0; t < topics_.size(); ++t) {
             if (s_.mode == "pull") break;
@@ -367,7 +290,7 @@ private:
     void fill(Connection& c, std::int64_t now) {
         if (c.done) return;
         const int window = s_.mode == "pull" ? 1 : s_.window;
-        while (!stopping_ && c.in_flight < window && c.out.size() < 1 << 20) {
+        while (!stopping_ && !all_given() && c.in_flight < window && c.out.size() < 1 << 20) {
             if (s_.mode == "pull") {
                 c.frames.clear();
                 c.frames.push_back(pull_frame(s_, c.pull_topic, c.pull_queue, c.pull_offset));
@@ -375,6 +298,8 @@ private:
             }
             auto& frame = c.frames[c.turn++ % c.frames.size()];
             frame.set_opaque(c.opaque);
+            frame.set_keys(given_);
+            given_ += s_.batch;
             c.started_us[static_cast<std::size_t>(c.opaque) % c.started_us.size()] = now;
             if (++c.opaque == 99'999'999) c.opaque = first_opaque;
             c.out.put(frame.bytes.bytes());
@@ -480,6 +405,7 @@ private:
     std::vector<Connection> connections_;
     Totals totals_;
     bool stopping_ = false;
+    std::int64_t given_ = 0;
     std::int64_t elapsed_us_ = 0;
 };
 
@@ -491,7 +417,10 @@ Settings parse(int argc, char** argv) {
                                                    {"--size", &s.size},
                                                    {"--batch", &s.batch},
                                                    {"--queues", &s.queues},
-                                                   {"--topics", &s.topics}};
+                                                   {"--topics", &s.topics},
+                                                   {"--messages", &s.messages},
+                                                   {"--create", &s.create},
+                                                   {"--keys", &s.keys}};
     const std::map<std::string_view, std::string*> texts{
         {"--broker", &s.broker}, {"--mode", &s.mode}, {"--topic", &s.topic}};
     for (int i = 1; i + 1 < argc; i += 2) {
@@ -499,7 +428,9 @@ Settings parse(int argc, char** argv) {
         const std::string_view value = argv[i + 1];
         if (const auto n = numbers.find(name); n != numbers.end()) {
             *n->second = parse_int<int>(value).value_or(-1);
-            if (*n->second <= 0) die(fmt::format("{} takes a number above 0", name));
+            const bool may_be_0 = name == "--create";
+            if (*n->second < (may_be_0 ? 0 : 1))
+                die(fmt::format("{} takes a number above 0", name));
         } else if (const auto t = texts.find(name); t != texts.end()) {
             *t->second = value;
         } else if (name == "--encoding") {
@@ -527,8 +458,8 @@ int main(int argc, char** argv) {
     for (int i = 0; i < s.topics; ++i)
         topics.push_back(s.topics == 1 ? s.topic : fmt::format("{}-{}", s.topic, i));
 
-    Caller caller(*host);
-    if (s.mode != "pull")
+    Caller caller(connect_or_die(*host));
+    if (s.mode != "pull" && s.create > 0)
         for (const auto& topic : topics) create_topic(caller, topic, s.queues);
     const std::int64_t before = s.mode == "oneway" ? readable(caller, s, topics) : 0;
 
