@@ -50,7 +50,11 @@ void describe_identity(config::Config& c, Settings& s) {
     c.text("brokerName", s.name, "shared by a master and its slaves");
     c.integer("brokerId", s.id, 0, 0, "0: the master");
     c.choice("brokerRole", s.sync_master, {{"ASYNC_MASTER", false}, {"SYNC_MASTER", true}},
-             "there are no slaves yet: both are the same");
+             "SYNC_MASTER: sends wait for inSyncReplicas copies");
+    c.integer("inSyncReplicas", s.in_sync_replicas, 0, 100,
+              "copies that sends to a SYNC_MASTER wait for, its own included");
+    c.duration("slaveTimeout", s.slave_timeout_ms, 1, 600'000,
+               "how long they wait for replicas; there are none yet");
     c.text("namesrvAddr", s.namesrv, "name servers, HOST:PORT;HOST:PORT")
         .from_environment("NAMESRV_ADDR");
     c.text("brokerIP1", s.broker_ip, "the address that clients are told");

@@ -22,9 +22,12 @@ struct Settings {
     std::string cluster = "DefaultCluster";
     std::string name;          ///< the host's name
     std::int64_t id = 0;       ///< 0: the master
-    bool sync_master = false;  ///< brokerRole; without slaves both masters are the same
-    std::string namesrv;       ///< `HOST:PORT;HOST:PORT`
-    std::string broker_ip;     ///< what clients are told; empty: see settle()
+    bool sync_master = false;  ///< brokerRole
+    std::int32_t in_sync_replicas =
+        1;  ///< copies that a SYNC_MASTER's sends wait for, with its own
+    std::int64_t slave_timeout_ms = 3000;
+    std::string namesrv;    ///< `HOST:PORT;HOST:PORT`
+    std::string broker_ip;  ///< what clients are told; empty: see settle()
     std::string bind_address = "0.0.0.0";
     std::uint16_t listen_port = 10911;
     std::uint16_t namesrv_port = 9876;  ///< of the name server inside, with --standalone
@@ -95,6 +98,8 @@ struct Settings {
     std::filesystem::path config_dir() const {
         return std::filesystem::path(store_root) / "config";
     }
+    bool waits_for_replicas() const { return sync_master && in_sync_replicas > 1; }
+    bool sends_wait() const { return flush_sync || waits_for_replicas(); }
     std::string listen_address() const;  ///< HOST:PORT
     store::Options store_options() const;
 };

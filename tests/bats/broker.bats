@@ -36,6 +36,33 @@ hex_of() { od -An -tx1 -v | tr -d ' \n'; }
   sed 's/  #.*//' "$BATS_TEST_TMPDIR/printed.toml" | diff - "$BATS_TEST_TMPDIR/again"
 }
 
+@test "retention and the waiting of sends have keys, checked and shown" {
+  local keys=(deleteWhen=05 fileReservedTime=24 diskMaxUsedSpaceRatio=70 diskSpaceCleanForciblyRatio=80
+    diskSpaceWarningLevelRatio=85 cleanFileForciblyEnable=false cleanResourceInterval=5000 deleteFileBatchMax=2
+    deleteCommitLogFilesInterval=50 brokerRole=SYNC_MASTER inSyncReplicas=2 slaveTimeout=1000 syncFlushTimeout=2000)
+  printf '%s\n' "${keys[@]}" > "$BATS_TEST_TMPDIR/b.conf"
+  run --separate-stderr mqd-broker -c "$BATS_TEST_TMPDIR/b.conf" --check
+  [ "$status" = 0 ]
+  [ -z "$stderr" ]
+  mqd-broker -c "$BATS_TEST_TMPDIR/b.conf" -p > "$BATS_TEST_TMPDIR/printed.toml"
+  local key
+  for key in "${keys[@]}"; do
+    grep -Eq "^${key%=*} = \"?${key#*=}\"?  # .*b.conf:" "$BATS_TEST_TMPDIR/printed.toml" || { echo "$key"; return 1; }
+  done
+  printf 'deleteWhen=noon\ninSyncReplicas=-1\n' > "$BATS_TEST_TMPDIR/b.conf"
+  run --separate-stderr mqd-broker -c "$BATS_TEST_TMPDIR/b.conf" --check
+  [ "$status" = 2 ]
+  [[ $stderr == *deleteWhen*noon* && $stderr == *b.conf:2:*inSyncReplicas* ]]
+}
+
+@test "the manual has every key" {
+  local key
+  for key in $(mqd-broker -p | sed 's/ .*//'); do
+    grep -Eq "^\.It Ic (.* )?$key( |\$)" "$BATS_TEST_DIRNAME/../../man/mqd-broker.8" ||
+      { echo "mqd-broker(8) does not have $key"; return 1; }
+  done
+}
+
 @test "what goes in comes out, in order, over a restart too" {
   start_broker
   seq 1000 | mqsend -q -t numbers --queue 0

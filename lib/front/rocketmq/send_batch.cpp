@@ -1,6 +1,7 @@
 #include "front/rocketmq/send_batch.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "base/clock.h"
 #include "base/log.h"
@@ -27,7 +28,7 @@ std::string_view why_text(Errc why_not) {
 }  // namespace
 
 void SendBatch::add(const wire::Command& request, const Send& send) {
-    Pending pending{request.opaque,     request.encoding, request.is_oneway(), send.waits_for_flush,
+    Pending pending{request.opaque,     request.encoding, request.is_oneway(), send.waits,
                     send.records_begin, records_.size(),  keys_.size(),        0,
                     send.queue_id};
     keys_.append(send.unique_key);
@@ -65,7 +66,7 @@ void SendBatch::flush(remoting::Session& session) {
         }
         messages += unit.count;
         bytes += static_cast<std::int64_t>(unit.records.size());
-        if (pending.waits_for_flush && !pending.oneway) {
+        if (pending.waits && !pending.oneway) {
             const std::string_view key(keys_.data() + pending.key_begin,
                                        pending.key_end - pending.key_begin);
             late_.push_back({pending.opaque, pending.encoding, std::string(offset_ids(unit)),
@@ -77,7 +78,7 @@ void SendBatch::flush(remoting::Session& session) {
         }
     }
     broker.counters().put(messages, bytes);
-    if (!late_.empty()) answer_when_synced(ticket, synced_end);
+    if (!late_.empty()) answer_late(session, ticket, synced_end);
     records_.clear();
     records_.shrink_if_above(4 * bytes_max);
     keys_.clear();
@@ -131,30 +132,23 @@ void SendBatch::answer(remoting::Session& session, remoting::Ticket& ticket, con
     session.reply(ticket, code, header);
 }
 
-void SendBatch::answer_when_synced(const remoting::Ticket& ticket, PhysicalOffset end) {
-    auto late = std::make_shared<std::vector<LateAnswer>>(std::move(late_));
-    late_.clear();
+/// While there are no replicas, none acknowledges anything: with as many wanted the answer is
+/// FLUSH_SLAVE_TIMEOUT, whatever the disk says (spec store.md 6.2).
+void SendBatch::answer_late(remoting::Session& session, const remoting::Ticket& ticket,
+                            PhysicalOffset end) {
+    namespace rc = wire::response_code;
+    const auto late = std::make_shared<LateAnswers>(service_, session, std::exchange(late_, {}));
+    auto& held = std::static_pointer_cast<Connection>(session.context)->late;
+    std::erase_if(held, [](const auto& is) { return is->is_given(); });
+    held.push_back(late);
     auto& broker = service_.broker();
-    const auto done = [late, ticket, &broker](bool synced) {
-        ticket.with_session([late, ticket, &broker, synced](remoting::Session& session) {
-            namespace rc = wire::response_code;
-            auto to = ticket;
-            for (const auto& is : *late) {
-                to.opaque = is.opaque;
-                to.encoding = is.encoding;
-                wire::SendMessageResponse header;
-                header.msg_id = is.msg_id;
-                header.queue_id = is.queue_id;
-                header.queue_offset = is.queue_offset;
-                header.transaction_id = is.unique_key;
-                header.region = broker.settings().region;
-                header.trace_on = broker.settings().trace_on;
-                session.reply(to, synced ? rc::success : rc::flush_disk_timeout, header, {},
-                              synced ? std::string_view() : "FLUSH_DISK_TIMEOUT");
-            }
-        });
-    };
-    broker.store().when_synced(end, broker.settings().sync_flush_timeout_ms, done);
+    const auto& settings = broker.settings();
+    if (settings.waits_for_replicas()) {
+        late->give_after(settings.slave_timeout_ms, rc::flush_slave_timeout);
+        return;
+    }
+    late->give_after(settings.sync_flush_timeout_ms, rc::flush_disk_timeout);
+    broker.store().when_synced(end, settings.sync_flush_timeout_ms, late->when_synced(ticket));
 }
 
 }  // namespace mqd::front::rocketmq

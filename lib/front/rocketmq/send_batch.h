@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "base/bytes.h"
+#include "front/rocketmq/late_answers.h"
 #include "message/record.h"
 #include "remoting/session.h"
 #include "store/store.h"
@@ -30,12 +31,12 @@ public:
         std::size_t records_begin = 0;  ///< size of records() before they were encoded
         std::uint32_t count = 1;
         std::string_view unique_key;  ///< of the answer's transactionId
-        bool waits_for_flush = false;
+        bool waits = false;           ///< for disk and replicas, as the configuration has it
         std::int32_t queue_id = 0;  ///< of the answer: a delayed message's own, not where it waits
     };
     void add(const wire::Command& request, const Send& send);
 
-    /// Stores what was added and answers it, or has it answered when it is on disk.
+    /// Stores what was added and answers it, or has it answered when it is on disk or replicated.
     void flush(remoting::Session& session);
     bool is_large() const { return records_.size() > bytes_max; }
 
@@ -45,31 +46,24 @@ private:
         std::int32_t opaque = 0;
         wire::Encoding encoding = wire::Encoding::json;
         bool oneway = false;
-        bool waits_for_flush = false;
+        bool waits = false;
         std::size_t records_begin = 0, records_end = 0;
         std::size_t key_begin = 0, key_end = 0;  // in keys_
         std::int32_t queue_id = 0;
-    };
-    /// An answer that waits for the disk, with all that it says.
-    struct LateAnswer {
-        std::int32_t opaque = 0;
-        wire::Encoding encoding = wire::Encoding::json;
-        std::string msg_id, unique_key;
-        std::int32_t queue_id = 0;
-        std::int64_t queue_offset = 0;
     };
     void answer(remoting::Session& session, remoting::Ticket& ticket, const Pending& pending,
                 const store::Append& unit, std::int32_t code);
     std::string_view offset_ids(const store::Append& unit);
     void log_lost(const remoting::Session& session, const store::Append& unit);
-    void answer_when_synced(const remoting::Ticket& ticket, PhysicalOffset end);
+    void answer_late(remoting::Session& session, const remoting::Ticket& ticket,
+                     PhysicalOffset end);
 
     Service& service_;
     Buffer records_;
     std::string keys_;
     std::vector<Pending> pending_;
     std::vector<store::Append> units_;
-    std::vector<LateAnswer> late_;
+    std::vector<LateAnswers::Answer> late_;
     std::string ids_;
     std::int64_t lost_ = 0;  // one-way messages refused since the last log line
     std::int64_t lost_logged_ms_ = 0;

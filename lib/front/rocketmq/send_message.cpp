@@ -181,7 +181,7 @@ Refusal add_one(const Call& call, Draft draft, store::Queue* queue) {
     const std::size_t begin = sends.records().size();
     message::encode(draft, sends.records());
     sends.add(call.request, {queue, begin, 1, known.unique_key,
-                             known.waits && call.broker.settings().flush_sync, queue_id});
+                             known.waits && call.broker.settings().sends_wait(), queue_id});
     return {};
 }
 
@@ -231,7 +231,7 @@ Refusal add_batch(const Call& call, const wire::SendMessage& header, const Draft
         return refusal;
     }
     sends.add(call.request, {&queue, begin, count, known.unique_key,
-                             known.waits && call.broker.settings().flush_sync, draft.queue_id});
+                             known.waits && call.broker.settings().sends_wait(), draft.queue_id});
     return {};
 }
 

@@ -20,6 +20,7 @@
 #include "base/result.h"
 #include "broker/broker.h"
 #include "front/rocketmq/deferred.h"
+#include "front/rocketmq/late_answers.h"
 #include "front/rocketmq/send_batch.h"
 #include "message/id.h"
 #include "remoting/session.h"
@@ -49,6 +50,7 @@ public:
     std::unordered_set<std::uint64_t> held_pulls;  ///< ids of Arrivals
     broker::SubscriptionRef last_filter;           ///< the last one that a pull brought along
     std::vector<std::shared_ptr<Deferred>> deferred;
+    std::vector<std::shared_ptr<LateAnswers>> late;
 
 private:
     const std::string address_;

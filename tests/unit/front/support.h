@@ -93,6 +93,7 @@ private:
 struct Fixture {
     Folder folder;
     broker::Settings settings;
+    store::Files* files = &store::posix_files();
     std::unique_ptr<store::Store> store;
     std::unique_ptr<broker::Broker> broker;
     std::unique_ptr<front::rocketmq::Service> service;
@@ -113,11 +114,10 @@ struct Fixture {
     }
     /// After the settings have been changed.
     void start() {
-        auto opened =
-            store::Store::open(store::posix_files(), system_clock(), settings.store_options());
+        auto opened = store::Store::open(*files, system_clock(), settings.store_options());
         REQUIRE(opened);
         store = std::move(*opened);
-        auto made = broker::Broker::open(store::posix_files(), system_clock(), *store, settings);
+        auto made = broker::Broker::open(*files, system_clock(), *store, settings);
         REQUIRE(made);
         broker = std::move(*made);
         service = std::make_unique<front::rocketmq::Service>(*broker);
