@@ -2,16 +2,14 @@
 
 #include <fmt/format.h>
 
-#include <memory>
-
 #include "base/parse.h"
+#include "broker/wait_synced.h"
 
 namespace mqd::broker {
 namespace {
 
 // Java's delayOffsetUpdateVersionStep.
 constexpr std::int64_t updates_a_version = 200;
-constexpr std::int64_t sync_timeout_ms = 5000;
 
 }  // namespace
 
@@ -72,31 +70,15 @@ Result<> DelayOffsets::save() {
         dirty_ = false;
     }
     const auto content = to_json();
-    auto saved = wait_synced();
-    if (saved) saved = save_table(files_, path_, content);
+    auto saved = wait_synced(store_)
+                     ? save_table(files_, path_, content)
+                     : Result<>(Error{Errc::io, fmt::format("{}: what was delivered is not on disk",
+                                                            path_.string())});
     if (!saved) {
         const Lock lock(mutex_);
         dirty_ = true;
     }
     return saved;
-}
-
-Result<> DelayOffsets::wait_synced() {
-    struct Outcome {
-        Mutex mutex;
-        Condition told;
-        std::optional<bool> synced GUARDED_BY(mutex);
-    };
-    const auto outcome = std::make_shared<Outcome>();
-    store_.when_synced(store_.end(), sync_timeout_ms, [outcome](bool synced) {
-        const Lock lock(outcome->mutex);
-        outcome->synced = synced;
-        outcome->told.notify_one();
-    });
-    const Lock lock(outcome->mutex);
-    while (!outcome->synced) outcome->told.wait(outcome->mutex);
-    if (*outcome->synced) return {};
-    return Error{Errc::io, fmt::format("{}: what was delivered is not on disk", path_.string())};
 }
 
 }  // namespace mqd::broker

@@ -37,8 +37,6 @@ public:
     Result<> save();
 
 private:
-    Result<> wait_synced();
-
     store::Files& files_;
     const Clock& clock_;
     store::Store& store_;
