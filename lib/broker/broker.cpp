@@ -40,17 +40,23 @@ Result<std::unique_ptr<Broker>> Broker::open(store::Files& files, const Clock& c
     TRY(broker->groups_, Groups::open(files, clock, settings));
     TRY(broker->offsets_, Offsets::open(files, clock, settings));
     TRY(broker->delay_, Delay::open(files, clock, store, broker->counters_, settings));
-    store.on_arrival([arrivals = broker->arrivals_,
-                      delay = broker->delay_](std::span<const store::Arrival> arrived) {
-        arrivals->arrived(arrived);
-        delay->arrived(arrived);
-    });
+    TRY(broker->transactions_,
+        Transactions::open(files, {clock, store, settings, *broker->topics_, *broker->offsets_,
+                                   broker->clients_, broker->counters_}));
+    store.on_arrival(
+        [arrivals = broker->arrivals_, delay = broker->delay_,
+         transactions = broker->transactions_](std::span<const store::Arrival> arrived) {
+            arrivals->arrived(arrived);
+            delay->arrived(arrived);
+            transactions->arrived(arrived);
+        });
     broker->topics_->on_change([&is = *broker](const std::string& name, const TopicRef& topic) {
         is.save_soon();
         if (is.topic_listener_) is.topic_listener_(name, topic);
     });
     broker->arrivals_->start();
     broker->delay_->start();
+    broker->transactions_->start();
     broker->thread_ = std::thread([&broker = *broker] {
         pthread_setname_np(pthread_self(), "mqd-save");
         broker.run();
@@ -66,6 +72,7 @@ Broker::~Broker() {
 void Broker::stop() {
     arrivals_->stop();
     if (delay_ != nullptr) delay_->stop();
+    if (transactions_ != nullptr) transactions_->stop();
     {
         const Lock lock(mutex_);
         stopping_ = true;
@@ -77,8 +84,11 @@ void Broker::stop() {
 Result<> Broker::close() {
     stop();
     TRY_OK(save_tables());
+    TRY_OK(transactions_->save_counts());
+    const auto progress = transactions_->save_progress();
     TRY_OK(offsets_->save());
-    return delay_->save();
+    TRY_OK(delay_->save());
+    return progress;
 }
 
 void Broker::save_soon(std::function<void(Result<>)> done) {
@@ -99,6 +109,8 @@ void Broker::run() {
     std::int64_t next_tick = clock_.monotonic_ms() + tick_ms;
     std::int64_t next_offsets = clock_.monotonic_ms() + settings_.offsets_interval_ms;
     std::int64_t next_delay_offsets = clock_.monotonic_ms() + settings_.delay_offsets_interval_ms;
+    std::int64_t next_transactions =
+        clock_.monotonic_ms() + settings_.transaction_counts_interval_ms;
     std::int64_t next_scan = clock_.monotonic_ms() + client_scan_ms;
     const auto report = [](const Result<>& saved) {
         if (!saved) log::error("table_not_saved", {{"error", saved.error().what}});
@@ -125,7 +137,12 @@ void Broker::run() {
             counters_.sample();
             next_tick = now + tick_ms;
         }
+        if (now >= next_transactions) {
+            report(transactions_->save_counts());
+            next_transactions = now + settings_.transaction_counts_interval_ms;
+        }
         if (now >= next_offsets) {
+            report(transactions_->save_progress());
             report(offsets_->save());
             next_offsets = now + settings_.offsets_interval_ms;
         }

@@ -3,7 +3,7 @@
 // turn requests into calls on this.
 //
 // Threads: any. Its own thread `mqd-save` saves the tables, closes dead clients and samples the
-//          counters; Arrivals and Delay have theirs.
+//          counters; Arrivals, Delay and Transactions have theirs.
 // Owner:   main; the Store outlives it, front ends do not.
 
 #include <cstdint>
@@ -25,6 +25,7 @@
 #include "broker/queue_locks.h"
 #include "broker/settings.h"
 #include "broker/topics.h"
+#include "broker/transactions.h"
 #include "store/store.h"
 
 namespace mqd::broker {
@@ -52,6 +53,7 @@ public:
     Arrivals& arrivals() { return *arrivals_; }
     Counters& counters() { return counters_; }
     Delay& delay() { return *delay_; }
+    Transactions& transactions() { return *transactions_; }
 
     /// Before traffic: told of each change of a topic; null for a removal.
     void on_topic_change(std::function<void(const std::string&, const TopicRef&)> listener) {
@@ -101,7 +103,8 @@ private:
     QueueLocks locks_;
     const std::shared_ptr<Arrivals> arrivals_;  // the store's listener has a share
     Counters counters_;
-    std::shared_ptr<Delay> delay_;  // the store's listener has a share
+    std::shared_ptr<Delay> delay_;                // the store's listener has a share
+    std::shared_ptr<Transactions> transactions_;  // and of this
     std::function<void(const std::string&, const TopicRef&)> topic_listener_;
 
     Mutex mutex_;

@@ -212,4 +212,12 @@ std::vector<Clients::Connection> Clients::producers(std::string_view group) cons
     return found == producers_.end() ? std::vector<Connection>() : connections_of(found->second);
 }
 
+PeerRef Clients::any_producer(std::string_view group) {
+    const Lock lock(mutex_);
+    const auto found = producers_.find(group);
+    if (found == producers_.end() || found->second.empty()) return nullptr;
+    const auto turn = turn_++ % found->second.size();
+    return std::next(found->second.begin(), static_cast<std::ptrdiff_t>(turn))->second.peer;
+}
+
 }  // namespace mqd::broker

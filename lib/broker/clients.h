@@ -25,12 +25,21 @@
 
 namespace mqd::broker {
 
+/// A producer is asked how a transaction ended (spec semantics.md 2.8).
+struct HalfCheck {
+    std::int64_t queue_offset = 0;  ///< of the half message's newest copy
+    PhysicalOffset at;
+    std::string unique_key, transaction_id, offset_id;
+    std::string record;  ///< the half message as it would be delivered
+};
+
 /// A client's connection, whatever its protocol. Calls come from any thread and must not block.
 class Peer {
 public:
     virtual ~Peer() = default;
     virtual const std::string& address() const = 0;
     virtual void members_changed(const std::string& group) = 0;
+    virtual void check_transaction(std::shared_ptr<const HalfCheck> check) = 0;
     virtual void close() = 0;
 };
 using PeerRef = std::shared_ptr<Peer>;
@@ -119,6 +128,8 @@ public:
     };
     std::optional<View> consumers(std::string_view group) const;
     std::vector<Connection> producers(std::string_view group) const;
+    /// One of them, each in its turn; null: there is none.
+    PeerRef any_producer(std::string_view group);
 
 private:
     struct Member {
@@ -148,6 +159,7 @@ private:
     mutable Mutex mutex_;
     ByName<ConsumerGroup> consumers_ GUARDED_BY(mutex_);
     ByName<Members> producers_ GUARDED_BY(mutex_);
+    std::size_t turn_ GUARDED_BY(mutex_) = 0;  // of producers that are asked
     std::unordered_map<const Peer*, PeerGroups> peers_ GUARDED_BY(mutex_);
 };
 

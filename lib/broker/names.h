@@ -28,6 +28,7 @@ inline constexpr std::string_view retry_prefix = "%RETRY%";
 inline constexpr std::string_view dead_letter_prefix = "%DLQ%";
 inline constexpr std::string_view system_prefix = "rmq_sys_";
 inline constexpr std::string_view system_group_prefix = "CID_RMQ_SYS_";
+inline constexpr std::string_view transaction_group = "CID_RMQ_SYS_TRANS";
 
 inline bool is_retry_topic(std::string_view topic) {
     return topic.starts_with(retry_prefix);

@@ -97,6 +97,14 @@ void describe_clients(config::Config& c, Settings& s) {
     c.boolean("notifyConsumerIdsChangedEnable", s.notify_members,
               "members hear at once when their group changes");
     c.boolean("rejectTransactionMessage", s.reject_transactions, "half messages are refused");
+    c.duration("transactionTimeOut", s.transaction_timeout_ms, 0, 86'400'000,
+               "how long producers have to end a transaction before they are asked");
+    c.integer("transactionCheckMax", s.transaction_check_max, 0, 1'000'000,
+              "how often they are asked before it is given up");
+    c.duration("transactionCheckInterval", s.transaction_check_interval_ms, 10, 86'400'000,
+               "and how much time lies between");
+    c.duration("transactionMetricFlushInterval", s.transaction_counts_interval_ms, 100, 600'000,
+               "how often the counts of open transactions are saved");
     c.duration("flushConsumerOffsetInterval", s.offsets_interval_ms, 100, 600'000,
                "how often consumer offsets are saved");
     c.duration("flushDelayOffsetInterval", s.delay_offsets_interval_ms, 100, 600'000,

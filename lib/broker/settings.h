@@ -54,6 +54,10 @@ struct Settings {
     bool property_filter = false;  ///< enablePropertyFilter: SQL92
     bool notify_members = true;
     bool reject_transactions = false;
+    std::int64_t transaction_timeout_ms = 6000;
+    std::int32_t transaction_check_max = 15;
+    std::int64_t transaction_check_interval_ms = 30'000;
+    std::int64_t transaction_counts_interval_ms = 3000;
     std::int64_t offsets_interval_ms = 5000;
     std::int64_t delay_offsets_interval_ms = 10'000;
     std::int64_t client_expiry_ms = 120'000;

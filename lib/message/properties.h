@@ -29,6 +29,12 @@ inline constexpr std::string_view cluster = "CLUSTER";
 inline constexpr std::string_view pop_ck = "POP_CK";
 inline constexpr std::string_view tran_msg = "TRAN_MSG";
 inline constexpr std::string_view producer_group = "PGROUP";
+inline constexpr std::string_view transaction_id = "__transactionId__";
+inline constexpr std::string_view check_times = "TRANSACTION_CHECK_TIMES";
+inline constexpr std::string_view check_immunity = "CHECK_IMMUNITY_TIME_IN_SECONDS";
+inline constexpr std::string_view prepared_queue_offset = "TRAN_PREPARED_QUEUE_OFFSET";
+/// mqd's own: where the first copy of a half message lay in its queue.
+inline constexpr std::string_view first_half_offset = "MQD_FIRST_HALF_OFFSET";
 inline constexpr std::string_view origin_message_id = "ORIGIN_MESSAGE_ID";
 inline constexpr std::string_view sharding_key = "__SHARDINGKEY";
 inline constexpr std::string_view inner_num = "INNER_NUM";

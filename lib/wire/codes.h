@@ -28,6 +28,7 @@ inline constexpr std::int32_t unregister_client = 35;
 inline constexpr std::int32_t consumer_send_msg_back = 36;
 inline constexpr std::int32_t end_transaction = 37;
 inline constexpr std::int32_t get_consumer_list_by_group = 38;
+inline constexpr std::int32_t check_transaction_state = 39;
 inline constexpr std::int32_t notify_consumer_ids_changed = 40;
 inline constexpr std::int32_t lock_batch_mq = 41;
 inline constexpr std::int32_t unlock_batch_mq = 42;
@@ -67,6 +68,7 @@ inline constexpr std::int32_t update_namesrv_config = 318;
 inline constexpr std::int32_t get_namesrv_config = 319;
 inline constexpr std::int32_t send_batch_message = 320;
 inline constexpr std::int32_t query_data_version = 322;
+inline constexpr std::int32_t resume_check_half_message = 323;
 inline constexpr std::int32_t add_write_perm_of_broker = 327;
 inline constexpr std::int32_t delete_expired_commitlog = 329;
 inline constexpr std::int32_t get_topic_config = 351;
@@ -101,6 +103,7 @@ inline constexpr std::int32_t filter_data_not_latest = 28;
 inline constexpr std::int32_t invalid_parameter = 29;
 inline constexpr std::int32_t consumer_not_online = 206;
 inline constexpr std::int32_t consume_msg_timeout = 207;
+inline constexpr std::int32_t illegal_operation = 604;
 inline constexpr std::int32_t go_away = 1500;
 }  // namespace response_code
 

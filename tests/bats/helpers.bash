@@ -84,8 +84,9 @@ teardown() {
   return 0
 }
 
-# Raw frames (remoting(7)): connect ADDR:PORT; ask CODE EXT_JSON [BODY]; disconnect. The answer is in
-# $answer_code, $answer_header (JSON) and $answer_body.
+# Raw frames (remoting(7)): connect ADDR:PORT; ask CODE EXT_JSON [BODY]; take_frame; disconnect. What
+# comes, the answer to ask or a request of the server, is in $answer_code, $answer_header (JSON) and
+# $answer_body.
 connect() { exec {socket}<> "/dev/tcp/${1%:*}/${1##*:}"; }
 disconnect() { exec {socket}>&-; }
 
@@ -99,9 +100,14 @@ take_int() {
 }
 
 ask() {
-  local LC_ALL=C body=${3-} taken total
+  local LC_ALL=C body=${3-}
   local header="{\"code\":$1,\"language\":\"JAVA\",\"version\":479,\"opaque\":7,\"flag\":0,\"extFields\":$2}"
   { put_int $((4 + ${#header} + ${#body})); put_int ${#header}; printf '%s%s' "$header" "$body"; } >&"$socket"
+  take_frame
+}
+
+take_frame() {
+  local LC_ALL=C taken total
   take_int || return 1
   total=$taken
   take_int || return 1

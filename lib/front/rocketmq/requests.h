@@ -26,6 +26,9 @@ const Request* find_request(std::int32_t code);
 void send_message(const Call& call);
 // send_back.cpp
 void send_message_back(const Call& call);
+// transactions.cpp
+void end_transaction(const Call& call);
+void resume_check(const Call& call);
 // pull_message.cpp
 void pull_message(const Call& call);
 // offsets.cpp

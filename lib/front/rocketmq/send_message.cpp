@@ -4,8 +4,11 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <optional>
+#include <string>
 
 #include "base/random.h"
+#include "broker/half_message.h"
 #include "broker/names.h"
 #include "broker/send_back.h"
 #include "front/rocketmq/errors.h"
@@ -76,13 +79,24 @@ Refusal check_send(const Call& call, const wire::SendMessage& header, const brok
     return {};
 }
 
+// A retried message is none any more: it was committed when it was first delivered.
+bool is_half(const SendProperties& properties, const Draft& draft) {
+    return properties.is_half && !(draft.reconsume_times > 0 && properties.delay_level != 0);
+}
+
 // Stored as ordinary messages they would be seen at once.
-Refusal check_kind(const SendProperties& properties, const Draft& draft) {
-    // A retried message is none any more: it was committed when it was first delivered.
-    const bool is_retry = draft.reconsume_times > 0 && properties.delay_level > 0;
-    if (!is_retry &&
-        (properties.is_half || (draft.sys_flag & message::sys_flag::transaction_mask) != 0))
-        return {rc::system_error, "transactional messages are not supported by this broker"};
+Refusal check_kind(const Call& call, const SendProperties& properties, const Draft& draft) {
+    const bool is_retry = draft.reconsume_times > 0 && properties.delay_level != 0;
+    if (is_half(properties, draft)) {
+        if (call.broker.settings().reject_transactions)
+            return {rc::no_permission,
+                    fmt::format("the broker[{}] sending transaction message is forbidden",
+                                call.broker.settings().name)};
+        if (properties.delay_level > 0)
+            return {rc::message_illegal, "a message of a transaction cannot be delayed"};
+    } else if (!is_retry && (draft.sys_flag & message::sys_flag::transaction_mask) != 0) {
+        return {rc::message_illegal, "a message of a transaction must say TRAN_MSG=true"};
+    }
     if (properties.delay_unreadable) return {rc::system_error, "DELAY is not a number"};
     if (properties.is_timed && properties.delay_level <= 0)
         return {rc::system_error, "timer messages are not supported by this broker"};
@@ -90,15 +104,18 @@ Refusal check_kind(const SendProperties& properties, const Draft& draft) {
 }
 
 // A batch goes to one queue, and to no other from there.
-Refusal check_batch_kind(const SendProperties& properties, const Draft& draft) {
+Refusal check_batch_kind(const Call& call, const SendProperties& properties, const Draft& draft) {
     if (properties.delay_level > 0)
         return {rc::message_illegal, "messages of a batch cannot be delayed"};
-    return check_kind(properties, draft);
+    if (properties.is_half)
+        return {rc::message_illegal, "messages of a batch cannot belong to a transaction"};
+    return check_kind(call, properties, draft);
 }
 
-Refusal check_properties(const Draft& draft) {
+/// `reserve`: bytes that are added later.
+Refusal check_properties(const Draft& draft, std::size_t reserve = 0) {
     const std::size_t separator_and_crc = 1 + (draft.append_crc ? message::crc_property_bytes : 0);
-    if (draft.properties.size() + draft.more_properties.size() + separator_and_crc >
+    if (draft.properties.size() + draft.more_properties.size() + separator_and_crc + reserve >
         message::properties_bytes_max)
         return {rc::message_illegal,
                 fmt::format("the message's properties are longer than {} bytes",
@@ -147,37 +164,52 @@ Result<store::Queue*> redirect_to_dead_letters(const Call& call, Draft& draft,
     return &queue;
 }
 
+/// A message that is not delivered yet: where it waits, and as what.
+struct Aside {
+    store::Queue* queue = nullptr;
+    std::string properties;
+};
+
+std::optional<Aside> put_aside(const Call& call, const SendProperties& known, const Draft& draft) {
+    if (is_half(known, draft))
+        return Aside{&call.broker.transactions().half_queue(),
+                     broker::half_properties(draft.properties, draft.topic, draft.queue_id)};
+    if (known.delay_level <= 0) return std::nullopt;
+    auto place =
+        call.broker.delay().place(draft.properties, known.delay_level, draft.topic, draft.queue_id);
+    return Aside{place.queue, std::move(place.properties)};
+}
+
 Refusal add_one(const Call& call, Draft draft, store::Queue* queue) {
     auto& sends = call.connection->worker.sends;
     auto known = SendProperties::read(draft.properties);
-    if (auto refusal = check_kind(known, draft); refusal.is_refused()) return refusal;
+    if (auto refusal = check_kind(call, known, draft); refusal.is_refused()) return refusal;
 
     draft.body = call.body();
     draft.more_properties = call.service.stamp();
-    std::string cleaned, unique_key, stamp;
+    std::string cleaned, keyed, unique_key;
     if (known.has_pop_check) {
         cleaned = message::without_property(draft.properties, message::property::pop_ck);
         draft.properties = cleaned;
     }
-    broker::Delay::Place place;
-    const std::int32_t queue_id = draft.queue_id;
-    if (known.delay_level > 0) {
-        place = call.broker.delay().place(draft.properties, known.delay_level, draft.topic,
-                                          draft.queue_id);
-        queue = place.queue;
-        draft.topic = queue->topic();
-        draft.queue_id = queue->id();
-        draft.properties = place.properties;
-        draft.sys_flag &= ~message::sys_flag::transaction_mask;
-    }
     if (known.unique_key.empty()) {
         unique_key = call.service.unique_key();
         known.unique_key = unique_key;
-        stamp = call.service.stamp();
-        message::append_property(stamp, message::property::uniq_key, unique_key);
-        draft.more_properties = stamp;
+        keyed = draft.properties;
+        message::append_property(keyed, message::property::uniq_key, unique_key);
+        draft.properties = keyed;
     }
-    if (auto refusal = check_properties(draft); refusal.is_refused()) return refusal;
+    const std::int32_t queue_id = draft.queue_id;
+    const std::size_t reserve = is_half(known, draft) ? broker::copied_properties_more_max : 0;
+    const auto aside = put_aside(call, known, draft);
+    if (aside) {
+        queue = aside->queue;
+        draft.topic = queue->topic();
+        draft.queue_id = queue->id();
+        draft.properties = aside->properties;
+        draft.sys_flag &= ~message::sys_flag::transaction_mask;
+    }
+    if (auto refusal = check_properties(draft, reserve); refusal.is_refused()) return refusal;
     const std::size_t begin = sends.records().size();
     message::encode(draft, sends.records());
     sends.add(call.request, {queue, begin, 1, known.unique_key,
@@ -195,7 +227,8 @@ Refusal encode_batch(const Call& call, Draft draft, std::string_view shared, Buf
         const auto item = reader.next();
         if (!item) return {rc::message_illegal, item.error().what};
         const auto known = SendProperties::read(item->properties);
-        if (auto refusal = check_batch_kind(known, draft); refusal.is_refused()) return refusal;
+        if (auto refusal = check_batch_kind(call, known, draft); refusal.is_refused())
+            return refusal;
         draft.flag = item->flag;
         draft.body = item->body;
         draft.properties = item->properties;
@@ -218,7 +251,7 @@ Refusal add_batch(const Call& call, const wire::SendMessage& header, const Draft
                   store::Queue& queue) {
     auto& sends = call.connection->worker.sends;
     const auto known = SendProperties::read(header.properties);
-    if (auto refusal = check_batch_kind(known, draft); refusal.is_refused()) return refusal;
+    if (auto refusal = check_batch_kind(call, known, draft); refusal.is_refused()) return refusal;
     std::string shared(header.properties);
     if (!shared.empty() && shared.back() != '\x02') shared += '\x02';
     shared += call.service.stamp();

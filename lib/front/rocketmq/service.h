@@ -34,6 +34,7 @@ struct Worker {
     Worker(Service& service, broker::Broker& broker);
     broker::TopicCache topics;
     SendBatch sends;
+    const std::string& broker_name;
 };
 
 /// A client's connection; the session's context, and the broker's Peer.
@@ -43,6 +44,7 @@ public:
 
     const std::string& address() const override { return address_; }
     void members_changed(const std::string& group) override;
+    void check_transaction(std::shared_ptr<const broker::HalfCheck> check) override;
     void close() override;
 
     // The session's thread only.

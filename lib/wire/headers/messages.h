@@ -1,6 +1,6 @@
 #pragma once
 // Single messages: looking them up 12 and 33, sending them back 36, ending their transaction 37
-// and asking for its state 39 (spec remoting.md 3.3, 3.8, 3.9).
+// and asking for its state 39, taking it up again 323 (spec remoting.md 3.3, 3.8, 3.9, 4.5).
 
 #include <limits>
 
@@ -108,15 +108,28 @@ struct CheckTransactionState {
     std::string_view msg_id;  ///< UNIQ_KEY
     std::string_view transaction_id;
     std::string_view offset_msg_id;
+    std::string_view broker_name;
 
     static constexpr auto fields() {
         using H = CheckTransactionState;
         return std::tuple{optional("topic", &H::topic),
+                          optional("bname", &H::broker_name),
                           required("tranStateTableOffset", &H::tran_state_table_offset),
                           required("commitLogOffset", &H::commit_log_offset),
                           optional("msgId", &H::msg_id),
                           optional("transactionId", &H::transaction_id),
                           optional("offsetMsgId", &H::offset_msg_id)};
+    }
+};
+
+/// RESUME_CHECK_HALF_MESSAGE 323.
+struct ResumeCheck {
+    std::optional<std::string_view> topic;
+    std::string_view msg_id;  ///< the offset id of the message that was given up
+
+    static constexpr auto fields() {
+        using H = ResumeCheck;
+        return std::tuple{optional("topic", &H::topic), required("msgId", &H::msg_id)};
     }
 };
 

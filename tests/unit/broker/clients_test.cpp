@@ -16,6 +16,7 @@ struct FakePeer final : Peer {
     explicit FakePeer(std::string address) : is(std::move(address)) {}
     const std::string& address() const override { return is; }
     void members_changed(const std::string&) override {}
+    void check_transaction(std::shared_ptr<const HalfCheck>) override {}
     void close() override {}
 };
 

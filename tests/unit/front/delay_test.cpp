@@ -131,7 +131,7 @@ TEST_CASE_FIXTURE(Delaying, "what cannot be delayed is refused") {
     go();
     CHECK(send(properties({{"DELAY", "soon"}})).code == rc::system_error);
     CHECK(send(properties({{"TIMER_DELAY_SEC", "1"}})).code == rc::system_error);
-    CHECK(send(properties({{"DELAY", "1"}, {"TRAN_MSG", "true"}})).code == rc::system_error);
+    CHECK(send(properties({{"DELAY", "1"}, {"TRAN_MSG", "true"}})).code == rc::message_illegal);
     const auto delayed = properties({{"DELAY", "1"}});
     auto header = send_header(delayed);
     header.batch = true;

@@ -42,14 +42,18 @@ struct Folder {
     Folder& operator=(const Folder&) = delete;
 };
 
-/// A client's connection; its pushes are counted.
+/// A client's connection; what it is pushed is kept.
 class Client {
 public:
     Client(net::Loop& loop, const std::string& address) {
         remoting::Channel::Options options;
         options.on_request = [this](const wire::Command& push) {
             const Lock lock(mutex_);
-            pushes_.push_back(push.code);
+            remoting::Answer kept;
+            kept.code = push.code;
+            for (const auto& field : push.ext) kept.ext.emplace_back(field.key, field.value);
+            kept.body = as_text(push.body);
+            pushes_.push_back(std::move(kept));
             changed_.notify_all();
         };
         channel = remoting::Channel::make(loop, address, std::move(options));
@@ -80,6 +84,16 @@ public:
         const Lock lock(mutex_);
         return pushes_.size();
     }
+    /// The first of that code, once it has come.
+    remoting::Answer wait_push(std::int32_t code) {
+        const Lock lock(mutex_);
+        for (;;) {
+            for (const auto& push : pushes_) {
+                if (push.code == code) return push;
+            }
+            REQUIRE(changed_.wait_for(mutex_, std::chrono::seconds(10)));
+        }
+    }
 
     std::shared_ptr<remoting::Channel> channel;
 
@@ -87,7 +101,7 @@ private:
     net::Loop* loop_ = nullptr;
     Mutex mutex_;
     Condition changed_;
-    std::vector<std::int32_t> pushes_;
+    std::vector<remoting::Answer> pushes_;
 };
 
 struct Fixture {

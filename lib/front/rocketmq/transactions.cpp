@@ -1,0 +1,80 @@
+// END_TRANSACTION 37, RESUME_CHECK_HALF_MESSAGE 323, and the question CHECK_TRANSACTION_STATE 39:
+// spec remoting.md 3.9, 4.5.
+
+#include "broker/transactions.h"
+
+#include "broker/names.h"
+#include "front/rocketmq/errors.h"
+#include "front/rocketmq/requests.h"
+#include "wire/headers/messages.h"
+
+namespace mqd::front::rocketmq {
+namespace {
+
+namespace rc = wire::response_code;
+
+// What a producer that does not read is asked beyond that is not written: it is asked again.
+constexpr std::size_t unsent_bytes_max = 4 << 20;
+
+std::int32_t code_of(const broker::Transactions::Ended& ended) {
+    using Kind = broker::Transactions::Ended::Kind;
+    switch (ended.kind) {
+        case Kind::settled:
+            return rc::success;
+        case Kind::too_late:
+            return rc::illegal_operation;
+        case Kind::not_stored:
+            return send_code_of(ended.why_not);
+        case Kind::no_such:
+            break;
+    }
+    return rc::system_error;
+}
+
+}  // namespace
+
+void end_transaction(const Call& call) {
+    namespace state = wire::transaction_state;
+    const auto header = call.header<wire::EndTransaction>();
+    if (!header) return call.refuse(header.error());
+    const auto decision = header->commit_or_rollback;
+    // "I do not know" is never answered, not even as a call.
+    if (decision != state::commit && decision != state::rollback) return;
+    broker::Transactions::End end;
+    end.group = header->producer_group;
+    end.queue_offset = header->tran_state_table_offset;
+    end.at = PhysicalOffset{header->commit_log_offset};
+    end.commit = decision == state::commit;
+    end.from_check = header->from_transaction_check;
+    const auto ended = call.broker.transactions().end(end);
+    const auto code = code_of(ended);
+    if (code != rc::success) return call.refuse(code, ended.what);
+    call.reply();
+}
+
+void resume_check(const Call& call) {
+    const auto header = call.header<wire::ResumeCheck>();
+    if (!header) return call.refuse(header.error());
+    const auto id = message::parse_offset_id(header->msg_id);
+    if (!id) return call.refuse(rc::system_error, "msgId is no offset id");
+    const auto resumed = call.broker.transactions().resume(id->at);
+    if (!resumed) return call.refuse(rc::system_error, resumed.error().what);
+    call.reply();
+}
+
+void Connection::check_transaction(std::shared_ptr<const broker::HalfCheck> check) {
+    session_.with_session([check = std::move(check), &worker = worker](remoting::Session& session) {
+        if (session.unsent_bytes() > unsent_bytes_max) return;
+        wire::CheckTransactionState header;
+        header.topic = broker::half_topic;
+        header.tran_state_table_offset = check->queue_offset;
+        header.commit_log_offset = check->at.value;
+        header.msg_id = check->unique_key;
+        header.transaction_id = check->transaction_id;
+        header.offset_msg_id = check->offset_id;
+        header.broker_name = worker.broker_name;
+        session.push(wire::request_code::check_transaction_state, header, as_bytes(check->record));
+    });
+}
+
+}  // namespace mqd::front::rocketmq
