@@ -41,9 +41,8 @@ std::string retried_properties(const message::RecordView& failed) {
     const auto first_id =
         kept(property::origin_message_id, message::offset_id(failed.store_host, failed.at));
     auto out = message::without_properties(
-        failed.properties,
-        {property::retry_topic, property::origin_message_id, property::wait, property::delay,
-         property::crc32});
+        failed.properties, {property::retry_topic, property::origin_message_id, property::wait,
+                            property::delay, property::crc32});
     message::append_property(out, property::retry_topic, first_topic);
     message::append_property(out, property::wait, "false");
     message::append_property(out, property::origin_message_id, first_id);

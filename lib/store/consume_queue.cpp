@@ -128,7 +128,6 @@ Result<> ConsumeQueue::truncate_to_log(std::int64_t end) {
     for (; keep > files_.first(); --keep) {
         TRY(const Unit last, unit(keep - 1));
         if (last.is_unused()) continue;  // it was lost, and those behind it were not
-        if (last.is_unused()) continue;  // it was lost, and those behind it were not
         if (last.is_filling() || last.end() <= end) break;
     }
     return truncate(keep);

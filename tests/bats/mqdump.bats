@@ -181,7 +181,7 @@ ends_with() { [ "$(tail -1 "$BATS_TEST_TMPDIR/out")" = "$1" ]; }
 
 @test "nothing of a store is changed by looking at it" {
   start_broker
-  echo x | mqsend -q --create -t t
+  mqsend -q -t t --create --queue 0 <<< x
   stop_daemon "$broker_pid"
   state() { (cd "$(store)" && find . -type f -printf '%p %s %T@\n' | sort && find . -type f -exec cksum {} +); }
   state > "$BATS_TEST_TMPDIR/before"
