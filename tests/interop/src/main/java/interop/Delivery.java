@@ -15,17 +15,14 @@ import org.apache.rocketmq.client.consumer.listener.ConsumeOrderlyStatus;
 import org.apache.rocketmq.client.consumer.listener.MessageListenerConcurrently;
 import org.apache.rocketmq.client.consumer.listener.MessageListenerOrderly;
 import org.apache.rocketmq.client.producer.DefaultMQProducer;
-import org.apache.rocketmq.client.producer.LocalTransactionState;
 import org.apache.rocketmq.client.producer.RequestCallback;
-import org.apache.rocketmq.client.producer.TransactionListener;
-import org.apache.rocketmq.client.producer.TransactionMQProducer;
 import org.apache.rocketmq.client.producer.selector.SelectMessageQueueByHash;
 import org.apache.rocketmq.client.utils.MessageUtil;
 import org.apache.rocketmq.common.message.Message;
 import org.apache.rocketmq.common.message.MessageAccessor;
 import org.apache.rocketmq.common.message.MessageExt;
 
-/** Delivery that is more than "once, soon, to one": retries, delays, order, transactions, replies. */
+/** Delivery that is more than "once, soon, to one": retries, delays, order, replies. */
 final class Delivery {
     private Delivery() {}
 
@@ -45,7 +42,6 @@ final class Delivery {
             delayed(context, 1000, message -> MessageAccessor.putProperty(
                     message, "TIMER_DELIVER_MS", Long.toString(System.currentTimeMillis() + 2500)));
         });
-        suite.java("a Java transaction delivers what was committed and no more", Delivery::transaction);
         suite.java("a Java request gets a Java consumer's reply", context -> {
             context.createTopic(1);
             replier(context);
@@ -147,36 +143,6 @@ final class Delivery {
         for (Inbox inbox : inboxes) {
             inbox.expect(Samples.numbered(20));
         }
-    }
-
-    private static void transaction(Context context) throws Exception {
-        context.createTopic(1);
-        TransactionMQProducer producer = new TransactionMQProducer("P_" + context.group);
-        producer.setNamesrvAddr(context.server.namesrv);
-        producer.setInstanceName("transaction-" + context.group);
-        producer.setTransactionListener(new TransactionListener() {
-            @Override
-            public LocalTransactionState executeLocalTransaction(Message message, Object argument) {
-                return (LocalTransactionState) argument;
-            }
-
-            @Override
-            public LocalTransactionState checkLocalTransaction(MessageExt message) {
-                return LocalTransactionState.UNKNOW;
-            }
-        });
-        context.onClose(producer::shutdown);
-        producer.start();
-        Inbox inbox = Inbox.push(context.pushConsumer(), context.topic, "*");
-        List<Record> committed = new ArrayList<>();
-        for (Record record : Samples.all()) {
-            producer.sendMessageInTransaction(
-                    Record.of("rolled back").message(context.topic), LocalTransactionState.ROLLBACK_MESSAGE);
-            producer.sendMessageInTransaction(record.message(context.topic), LocalTransactionState.COMMIT_MESSAGE);
-            committed.add(record);
-        }
-        inbox.expect(committed);
-        Check.equal((long) committed.size(), context.server.stored(context.topic), "the number of stored messages");
     }
 
     /**

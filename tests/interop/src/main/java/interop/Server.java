@@ -73,6 +73,10 @@ final class Server {
         return connections.size();
     }
 
+    int producers(String group, String topic) throws Exception {
+        return admin.examineProducerConnectionInfo(group, topic).getConnectionSet().size();
+    }
+
     /** Whether the group has committed the end of every queue of the topic. */
     boolean consumedAll(String group, String topic) throws Exception {
         int queues = 0;

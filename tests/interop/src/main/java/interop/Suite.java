@@ -68,6 +68,7 @@ final class Suite {
             Topics.add(suite);
             Consumers.add(suite);
             Delivery.add(suite);
+            Transactions.add(suite);
             if (env("SERVER", "").equals("rocketmq")) {
                 Delivery.addLater(suite);
             }
