@@ -11,6 +11,7 @@ int groups_command(const std::vector<std::string>& arguments);
 int index_command(const std::vector<std::string>& arguments);
 int log_command(const std::vector<std::string>& arguments);
 int queue_command(const std::vector<std::string>& arguments);
+int repair_command(const std::vector<std::string>& arguments);
 int stat_command(const std::vector<std::string>& arguments);
 int timers_command(const std::vector<std::string>& arguments);
 int topics_command(const std::vector<std::string>& arguments);

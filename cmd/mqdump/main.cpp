@@ -14,6 +14,7 @@ int main(int argc, char** argv) {
         {"index", "what the index files have of a key", dump::index_command},
         {"log", "the messages of a commit log, in the order of arrival", dump::log_command},
         {"queue", "the units of a consume queue: where its messages lie", dump::queue_command},
+        {"repair", "put right what verify finds in a stopped store", dump::repair_command},
         {"stat", "what is in a store: segments, queues, disk space", dump::stat_command},
         {"timers", "what is still to be delivered, by the time it is due", dump::timers_command},
         {"topics", "the topic table", dump::topics_command},

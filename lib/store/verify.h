@@ -34,7 +34,7 @@ struct Finding {
     enum class Mend { start, repair, nothing };
     enum class Kind {
         other,
-        damage,   ///< log: bytes that are no record, with more behind them
+        damage,   ///< log: bytes that are no record, with more behind them; config: unreadable
         tail,     ///< log: bytes behind the last record
         record,   ///< log: one record, whole by its shape, is not what it was
         length,   ///< a file is shorter or longer than its neighbours

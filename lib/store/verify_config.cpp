@@ -118,7 +118,7 @@ void check_config_file(Context& context, const std::string& name) {
         context.configs[name] = std::move(value);
         return;
     }
-    tell(context, path, wrong);
+    tell(context, path, wrong, Finding::Kind::damage);
 }
 
 // ---- offsets

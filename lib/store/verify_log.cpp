@@ -382,7 +382,7 @@ private:
                                                        "of it",
                                                        context_.newest_ts_ms - chunk.first_ts_ms));
                 finding.mend = Finding::Mend::nothing;
-                context_.tell(std::move(finding));
+                context_.tell(finding);
             }
             context_.newest_ts_ms = chunk.last_ts_ms;
             if (chunk.last_unit_ts_ms > 0) context_.newest_unit_ts_ms = chunk.last_unit_ts_ms;
@@ -391,7 +391,7 @@ private:
         report.records += chunk.records;
         context_.checkpoint_log_seen |= chunk.checkpoint_log_seen;
         context_.checkpoint_queues_seen |= chunk.checkpoint_queues_seen;
-        for (auto& finding : chunk.findings) context_.tell(std::move(finding));
+        for (const auto& finding : chunk.findings) context_.tell(finding);
         for (std::size_t i = 0; i < chunk.matched.size(); ++i)
             context_.queues[i]->matched += chunk.matched[i];
         for (const auto& bad : chunk.bad_units) add(bad);
@@ -432,7 +432,7 @@ private:
             return;
         }
         auto finding = log_finding(Finding::Kind::damage, item.at.value, item.bytes, item.why);
-        context_.tell(std::move(finding));
+        context_.tell(finding);
         position_ = next;
         context_.report.log_end = next;
     }
@@ -441,7 +441,7 @@ private:
         auto finding = log_finding(Finding::Kind::tail, at, bytes,
                                    fmt::format("behind the last record: {}", why));
         if (context_.report.crashed) finding.mend = Finding::Mend::start;
-        context_.tell(std::move(finding));
+        context_.tell(finding);
     }
 
     /// Files behind the one that holds the end are zero.

@@ -142,7 +142,7 @@ struct Context {
     std::int64_t first_ts_ms = 0;
     bool checkpoint_log_seen = false, checkpoint_queues_seen = false;
 
-    void tell(Finding finding) {
+    void tell(const Finding& finding) {
         ++report.findings;
         sink(finding);
     }

@@ -205,8 +205,8 @@ void examine_batches(Context& context, QueueView& queue, bool tell) {
                 bad(number, "no unit of a batch");
                 continue;
             }
-            if (any && unit.offset != queue.end)
-                bad(number, fmt::format("begins at {}, not at {}", unit.offset, queue.end));
+            if (any && unit.offset < queue.end)
+                bad(number, fmt::format("begins at {}, before {}", unit.offset, queue.end));
             if (any && unit.unit.at <= queue.last_at)
                 bad(number, fmt::format("leads back to {}", unit.unit.at));
             if (!any) queue.first = queue.first_real = unit.offset;

@@ -223,7 +223,7 @@ ends_with() { [ "$(tail -1 "$BATS_TEST_TMPDIR/out")" = "$1" ]; }
   run -0 mqdump --help
   [[ $output == *"  log   "* && $output == *"  stat  "* ]]
   [ "$(sed '1,/^examples:/d' <<< "$output" | grep -c '^  [^ ]')" = 3 ]
-  for command in get groups index log queue stat timers topics verify; do
+  for command in get groups index log queue repair stat timers topics verify; do
     run -0 mqdump help "$command"
     [ "$(sed '1,/^examples:/d' <<< "$output" | grep -c '^  [^ ]')" = 3 ]
     for option in $(sed '/^examples:/,$d' <<< "$output" | grep -o -- '--[a-z-]*' | sort -u); do

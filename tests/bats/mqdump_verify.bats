@@ -88,3 +88,62 @@ make_store() {
   run -1 --separate-stderr bash -c "mqdump verify '$(store)' > /dev/full"
   [ "$stderr" = "mqdump: standard output: No space left on device" ]
 }
+
+state() { (cd "$(store)" && find . -printf '%p %s %T@\n' | sort && find . -type f -exec cksum {} + | sort); }
+
+@test "repair says what it would do, does it with --yes, and then has nothing to do" {
+  make_store
+  third=$(offset_of 3)
+  fourth=$(offset_of 4)
+  fifth=$(offset_of 5)
+  # A bit in one body, and all of another record.
+  printf '\x32' | dd of="$(store)/$log_file" bs=1 seek=$((third + 88)) conv=notrunc status=none
+  head -c $((fifth - fourth)) /dev/zero | tr '\0' '#' |
+    dd of="$(store)/$log_file" bs=1 seek="$fourth" conv=notrunc status=none
+  flip consumequeue/orders/0/00000000000000000000 $((20 * 50 + 15))
+  state > "$BATS_TEST_TMPDIR/before"
+  run -1 --separate-stderr mqdump repair "$(store)"
+  plan=$output
+  [ "${lines[0]}" = "put a flipped bit back in the record at $third, bit 0 of byte 88" ]
+  [ "${lines[1]}" = "fill $((fifth - fourth)) bytes of the log at $fourth, which cannot be read" ]
+  [[ ${lines[2]} == "make consumequeue/orders/0 again from the log: "* ]]
+  [[ ${lines[3]} == "make index/"*" and what is newer in the index again" ]]
+  [ "$stderr" = "mqdump: 4 steps to do with --yes, 0 findings without remedy" ]
+  diff "$BATS_TEST_TMPDIR/before" <(state)
+
+  run -0 --separate-stderr mqdump repair --yes "$(store)"
+  [ "$output" = "$plan" ]
+  [[ $stderr == *"what was replaced lies in $(store)/repair-"*"4 steps done, 0 findings left" ]]
+  [ "$(head -c 5 "$(store)"/repair-*/commitlog-"$fourth"-$((fifth - fourth)))" = '#####' ]
+  run -0 mqdump verify -q --deep "$(store)"
+  state > "$BATS_TEST_TMPDIR/before"
+  run -0 --separate-stderr mqdump repair --yes "$(store)"
+  [ "$output$stderr" = "mqdump: nothing to do" ]
+  diff "$BATS_TEST_TMPDIR/before" <(state)
+
+  start_broker
+  diff <(seq 100 | grep -vx 4) <(mqpull -q -t orders --from beginning -e | uniq)
+}
+
+@test "repair leaves a store alone that a broker uses" {
+  start_broker
+  echo x | mqsend -q --create -t t
+  run -2 --separate-stderr mqdump repair --yes "$(store)"
+  [ "$output" = "" ]
+  [ "$stderr" = "mqdump: $(store) is in use by process $broker_pid" ]
+  run -4 mqdump repair "$BATS_TEST_TMPDIR/nothing"
+}
+
+@test "repair recovers after a crash as a start would" {
+  start_broker
+  mqadmin updateTopic -b "$broker" -t orders -r 1 -w 1 > /dev/null
+  seq 100 | mqsend -q -t orders
+  kill -9 "$broker_pid"
+  wait_until is_gone "$broker_pid"
+  run -1 mqdump repair -q "$(store)"
+  [ -e "$(store)/abort" ]
+  run -0 mqdump repair -q --yes "$(store)"
+  [ ! -e "$(store)/abort" ]
+  run -0 mqdump verify -q --deep "$(store)"
+  diff <(seq 100) <(mqdump log "$(store)" -t orders)
+}

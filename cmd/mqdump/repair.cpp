@@ -1,0 +1,56 @@
+// mqdump repair: what verify finds, put right.
+
+#include "store/repair.h"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include "cli/parser.h"
+#include "cli/signals.h"
+#include "commands.h"
+#include "record/writer.h"
+#include "store/scan.h"
+
+namespace mqd::dump {
+
+int repair_command(const std::vector<std::string>& arguments) {
+    std::string path;
+    store::RepairOptions options;
+    cli::Parser cli("mqdump repair", "put right what verify finds in a stopped store");
+    cli.positional("STORE", path, "a store's directory, that no broker uses");
+    cli.flag("--yes", options.apply, "do it; without it only say what would be done");
+    cli.example("mqdump repair /var/lib/mqd", "what would be done, a line for each step");
+    cli.example("mqdump repair --yes /var/lib/mqd", "do it, and keep what is replaced");
+    cli.example("mqdump verify -q /var/lib/mqd || mqdump repair --yes /var/lib/mqd",
+                "only where there is need");
+    if (const auto status = cli.parse(arguments)) return *status;
+
+    options.stop = [] { return cli::interrupted(); };
+    Result<> written;
+    const auto report = store::repair(path, options, [&](const std::string& step) {
+        if (written)
+            written = record::write_all(STDOUT_FILENO, "standard output", as_bytes(step + '\n'));
+    });
+    if (!report) {
+        // Nothing was tried: it is the wrong moment, not a lack of rights.
+        const int status = cli.fail(report.error());
+        return report.error().code == Errc::refused && store::store_user(path)
+                   ? cli::exit_status::usage
+                   : status;
+    }
+    const int status = cli.finish(written);
+    if (status != 0 || report->interrupted) return status;
+    if (!report->side_dir.empty())
+        cli.note(fmt::format("what was replaced lies in {}", report->side_dir.native()));
+    if (report->steps == 0 && report->left == 0)
+        cli.note("nothing to do");
+    else if (!options.apply)
+        cli.note(fmt::format("{} steps to do with --yes, {} findings without remedy", report->steps,
+                             report->cannot));
+    else
+        cli.note(fmt::format("{} steps done, {} findings left", report->steps, report->left));
+    const bool open = options.apply ? report->left > 0 : report->steps + report->left > 0;
+    return open ? cli::exit_status::failed : cli::exit_status::done;
+}
+
+}  // namespace mqd::dump
