@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "base/clock.h"
 #include "message/properties.h"
 #include "message/sys_flag.h"
 
@@ -75,13 +76,33 @@ Result<> Composer::append_properties(const record::Record& record, std::string& 
     return {};
 }
 
+/// DELAY or TIMER_DELIVER_MS; nothing for what is to be delivered at once (spec semantics.md 2.7).
+Result<> Composer::append_delay(const record::Record& record, std::string& out) const {
+    Delay delay = settings_.delay;
+    if (!delay.is_set()) {
+        delay.level = record.delay_level;
+        delay.at_ms = record.deliver_at_ms;
+        if (delay.level && delay.at_ms)
+            return Error{Errc::invalid, "'delay_level' and 'deliver_at' exclude one another"};
+        if (delay.level.value_or(0) < 0 || delay.at_ms.value_or(0) < 0)
+            return Error{Errc::invalid, "'delay_level' and 'deliver_at' cannot be negative"};
+    }
+    if (delay.level.value_or(0) > 0) {
+        message::append_property(out, message::property::delay, std::to_string(*delay.level));
+        return {};
+    }
+    if (delay.ms) delay.at_ms = wall_ms() + *delay.ms;
+    if (delay.at_ms.value_or(0) > 0)
+        message::append_property(out, message::property::timer_deliver_ms,
+                                 std::to_string(*delay.at_ms));
+    return {};
+}
+
 Result<client::Message> Composer::compose(const record::Record& record) {
     client::Message message;
     message.topic = settings_.topic.empty() ? record.topic : settings_.topic;
     if (message.topic.empty())
         return Error{Errc::invalid, "no topic: neither -t nor the record names one"};
-    if (record.delay_level || record.deliver_at_ms)
-        return Error{Errc::invalid, "delayed delivery is not supported yet"};
     message.body = record.body;
     message.flag = record.flag;
     message.shard = settings_.shard.empty() ? record.shard : settings_.shard;
@@ -90,6 +111,14 @@ Result<client::Message> Composer::compose(const record::Record& record) {
         properties_.clear();
         TRY_OK(append_properties(record, properties_));
         message.properties = properties_;
+    }
+    delay_.clear();
+    TRY_OK(append_delay(record, delay_));
+    if (!delay_.empty()) {
+        if (message.properties.data() != properties_.data()) properties_ = plain_;
+        properties_ += delay_;
+        message.properties = properties_;
+        message.alone = true;
     }
     if (settings_.compression) {
         const auto kind = *settings_.compression;

@@ -16,12 +16,21 @@
 
 namespace mqd::mqsend {
 
+/// When a message is to be delivered; at most one of them is set.
+struct Delay {
+    std::optional<std::int32_t> level;  ///< of the broker's messageDelayLevel, from 1 on
+    std::optional<std::int64_t> ms;     ///< from the moment it is read
+    std::optional<std::int64_t> at_ms;  ///< since the epoch
+    bool is_set() const { return level || ms || at_ms; }
+};
+
 struct Settings {
     std::string topic;
     std::vector<std::string> keys;
     std::string tag;
     std::vector<std::pair<std::string, std::string>> properties;
     std::string shard;
+    Delay delay;  ///< instead of what a record says
     std::optional<Compression> compression;
 };
 
@@ -36,10 +45,12 @@ public:
 private:
     explicit Composer(Settings settings) : settings_(std::move(settings)) {}
     Result<> append_properties(const record::Record& record, std::string& out) const;
+    Result<> append_delay(const record::Record& record, std::string& out) const;
 
     Settings settings_;
     std::string plain_;       ///< the properties of a record that brings none
     std::string properties_;  ///< the last message's, where they are its own
+    std::string delay_;       ///< the property that delays it
     std::string compressed_;
 };
 

@@ -84,8 +84,9 @@ void Fates::settled(const client::Settled& settled) {
         Fate& fate = at(settled.batch.ordinals[i]);
         if (settled.verdict == client::Verdict::stored) {
             fate.is_known = true;
-            const auto offset =
-                settled.first_offset < 0 ? -1 : settled.first_offset + static_cast<std::int64_t>(i);
+            // A delayed message's is where it waits, not where it will lie.
+            const bool is_told = settled.first_offset >= 0 && !settled.batch.is_alone();
+            const auto offset = is_told ? settled.first_offset + static_cast<std::int64_t>(i) : -1;
             if (print_ != Print::nothing) fate.line = stored_line(id, settled, offset);
         } else {
             refuse(fate, id, settled.error ? settled.error->what : "not stored");

@@ -44,6 +44,13 @@ Result<std::size_t> parse_bytes(std::string_view text) {
     return static_cast<std::size_t>(bytes);
 }
 
+Result<std::optional<std::int32_t>> parse_level(std::string_view text) {
+    const auto level = parse_int<std::int32_t>(text);
+    if (!level || *level < 1)
+        return Error{Errc::invalid, fmt::format("'{}' is not a number above 0", text)};
+    return level;
+}
+
 void describe_message(cli::Parser& cli, Options& o) {
     cli.section("Message");
     cli.option("-t,--topic", o.settings.topic, "TOPIC", "where to; over the records' own");
@@ -67,6 +74,11 @@ void describe_message(cli::Parser& cli, Options& o) {
             return std::optional<std::int32_t>(*id);
         },
         "N", "only to queues of this number");
+    cli.option("--delay", o.settings.delay.ms, parse_duration_ms, "D", "deliver so long after now");
+    cli.option("--at", o.settings.delay.at_ms, cli::parse_time, "TIME", "deliver at that time");
+    cli.option("--delay-level", o.settings.delay.level, parse_level, "N",
+               "deliver after the broker's delay level N");
+    cli.exclusive({"--delay", "--at", "--delay-level"});
     cli.choice<std::optional<Compression>>(
         "--compress", o.settings.compression,
         {{"zlib", Compression::zlib}, {"lz4", Compression::lz4}, {"zstd", Compression::zstd}},

@@ -80,6 +80,7 @@ void Batch::add(const Message& message, message::UniqueKeys& keys) {
     if (!message.properties.empty())
         std::memcpy(at, message.properties.data(), message.properties.size());
     ++count_;
+    is_alone_ = message.alone;
     payload_bytes_ += message.body.size();
 }
 
@@ -87,7 +88,7 @@ bool Batch::append_single(Buffer& out) const {
     message::BatchReader items(frame_.bytes().subspan(body_begin_));
     const auto item = items.next();
     check(item.has_value());
-    if (item->body.empty() || !is_utf8(item->properties)) return false;
+    if (!is_alone_ && (item->body.empty() || !is_utf8(item->properties))) return false;
     auto header = header_for(envelope_, queue_, sys_flag_, born_ms_);
     header.flag = item->flag;
     header.properties = item->properties;

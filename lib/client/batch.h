@@ -26,6 +26,7 @@ struct Message {
     std::int32_t flag = 0;
     std::int32_t sys_flag = 0;  ///< of a compressed body
     std::string_view shard;     ///< one value, one queue
+    bool alone = false;         ///< brokers take it in no batch: a delayed one
     std::uint64_t ordinal = 0;  ///< comes back in Settled
 };
 
@@ -47,12 +48,13 @@ public:
     std::uint32_t count() const { return count_; }
     std::uint64_t payload_bytes() const { return payload_bytes_; }
     const Queue& queue() const { return queue_; }
+    bool is_alone() const { return is_alone_; }
     std::int32_t opaque() const { return opaque_; }
 
     /// The request as it goes out. A single message becomes a request of its own kind, as other
     /// clients send it, where it can: such a header has no place for properties that are not
-    /// UTF-8, and official brokers stumble over an empty body. With `last`, nothing is left here
-    /// of a batch and it costs no copy.
+    /// UTF-8, and official brokers stumble over an empty body. One that must be alone always does.
+    /// With `last`, nothing is left here of a batch and it costs no copy.
     Buffer request(bool last);
     /// The same messages, ids too, to another queue or once more.
     void readdress(Queue queue, std::int32_t opaque);
@@ -100,6 +102,7 @@ private:
     std::uint32_t count_ = 0;
     std::uint64_t payload_bytes_ = 0;
     bool is_stale_ = false;  // frame_'s header is not this address's
+    bool is_alone_ = false;
 };
 
 }  // namespace mqd::client

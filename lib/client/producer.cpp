@@ -49,12 +49,18 @@ Result<> Producer::send(const Message& message) {
     const auto bytes = Batch::item_bytes(message);
     if (bytes - message.body.size() > message::properties_bytes_max - 256)
         return Error{Errc::invalid, "keys, tag and properties together are too long"};
+    // The request of a single message is the only one for it, and its header is JSON.
+    if (message.alone && !is_utf8(message.properties))
+        return Error{Errc::invalid, "keys, tag and properties of a delayed message must be UTF-8"};
     TRY(Lane* const lane, lane_of(message));
-    if (lane->open && lane->open->body_bytes() + bytes > options_.batch_bytes_max) close(*lane);
+    if (lane->open &&
+        (message.alone || lane->open->body_bytes() + bytes > options_.batch_bytes_max))
+        close(*lane);
     if (!lane->open) open_batch(*lane);
     lane->open->add(message, keys_);
     if (options_.keeps_messages) lane->open->ordinals.push_back(message.ordinal);
     open_bytes_ += bytes;
+    if (message.alone) close(*lane);
     if (open_bytes_ > open_bytes_max) flush();
     return {};
 }

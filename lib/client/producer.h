@@ -64,7 +64,8 @@ public:
     Producer& operator=(const Producer&) = delete;
 
     /// Puts the message into its batch; full batches leave. Waits while the window is full.
-    /// Not taken, and in no total: invalid (too long), not_found (its topic, its queue),
+    /// Not taken, and in no total: invalid (too long; alone, and not UTF-8), not_found (its topic,
+    /// its queue),
     /// unavailable (no name server answers).
     Result<> send(const Message& message);
     /// Open batches leave.

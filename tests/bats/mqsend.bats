@@ -12,7 +12,7 @@ lines() { seq -f 'line %g of the input' "$@"; }
   run --separate-stderr mqsend --help
   [ "$status" = 0 ]
   [[ $output == *--oneway* && $output == *'| mqsend -t logs'* ]]
-  for wrong in '' '-t T --in words' '-t T --window 0' '-t T --queue -1' '-t T -p x' '-t T --ack all' '-t T --batch-bytes 5M' '-t T --on-error ask'; do
+  for wrong in '' '-t T --in words' '-t T --window 0' '-t T --queue -1' '-t T -p x' '-t T --ack all' '-t T --batch-bytes 5M' '-t T --on-error ask' '-t T --delay-level 0' '-t T --delay 1s --at now'; do
     # shellcheck disable=SC2086  # words
     run --separate-stderr mqsend $wrong < /dev/null
     [ "$status" = 2 ]
@@ -245,6 +245,36 @@ lines() { seq -f 'line %g of the input' "$@"; }
   mqsend -q -t R --rate 100 < <(lines 1 30)
   [ $((${EPOCHREALTIME/./} - begin)) -ge 250000 ]
   [ "$(all_of R | wc -l)" = 30 ]
+}
+
+@test "a delay level holds a message back, by option and by record, between others that come at once" {
+  echo 'messageDelayLevel=400ms 1h' > "$BATS_TEST_TMPDIR/b.conf"
+  start_broker -c "$BATS_TEST_TMPDIR/b.conf"
+  local before
+  before=$(date +%s%3N)
+  run --separate-stderr mqsend -t T --in json --queue 0 --print json < <(printf '%s\n' '{"body":"a"}' \
+    '{"body":"late","tags":"t","delay_level":1}' '{"body":"never","delay_level":2}' '{"body":"b"}')
+  [ "$status" = 0 ]
+  [ "$(sums)" = "read 4 = acknowledged 4 + refused 0 + unknown 0" ]
+  # Where it waits is not where it will lie.
+  [[ ${lines[0]} == *'"queue":0,"offset":0,'* && ${lines[1]} == *'"queue":0,"level"'* ]]
+  [ "$(all_of T)" = $'a\nb' ]
+  wait_until has_stored T 3
+  run all_of T --tag t --out json
+  [[ $output == *'"body":"late"'* ]]
+  [ "$(sed -E 's/.*"store_ts":([0-9]+).*/\1/' <<< "$output")" -ge $((before + 400)) ]
+  mqsend -q -t L --delay-level 1 < <(lines 1 500)
+  wait_until has_stored L 500
+  all_of L | sort | cmp - <(lines 1 500 | sort)
+}
+
+@test "a record with two delays or a negative one is refused" {
+  start_broker
+  run --separate-stderr mqsend -t T --in json --on-error skip < <(printf '%s\n' '{"body":"a","delay_level":1,"deliver_at":1}' \
+    '{"body":"b","delay_level":-1}' '{"body":"c","delay_level":0}')
+  [ "$status" = 1 ]
+  [ "$(sums)" = "read 3 = acknowledged 1 + refused 2 + unknown 0" ]
+  [ "$(all_of T)" = c ]
 }
 
 @test "compressed bodies come out as they went in" {

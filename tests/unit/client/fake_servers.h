@@ -62,6 +62,10 @@ public:
         Lock lock(lock_);
         return sends_;
     }
+    int batches() const {
+        Lock lock(lock_);
+        return batches_;
+    }
     std::function<void(remoting::Session&, const wire::Command&, const wire::PullMessage&)> on_pull;
     int queues = 2;
     std::string address;
@@ -131,6 +135,7 @@ private:
             properties_.emplace_back(header.properties);
             return;
         }
+        ++batches_;
         message::BatchReader items(body);
         while (!items.at_end()) {
             const auto item = items.next();
@@ -147,6 +152,7 @@ private:
     std::vector<std::string> bodies_ GUARDED_BY(lock_);
     std::vector<std::string> properties_ GUARDED_BY(lock_);
     int sends_ GUARDED_BY(lock_) = 0;
+    int batches_ GUARDED_BY(lock_) = 0;  ///< of what was stored
 };
 
 }  // namespace mqd::testing

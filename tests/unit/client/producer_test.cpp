@@ -165,6 +165,34 @@ TEST_CASE("too long bodies and properties are not taken") {
     CHECK(producer.totals().acknowledged == 1);
 }
 
+TEST_CASE("a message that must be alone is a request of its own kind, in its place") {
+    FakeServers servers;
+    servers.queues = 1;
+    const auto client = servers.client();
+    Producer::Options options;
+    options.queue = 0;
+    Producer producer(*client, options);
+    REQUIRE(producer.send(message_of("a")));
+    REQUIRE(producer.send(message_of("b")));
+    auto alone = message_of("");
+    alone.properties =
+        "DELAY\x01"
+        "1\x02";
+    alone.alone = true;
+    REQUIRE(producer.send(alone));
+    REQUIRE(producer.send(message_of("c")));
+    producer.finish();
+    CHECK(servers.bodies() == std::vector<std::string>{"a", "b", "", "c"});
+    CHECK(servers.sends() == 3);
+    CHECK(servers.batches() == 1);
+    CHECK(
+        servers.properties()[2].ends_with("DELAY\x01"
+                                          "1\x02"));
+    alone.properties = "p\x01\xff\x02";
+    CHECK(producer.send(alone).error().code == Errc::invalid);
+    CHECK(producer.totals().settled() == 4);
+}
+
 TEST_CASE("messages of one shard go to one queue, one request at a time") {
     FakeServers servers;
     servers.queues = 8;
