@@ -85,7 +85,7 @@ Result<> Broker::close() {
     stop();
     TRY_OK(save_tables());
     TRY_OK(transactions_->save_counts());
-    const auto progress = transactions_->save_progress();
+    auto progress = transactions_->save_progress();
     TRY_OK(offsets_->save());
     TRY_OK(delay_->save());
     return progress;

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 
 #include "base/compress.h"
@@ -153,7 +154,7 @@ void encode(const Draft& draft, Buffer& out) {
     if (!properties.crc) return;
     if (properties.crc_separator) *at++ = static_cast<std::byte>(pair_end);
     at = put_text(at, crc_begin);
-    std::memset(at, '0', crc_digits);
+    std::fill_n(at, crc_digits, std::byte{'0'});
     at[crc_digits] = static_cast<std::byte>(pair_end);
 }
 
