@@ -32,8 +32,8 @@ std::string refused_line(Print print, std::string_view id, std::string_view why)
 }  // namespace
 
 Result<std::unique_ptr<Fates>> Fates::open(Print print, const std::string& rejects,
-                                           std::optional<char> delimiter, bool oneway) {
-    std::unique_ptr<Fates> fates(new Fates(print, delimiter, oneway));
+                                           std::optional<char> delimiter, std::string_view level) {
+    std::unique_ptr<Fates> fates(new Fates(print, delimiter, level));
     if (rejects.empty()) return fates;
     fates->rejects_name_ = rejects;
     TRY(fates->rejects_fd_, create(rejects));
@@ -64,7 +64,7 @@ std::string Fates::stored_line(std::string_view id, const client::Settled& settl
     out.begin_object().member("id", id).member("broker", settled.batch.queue().broker);
     out.member("queue", settled.queue_id);
     if (offset >= 0) out.member("offset", offset);
-    if (!oneway_) out.member("level", "memory");
+    if (!level_.empty()) out.member("level", level_);
     out.end_object();
     return line + "\n";
 }

@@ -21,9 +21,11 @@ enum class Print { nothing, ids, json };
 
 class Fates {
 public:
-    /// `rejects` may be empty. io, not_found: the file cannot be made.
+    /// `rejects` may be empty. `level` is what is said of a stored message, empty: nothing.
+    /// io, not_found: the file cannot be made.
     static Result<std::unique_ptr<Fates>> open(Print print, const std::string& rejects,
-                                               std::optional<char> delimiter, bool oneway);
+                                               std::optional<char> delimiter,
+                                               std::string_view level);
     ~Fates();
     Fates(const Fates&) = delete;
     Fates& operator=(const Fates&) = delete;
@@ -49,8 +51,8 @@ private:
         std::string raw;   ///< for --rejects
         std::string where;
     };
-    Fates(Print print, std::optional<char> delimiter, bool oneway)
-        : print_(print), delimiter_(delimiter), oneway_(oneway) {}
+    Fates(Print print, std::optional<char> delimiter, std::string_view level)
+        : print_(print), delimiter_(delimiter), level_(level) {}
     Fate& at(std::uint64_t ordinal) { return fates_[ordinal - first_]; }
     std::string stored_line(std::string_view id, const client::Settled& settled,
                             std::int64_t offset) const;
@@ -59,7 +61,7 @@ private:
 
     const Print print_;
     const std::optional<char> delimiter_;  ///< put behind each rejected message
-    const bool oneway_;
+    const std::string level_;
     int rejects_fd_ = -1;
     int reasons_fd_ = -1;
     std::string rejects_name_;

@@ -111,13 +111,11 @@ void describe_input(cli::Parser& cli, Options& o) {
 void describe_delivery(cli::Parser& cli, Options& o) {
     cli.section("Delivery");
     cli.flag("--oneway", o.producer.oneway, "wait for no acknowledgement");
-    cli.option(
-        "--ack",
-        [](std::string_view text) -> Result<> {
-            if (text == "one") return {};
-            return Error{Errc::invalid, fmt::format("'{}' is not one", text)};
-        },
-        "one", "acknowledged by the master (default)");
+    using client::Ack;
+    cli.choice<Ack>("--ack", o.producer.ack,
+                    {{"one", Ack::one}, {"all", Ack::all}, {"flush", Ack::flush}},
+                    "by the master (default), its replicas too, or its disk");
+    cli.exclusive({"--oneway", "--ack"});
     cli.option(
         "--window",
         [&o](std::string_view text) -> Result<> {
@@ -191,6 +189,20 @@ std::optional<char> delimiter_of(record::Input input) {
     return std::nullopt;
 }
 
+/// What --print json says of a message that is stored.
+std::string_view level_of(const client::Producer::Options& producer) {
+    if (producer.oneway) return "";
+    switch (producer.ack) {
+        case client::Ack::all:
+            return "replica";
+        case client::Ack::flush:
+            return "disk";
+        case client::Ack::one:
+            break;
+    }
+    return "memory";
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -204,7 +216,7 @@ int main(int argc, char** argv) {
     if (o.settings.topic.empty() && o.create) return cli.usage_error("--create needs -t TOPIC");
     auto composer = Composer::make(o.settings);
     if (!composer) return cli.usage_error(composer.error().what);
-    auto fates = Fates::open(o.print, o.rejects, delimiter_of(o.input.input), o.producer.oneway);
+    auto fates = Fates::open(o.print, o.rejects, delimiter_of(o.input.input), level_of(o.producer));
     if (!fates) return cli.fail(fates.error());
 
     cli::install_signals();

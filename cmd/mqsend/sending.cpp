@@ -148,6 +148,7 @@ int Sending::status() const {
         case Errc::not_found:
         case Errc::unavailable:
         case Errc::refused:
+        case Errc::unsupported:
             return cli::exit_status_of(*first_error_);
         default:
             return cli::exit_status::failed;

@@ -21,7 +21,7 @@ complete -c mqsend -l rejects -r -d 'keeps refused inputs as they were; FILE.rea
 complete -c mqsend -l count -x -d 'stop after N messages'
 complete -c mqsend -l rate -x -d 'at most N a second'
 complete -c mqsend -l oneway -d 'wait for no acknowledgement'
-complete -c mqsend -l ack -x -d 'acknowledged by the master (default)'
+complete -c mqsend -l ack -x -a 'one all flush' -d 'by the master (default), its replicas too, or its disk'
 complete -c mqsend -l window -x -d 'requests in flight (default: 64)'
 complete -c mqsend -l batch-bytes -x -d 'messages that are there go together up to this (default: 256k)'
 complete -c mqsend -l linger -x -d 'a message waits so long for more (default: 5ms)'

@@ -24,6 +24,8 @@ constexpr std::size_t flying_bytes_max = 4 << 20;
 /// Of all open batches together.
 constexpr std::size_t open_bytes_max = 8 << 20;
 constexpr std::int64_t slice_ms = 200;
+/// Behind the time that a broker waits for its disk or replicas.
+constexpr std::int64_t ack_answer_ms = 1000;
 
 bool is_unavailable(const Result<remoting::Answer>& answer) {
     return !answer && answer.error().code == Errc::unavailable;
@@ -35,6 +37,7 @@ Producer::Producer(Client& client, Options options)
     : client_(client),
       options_(std::move(options)),
       envelope_{options_.group, client.options().encoding, options_.oneway},
+      attempt_ms_(options_.attempt_ms),
       window_(options_.window) {}
 
 Producer::~Producer() = default;
@@ -80,10 +83,36 @@ Result<Producer::Topic*> Producer::topic_of(std::string_view name) {
             return Error{Errc::not_found,
                          fmt::format("topic '{}' has no queue {}", name, *options_.queue)};
     }
+    if (options_.ack != Ack::one) TRY_OK(agree_on_ack(topic->queues));
     topic->next = static_cast<std::size_t>(monotonic_us()) % topic->queues.size();
     topic_index_[topic->name] = topics_.size();
     topics_.push_back(std::move(topic));
     return topics_.back().get();
+}
+
+/// What a broker waits for is its configuration: each is asked once, and what does not answer is
+/// not sent to.
+Result<> Producer::agree_on_ack(std::vector<Queue>& queues) {
+    std::optional<Error> silent;
+    std::set<std::string> asked;
+    for (const auto& queue : queues) {
+        const auto& address = queue.address;
+        if (agreed_.contains(address) || !asked.insert(address).second) continue;
+        const auto answer =
+            client_.call(address, wire::request_code::get_broker_config, wire::NoHeader{});
+        if (!answer) {
+            if (answer.error().code != Errc::unavailable) return answer.error();
+            silent = answer.error();
+            continue;
+        }
+        TRY(const auto wait_ms, ack_wait_ms(options_.ack, address, answer->body));
+        // Its own word about a timeout must be heard.
+        attempt_ms_ = std::max(attempt_ms_, wait_ms + ack_answer_ms);
+        agreed_.insert(address);
+    }
+    std::erase_if(queues, [&](const Queue& queue) { return !agreed_.contains(queue.address); });
+    if (queues.empty() && silent) return *silent;
+    return {};
 }
 
 Result<Producer::Lane*> Producer::lane_of(const Message& message) {
@@ -197,7 +226,7 @@ void Producer::launch(Batch& batch) {
     batch.disconnects_before = client_.disconnects();
     const std::int64_t left_ms = batch.deadline_ms - monotonic_ms();
     channel->send(batch.request(false), batch.opaque(),
-                  std::clamp<std::int64_t>(left_ms, 1, options_.attempt_ms),
+                  std::clamp<std::int64_t>(left_ms, 1, attempt_ms_),
                   [post = post_, &batch](Result<remoting::Answer> answer) {
                       post->put({&batch, std::move(answer)});
                   });
@@ -257,6 +286,7 @@ void Producer::answered(Batch& batch, const Result<remoting::Answer>& answer) {
     }
     const Lane& lane = *lanes_[batch.lane];
     Attempts attempts;
+    attempts.ack = options_.ack;
     attempts.made = batch.attempts;
     attempts.retries_max = options_.retries;
     attempts.may_be_stored = batch.may_be_stored;
@@ -281,8 +311,12 @@ void Producer::answered(Batch& batch, const Result<remoting::Answer>& answer) {
         case Verdict::unknown:
             break;
     }
-    const Error error =
-        answer ? error_of(batch.queue().address, answer->code, answer->remark) : answer.error();
+    Error error = answer.has_value() ? Error() : answer.error();
+    if (answer) {
+        const auto missing = missing_ack(options_.ack, answer->code);
+        error = error_of(batch.queue().address, answer->code,
+                         missing.empty() ? std::string_view(answer->remark) : missing);
+    }
     settle(batch, verdict, nullptr, &error);
 }
 
@@ -373,8 +407,8 @@ bool Producer::reach(const Queue& queue) {
         wire::QueueHeader header;
         header.topic = queue.topic;
         header.queue_id = queue.id;
-        const auto answer = channel->call_and_wait(wire::request_code::get_min_offset, header, {},
-                                                   options_.attempt_ms);
+        const auto answer =
+            channel->call_and_wait(wire::request_code::get_min_offset, header, {}, attempt_ms_);
         if (answer) return true;
         const bool is_over = stopping() || monotonic_ms() >= deadline_ms;
         if (is_over || made > options_.retries) return note(answer.error()), false;
@@ -388,13 +422,13 @@ bool Producer::reach(const Queue& queue) {
 void Producer::finish_oneway(const Queue& queue) {
     const auto channel = client_.channel(queue.address);
     if (channel->connected()) {
-        auto done = channel->flush(options_.attempt_ms);
+        auto done = channel->flush(attempt_ms_);
         if (done) {
             wire::QueueHeader header;
             header.topic = queue.topic;
             header.queue_id = queue.id;
-            const auto answer = channel->call_and_wait(wire::request_code::get_max_offset, header,
-                                                       {}, options_.attempt_ms);
+            const auto answer =
+                channel->call_and_wait(wire::request_code::get_max_offset, header, {}, attempt_ms_);
             if (!answer) done = answer.error();
         }
         if (!done) note(done.error());

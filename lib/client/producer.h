@@ -13,6 +13,7 @@
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <unordered_set>
 #include <vector>
 
 #include "client/batch.h"
@@ -47,7 +48,8 @@ public:
     struct Options {
         std::string group = "MQSEND";
         bool oneway = false;
-        int window = 64;  ///< requests in flight
+        Ack ack = Ack::one;  ///< of those that are not one-way
+        int window = 64;     ///< requests in flight
         std::size_t batch_bytes_max = 256 << 10;
         int retries = 16;
         std::int64_t timeout_ms = 10'000;   ///< for all attempts together
@@ -65,8 +67,8 @@ public:
 
     /// Puts the message into its batch; full batches leave. Waits while the window is full.
     /// Not taken, and in no total: invalid (too long; alone, and not UTF-8), not_found (its topic,
-    /// its queue),
-    /// unavailable (no name server answers).
+    /// its queue), unavailable (no name server answers), unsupported (a broker that does not wait
+    /// for Options::ack).
     Result<> send(const Message& message);
     /// Open batches leave.
     void flush();
@@ -110,6 +112,7 @@ private:
 
     Result<Topic*> topic_of(std::string_view name);
     Result<Lane*> lane_of(const Message& message);
+    Result<> agree_on_ack(std::vector<Queue>& queues);
     Queue next_queue(Topic& topic, std::string_view not_this_broker = {});
     void open_batch(Lane& lane);
     void close(Lane& lane);
@@ -132,6 +135,8 @@ private:
     Client& client_;
     const Options options_;
     const Envelope envelope_;
+    std::int64_t attempt_ms_;
+    std::unordered_set<std::string> agreed_;  ///< brokers that wait for options_.ack
     message::UniqueKeys keys_;
     std::vector<std::unique_ptr<Topic>> topics_;
     std::unordered_map<std::string, std::size_t> topic_index_;

@@ -16,10 +16,13 @@ Verdict judge(const Result<remoting::Answer>& answer, const Attempts& attempts) 
     }
     switch (answer->code) {
         case code::success:
-        case code::flush_disk_timeout:  // these three: in the master's log, and more was hoped for
+            return Verdict::stored;
+        case code::flush_disk_timeout:
         case code::slave_not_available:
         case code::flush_slave_timeout:
-            return Verdict::stored;
+            // It is in the master's log: another attempt would be another message.
+            return missing_ack(attempts.ack, answer->code).empty() ? Verdict::stored
+                                                                   : Verdict::unknown;
         case code::system_busy:
             return Verdict::wait;
         case code::system_error:

@@ -7,11 +7,13 @@
 #include <cstdint>
 
 #include "base/result.h"
+#include "client/ack.h"
 #include "remoting/session.h"
 
 namespace mqd::client {
 
 struct Attempts {
+    Ack ack = Ack::one;
     int made = 1;
     int retries_max = 0;
     bool has_other_broker = false;

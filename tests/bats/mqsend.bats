@@ -12,7 +12,7 @@ lines() { seq -f 'line %g of the input' "$@"; }
   run --separate-stderr mqsend --help
   [ "$status" = 0 ]
   [[ $output == *--oneway* && $output == *'| mqsend -t logs'* ]]
-  for wrong in '' '-t T --in words' '-t T --window 0' '-t T --queue -1' '-t T -p x' '-t T --ack all' '-t T --batch-bytes 5M' '-t T --on-error ask' '-t T --delay-level 0' '-t T --delay 1s --at now'; do
+  for wrong in '' '-t T --in words' '-t T --window 0' '-t T --queue -1' '-t T -p x' '-t T --ack some' '-t T --ack flush --oneway' '-t T --batch-bytes 5M' '-t T --on-error ask' '-t T --delay-level 0' '-t T --delay 1s --at now'; do
     # shellcheck disable=SC2086  # words
     run --separate-stderr mqsend $wrong < /dev/null
     [ "$status" = 2 ]
@@ -186,6 +186,41 @@ lines() { seq -f 'line %g of the input' "$@"; }
   [ "$(printf '%s\n' "${lines[@]}" | sort)" = "$(all_of T --out json | sed 's/.*"id":"\([^"]*\)".*/\1/' | sort)" ]
   run --separate-stderr mqsend -q -t P --print json <<< a
   [[ $output =~ ^\{\"id\":\"[0-9A-F]{32}\",\"broker\":\"[^\"]+\",\"queue\":[0-9]+,\"offset\":0,\"level\":\"memory\"\}$ ]]
+}
+
+@test "--ack flush: a broker that waits for its disk says so of every message" {
+  echo flushDiskType=SYNC_FLUSH > "$BATS_TEST_TMPDIR/b.conf"
+  start_broker -c "$BATS_TEST_TMPDIR/b.conf"
+  run --separate-stderr mqsend -t T --ack flush --print json < <(lines 1 100)
+  [ "$status" = 0 ]
+  [ "$(grep -c '"level":"disk"' <<< "$output")" = 100 ]
+  [ "$(all_of T | wc -l)" = 100 ]
+}
+
+@test "--ack flush and --ack all are refused by name where the broker does not wait, and nothing is sent" {
+  start_broker
+  run --separate-stderr mqsend -t T --ack flush <<< a
+  [ "$status" = 2 ]
+  [[ $stderr == *"$broker does not wait for its disk"*'flushDiskType is ASYNC_FLUSH'* ]]
+  [ "$(sums)" = "read 1 = acknowledged 0 + refused 1 + unknown 0" ]
+  run --separate-stderr mqsend -t T --ack all <<< a
+  [ "$status" = 2 ]
+  [[ $stderr == *"$broker does not wait for replicas"*'brokerRole is ASYNC_MASTER'* ]]
+  mqsend -q -t T --ack one <<< b
+  [ "$(all_of T)" = b ]
+}
+
+@test "--ack all: what no replica has in time is stored but not acknowledged, once" {
+  printf 'brokerRole=SYNC_MASTER\ninSyncReplicas=2\nslaveTimeout=200\n' > "$BATS_TEST_TMPDIR/b.conf"
+  start_broker -c "$BATS_TEST_TMPDIR/b.conf"
+  run --separate-stderr mqsend -t T --ack all --print json <<< a
+  [ "$status" = 1 ]
+  [ "$(sums)" = "read 1 = acknowledged 0 + refused 0 + unknown 1" ]
+  [[ $output == *'"error":'*'not by its replicas in time (FLUSH_SLAVE_TIMEOUT)'* ]]
+  [ "$(all_of T)" = a ]
+  run --separate-stderr mqsend -t T --print json <<< b
+  [ "$status" = 0 ]
+  [[ $output == *'"level":"memory"'* ]]
 }
 
 @test "a malformed record stops the work after everything before it" {

@@ -68,6 +68,7 @@ public:
     }
     std::function<void(remoting::Session&, const wire::Command&, const wire::PullMessage&)> on_pull;
     int queues = 2;
+    std::string config;  ///< of the broker, lines of key=value
     std::string address;
     std::string broker_address;  ///< of routes, where it is another one
 
@@ -79,6 +80,8 @@ public:
             case code::send_message_v2:
             case code::send_batch_message:
                 return send(session, request);
+            case code::get_broker_config:
+                return session.reply(request, 0, wire::NoHeader{}, as_bytes(config));
             case code::pull_message: {
                 const auto header = wire::read_header<wire::PullMessage>(request);
                 REQUIRE(header);

@@ -193,6 +193,31 @@ TEST_CASE("a message that must be alone is a request of its own kind, in its pla
     CHECK(producer.totals().settled() == 4);
 }
 
+TEST_CASE("who wants it on disk sends only to a broker that waits for that, and once") {
+    FakeServers servers;
+    const auto client = servers.client();
+    Producer::Options options;
+    options.ack = Ack::flush;
+    {
+        Producer producer(*client, options);
+        servers.config = "flushDiskType=ASYNC_FLUSH";
+        CHECK(producer.send(message_of("a")).error().code == Errc::unsupported);
+        servers.config = "flushDiskType=SYNC_FLUSH";
+        REQUIRE(producer.send(message_of("a")));
+        producer.finish();
+        CHECK(producer.totals().acknowledged == 1);
+    }
+    Producer producer(*client, options);
+    servers.answer_sends({code::flush_disk_timeout});
+    REQUIRE(producer.send(message_of("b")));
+    producer.finish();
+    CHECK(producer.totals().unknown == 1);
+    REQUIRE(producer.first_error());
+    CHECK(producer.first_error()->what.find("not known to be on disk (FLUSH_DISK_TIMEOUT)") !=
+          std::string::npos);
+    CHECK(servers.bodies() == std::vector<std::string>{"a", "b"});
+}
+
 TEST_CASE("messages of one shard go to one queue, one request at a time") {
     FakeServers servers;
     servers.queues = 8;
