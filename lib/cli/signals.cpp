@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cerrno>
 #include <cstring>
 
@@ -18,9 +19,13 @@ namespace {
 
 volatile sig_atomic_t came = 0;
 int event = -1;
+std::atomic<void (*)(int)> last_call = nullptr;
 
 void on_signal(int signal) {
-    if (came != 0) ::_exit(exit_status::signal_base + signal);
+    if (came != 0) {
+        if (const auto call = last_call.load()) call(signal);
+        ::_exit(exit_status::signal_base + signal);
+    }
     came = signal;
     const int saved = errno;
     const std::uint64_t one = 1;
@@ -49,6 +54,10 @@ bool interrupted() {
 
 int interrupt_fd() {
     return event;
+}
+
+void before_abrupt_end(void (*call)(int signal)) {
+    last_call = call;
 }
 
 int exit_status_after_signals(int status) {

@@ -17,6 +17,10 @@ bool interrupted();
 /// Becomes readable with the first signal and stays so; never read from it.
 int interrupt_fd();
 
+/// `call` runs when a second signal comes, before the process ends, in the signal's handler: only
+/// what is async-signal-safe. One for all.
+void before_abrupt_end(void (*call)(int signal));
+
 /// 128 + the signal that came, else `status`: what main returns after an orderly stop.
 int exit_status_after_signals(int status);
 
