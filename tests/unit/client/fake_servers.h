@@ -67,6 +67,8 @@ public:
         return batches_;
     }
     std::function<void(remoting::Session&, const wire::Command&, const wire::PullMessage&)> on_pull;
+    /// What is not a route, send or pull; without it, an answer with offset 0.
+    std::function<void(remoting::Session&, const wire::Command&)> on_other;
     int queues = 2;
     std::string config;  ///< of the broker, lines of key=value
     std::string address;
@@ -88,6 +90,7 @@ public:
                 return on_pull(session, request, *header);
             }
             default:
+                if (on_other) return on_other(session, request);
                 session.reply(request, 0, wire::OffsetResponse{});
         }
     }

@@ -1,0 +1,65 @@
+#pragma once
+// Messages that a group's member could not deal with, given back to the broker that holds them:
+// it delivers them again later by the group's retry topic, and in the end puts them among its
+// dead letters (CONSUMER_SEND_MSG_BACK, spec remoting.md 3.8, semantics.md 4.6).
+//
+// Threads: the tool's one thread; answers come to it through a Mailbox.
+// Owner:   the tool's main. The client outlives it.
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "client/client.h"
+#include "client/mailbox.h"
+#include "client/queues.h"
+#include "message/types.h"
+
+namespace mqd::client {
+
+class SendBack {
+public:
+    SendBack(Client& client, std::string group) : client_(client), group_(std::move(group)) {}
+    SendBack(const SendBack&) = delete;
+    SendBack& operator=(const SendBack&) = delete;
+
+    /// `queue` is where the message came from, `at` where its record lies. Repeated until the
+    /// broker has taken it. Returns what take() will call it.
+    std::uint64_t send(const Queue& queue, PhysicalOffset at);
+    /// Those that the brokers have taken since the last call.
+    std::vector<std::uint64_t> take();
+
+    /// Sent, and not taken yet.
+    std::size_t waiting() const { return waiting_.size(); }
+    /// Why the last attempt at one that still waits has failed.
+    const std::optional<Error>& trouble() const { return trouble_; }
+    /// Readable when take() may have something.
+    int fd() const { return mailbox_->fd(); }
+    /// When take() should be called at the latest, in monotonic ms; -1: never.
+    std::int64_t due_ms() const;
+
+private:
+    struct Message {
+        Queue queue;
+        PhysicalOffset at;
+        int attempts = 0;
+        std::int64_t retry_at_ms = 0;  // 0: a request is under way
+    };
+    struct Answered {
+        std::uint64_t id;
+        Result<remoting::Answer> answer;
+    };
+    void attempt(std::uint64_t id, Message& message);
+
+    Client& client_;
+    const std::string group_;
+    std::uint64_t next_id_ = 0;
+    std::unordered_map<std::uint64_t, Message> waiting_;
+    std::shared_ptr<Mailbox<Answered>> mailbox_ = std::make_shared<Mailbox<Answered>>();
+    std::optional<Error> trouble_;
+};
+
+}  // namespace mqd::client
