@@ -5,6 +5,7 @@
 
 #include "base/parse.h"
 #include "json/writer.h"
+#include "record/writer.h"
 #include "wire/codes.h"
 #include "wire/headers/offsets.h"
 

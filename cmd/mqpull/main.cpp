@@ -6,10 +6,13 @@
 #include "base/clock.h"
 #include "base/parse.h"
 #include "cli/parser.h"
+#include "cli/process.h"
 #include "cli/signals.h"
+#include "exec_output.h"
 #include "filter/sql.h"
 #include "lag.h"
 #include "pulling.h"
+#include "stream_output.h"
 
 namespace {
 
@@ -24,7 +27,10 @@ struct Options {
     std::string sql;
     bool json_body = false;
     bool lag = false;
+    ExecOutput::Options exec;
 };
+
+constexpr std::int32_t exec_messages_max = 100'000;
 
 Result<std::optional<std::int32_t>> parse_queue(std::string_view text) {
     const auto id = parse_int<std::int32_t>(text);
@@ -37,6 +43,14 @@ Result<std::optional<std::int64_t>> parse_count(std::string_view text) {
     const auto count = parse_int<std::int64_t>(text);
     if (!count || *count < 0) return Error{Errc::invalid, fmt::format("'{}' is no number", text)};
     return count;
+}
+
+/// `1` to `max`.
+Result<std::int32_t> parse_number_to(std::int32_t max, std::string_view text) {
+    const auto number = parse_int<std::int32_t>(text);
+    if (!number || *number < 1 || *number > max)
+        return Error{Errc::invalid, fmt::format("'{}' is not a number from 1 to {}", text, max)};
+    return *number;
 }
 
 Result<std::optional<std::int64_t>> parse_idle(std::string_view text) {
@@ -67,10 +81,25 @@ void describe(cli::Parser& cli, Options& o) {
     cli.option("--out", s.format, record::parse_format, record::format_help,
                "form of the output (default: lines)");
     cli.flag("--json-body", o.json_body, "with json: a body that is JSON stands as a value");
+    cli.section("Commands");
+    cli.option("--exec", o.exec.command, "CMD",
+               "run CMD for each message, which it has on stdin; 0 acknowledges");
+    cli.option(
+        "--jobs", o.exec.jobs,
+        [](std::string_view text) { return parse_number_to(cli::Process::running_max, text); }, "N",
+        "up to N at once (default: 1)");
+    cli.option(
+        "--exec-batch", o.exec.messages_max,
+        [](std::string_view text) { return parse_number_to(exec_messages_max, text); }, "N",
+        "up to N messages to one run");
+    cli.section("Instead");
     cli.flag("--lag", o.lag, "print what the group has left, a line a queue, and stop");
+    cli.exclusive({"--lag", "--exec"});
     cli.example("mqpull -t logs", "what comes from now on");
     cli.example("mqpull -t orders --from -10 -e --out json", "the last ten of each queue");
     cli.example("mqpull -t orders -g billing | ./bill", "each message once, from where it stopped");
+    cli.example("mqpull -t orders -g billing --exec ./bill --jobs 4",
+                "each in a run of its own, and again if that fails");
 }
 
 /// What is wrong, if anything is.
@@ -95,6 +124,26 @@ std::optional<std::string> settle_filter(Options& o) {
     return std::nullopt;
 }
 
+/// What is wrong with --exec and its company, if anything is.
+std::optional<std::string> settle_exec(const cli::Parser& cli, Options& o) {
+    if (!cli.given("--exec")) {
+        for (const auto* const name : {"--jobs", "--exec-batch"})
+            if (cli.given(name)) return fmt::format("{} needs --exec CMD", name);
+        return std::nullopt;
+    }
+    const auto checked = cli::check_command(o.exec.command);
+    if (!checked) return "--exec: " + checked.error().what;
+    o.exec.group = o.settings.group;
+    return std::nullopt;
+}
+
+std::unique_ptr<Output> make_output(const cli::Parser& cli, client::Client& client,
+                                    const Options& o) {
+    if (!o.exec.command.empty())
+        return std::make_unique<ExecOutput>(cli, client, o.settings.format, o.exec);
+    return std::make_unique<StreamOutput>(o.settings.format, !o.settings.group.empty());
+}
+
 /// Nothing: go on.
 std::optional<int> settle(cli::Parser& cli, Options& o) {
     Settings& s = o.settings;
@@ -105,6 +154,7 @@ std::optional<int> settle(cli::Parser& cli, Options& o) {
     if (o.json_body && s.format.output != record::Output::json)
         return cli.usage_error("--json-body needs --out json");
     s.format.json_body = o.json_body;
+    if (const auto wrong = settle_exec(cli, o)) return cli.usage_error(*wrong);
     if (o.lag && s.group.empty()) return cli.usage_error("--lag needs -g GROUP");
     // Nothing of what is wanted is still to come.
     if (s.until.time_ms && *s.until.time_ms <= wall_ms()) s.stops_at_end = true;
@@ -128,6 +178,7 @@ int main(int argc, char** argv) {
     if (o.lag) return cli.finish(print_lag(**client, o.settings));
     // A closed pipe shows as an error of write(), so that offsets can be committed first.
     ::signal(SIGPIPE, SIG_IGN);
-    Pulling pulling(cli, **client, o.settings);
+    const auto output = make_output(cli, **client, o);
+    Pulling pulling(cli, **client, o.settings, *output);
     return pulling.run();
 }

@@ -2,8 +2,6 @@
 
 #include <fmt/format.h>
 #include <poll.h>
-#include <signal.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <set>
@@ -12,6 +10,7 @@
 #include "cli/signals.h"
 #include "message/properties.h"
 #include "message/sys_flag.h"
+#include "stream_output.h"
 #include "wire/bodies/heartbeat.h"
 #include "wire/codes.h"
 
@@ -26,17 +25,6 @@ constexpr std::int64_t give_up_ms = 10'000;
 /// What was stored before --until's time may still be on its way here.
 constexpr std::int64_t until_grace_ms = 200;
 constexpr std::size_t body_bytes_max = 64 << 20;
-
-bool reader_is_gone() {
-    pollfd out = {STDOUT_FILENO, POLLOUT, 0};
-    return ::poll(&out, 1, 0) > 0 && (out.revents & POLLERR) != 0;
-}
-
-[[noreturn]] void end_by_sigpipe() {
-    ::signal(SIGPIPE, SIG_DFL);
-    ::raise(SIGPIPE);
-    ::_exit(cli::exit_status::signal_base + SIGPIPE);
-}
 
 /// The sooner of two times, where -1 is never.
 std::int64_t sooner(std::int64_t a, std::int64_t b) {
@@ -75,12 +63,13 @@ Result<std::vector<client::Queue>> wanted_queues(client::Client& client, const S
     return all;
 }
 
-Pulling::Pulling(const cli::Parser& cli, client::Client& client, const Settings& settings)
+Pulling::Pulling(const cli::Parser& cli, client::Client& client, const Settings& settings,
+                 Output& output)
     : cli_(cli),
       client_(client),
       settings_(settings),
       puller_(client, puller_options(settings)),
-      writer_(STDOUT_FILENO, "standard output", settings.format),
+      output_(output),
       last_message_ms_(monotonic_ms()),
       commit_at_ms_(monotonic_ms() + commit_every_ms),
       look_at_ms_(monotonic_ms() + look_every_ms) {}
@@ -88,18 +77,22 @@ Pulling::Pulling(const cli::Parser& cli, client::Client& client, const Settings&
 int Pulling::run() {
     auto result = begin();
     if (result) result = loop();
-    if (result) result = write_out();
-    take_marks();
-    const bool is_pipe_closed = !result && result.error().code == Errc::io && reader_is_gone();
+    // Also behind an error: what was begun is finished, and committed.
+    auto drained = drain();
+    if (result) result = std::move(drained);
+    const bool is_pipe_closed =
+        !result && result.error().code == Errc::io && output_.is_reader_gone();
     commit();
+    if (const auto report = output_.report())
+        output_.has_failed() ? cli_.warn(*report) : cli_.note(*report);
     if (membership_) membership_->leave();
     if (is_pipe_closed) end_by_sigpipe();
     if (!result) return cli_.fail(result.error());
     if (cli_.verbose() > 0)
         cli_.note(fmt::format("{} messages, {} requests repeated", count_, puller_.retries()));
-    if (settings_.fails_empty && count_ == 0)
-        return cli::exit_status_after_signals(cli::exit_status::failed);
-    return cli::exit_status_after_signals(cli::exit_status::done);
+    const bool has_failed = output_.has_failed() || (settings_.fails_empty && count_ == 0);
+    return cli::exit_status_after_signals(has_failed ? cli::exit_status::failed
+                                                     : cli::exit_status::done);
 }
 
 Result<> Pulling::begin() {
@@ -144,29 +137,42 @@ Result<> Pulling::check_expression(const std::vector<client::Queue>& queues) con
 }
 
 Result<> Pulling::loop() {
-    client::Block block;
     while (!cli::interrupted()) {
-        if (membership_ && membership_->wants_rebalance()) share_out();
-        if (!membership_ && monotonic_ms() >= look_at_ms_) look_for_queues();
+        if (membership_ && membership_->wants_rebalance()) TRY_OK(share_out());
+        if (!membership_ && monotonic_ms() >= look_at_ms_) TRY_OK(look_for_queues());
+        TRY_OK(output_.advance());
         if (is_over()) break;
-        TRY(const bool has_come, puller_.take(block));
-        if (has_come) {
-            TRY_OK(handle(block));
-        } else {
-            TRY_OK(write_out());
-        }
+        TRY(const bool has_moved, move_on());
+        if (!has_moved) TRY_OK(output_.flush());
         if (monotonic_ms() >= commit_at_ms_) {
-            TRY_OK(write_out());
+            TRY_OK(output_.flush());
             commit();
         }
-        if (!has_come && !is_over()) wait();
+        if (!has_moved && !is_over()) wait();
+    }
+    return {};
+}
+
+Result<> Pulling::drain() {
+    is_draining_ = true;
+    bool hurries = cli::interrupted();
+    if (hurries) output_.hurry();
+    TRY_OK(output_.end());
+    while (!output_.is_idle()) {
+        if (!hurries && cli::interrupted()) {
+            hurries = true;
+            output_.hurry();
+        }
+        TRY_OK(output_.advance());
+        if (monotonic_ms() >= commit_at_ms_) commit();
+        if (!output_.is_idle()) wait();
     }
     return {};
 }
 
 bool Pulling::is_over() const {
     if (settings_.count && count_ >= static_cast<std::uint64_t>(*settings_.count)) return true;
-    if (!has_queues_) return false;
+    if (!has_queues_ || !reader_.at_end()) return false;
     const bool has_end =
         settings_.stops_at_end || settings_.until.offset || settings_.until.time_ms;
     if (has_end && puller_.all_done()) return true;
@@ -178,25 +184,43 @@ bool Pulling::is_over() const {
 
 // Records
 
-Result<> Pulling::handle(const client::Block& block) {
-    client::PulledQueue& queue = *block.queue;
-    Bytes rest = as_bytes(block.records);
-    while (!rest.empty()) {
-        auto message = message::RecordView::parse(rest);
-        if (!message)
-            return Error{Errc::corrupt, fmt::format("{} sent, of {}: {}", queue.queue.address,
-                                                    queue.queue.to_string(), message.error().what)};
-        rest = rest.subspan(message->bytes.size());
-        TRY(const bool goes_on, handle(queue, *message));
-        if (!goes_on) return {};
+Result<bool> Pulling::move_on() {
+    bool has_moved = false;
+    if (reader_.at_end()) {
+        client::Block block;
+        TRY(has_moved, puller_.take(block));
+        if (!has_moved) return false;
+        reader_.begin(std::move(block));
     }
-    queue.taken = std::max(queue.taken, std::min(block.next, queue.stop));
-    take_marks();
-    return {};
+    client::PulledQueue& queue = *reader_.block().queue;
+    while (!reader_.at_end()) {
+        if (!output_.accepts(queue)) return has_moved;
+        has_moved = true;
+        TRY(auto message, reader_.next());
+        TRY(const bool goes_on, handle(queue, message));
+        if (!goes_on) {
+            reader_.drop_rest();
+            return true;
+        }
+    }
+    pass(queue, reader_.block().next);
+    return true;
+}
+
+void Pulling::pass(client::PulledQueue& queue, std::int64_t next) {
+    if (next < queue.taken) {
+        // The broker has moved us back: the queue is a new one, or has lost its end.
+        queue.taken = next;
+        queue.ledger = client::Ledger(next);
+        return;
+    }
+    queue.taken = std::min(next, queue.stop);
+    output_.pass(queue, queue.taken);
 }
 
 Result<bool> Pulling::handle(client::PulledQueue& queue, message::RecordView& message) {
     const std::int64_t offset = message.queue_offset.value;
+    if (offset < queue.taken) return true;
     const bool is_behind =
         settings_.until.time_ms && message.store_ts_ms >= *settings_.until.time_ms;
     if (offset >= queue.stop || is_behind) {
@@ -213,41 +237,25 @@ Result<bool> Pulling::handle(client::PulledQueue& queue, message::RecordView& me
         message.topic = topic.value_or(message.topic);
     }
     if ((message.sys_flag & message::sys_flag::compressed) == 0) {
-        TRY_OK(writer_.write(message, queue.queue.broker, message.body));
+        TRY_OK(output_.put({queue, message, message.body}));
     } else {
         TRY(const auto body, message.plain_body(body_bytes_max));
-        TRY_OK(writer_.write(message, queue.queue.broker, body));
+        TRY_OK(output_.put({queue, message, body}));
     }
-    queue.taken = std::max(queue.taken, offset + 1);
-    if (membership_) marks_.push_back({writer_.appended_bytes(), &queue, queue.taken});
+    queue.taken = offset + 1;
     last_message_ms_ = monotonic_ms();
     ++count_;
     return !settings_.count || count_ < static_cast<std::uint64_t>(*settings_.count);
-}
-
-Result<> Pulling::write_out() {
-    TRY_OK(writer_.flush());
-    for (auto* const queue : puller_.queues()) queue->written = queue->taken;
-    marks_.clear();
-    return {};
-}
-
-/// As far as the output has been taken, maybe in the middle of a block.
-void Pulling::take_marks() {
-    const std::uint64_t out_bytes = writer_.written_bytes();
-    const auto first = std::find_if(marks_.begin(), marks_.end(),
-                                    [&](const Mark& mark) { return mark.end > out_bytes; });
-    for (auto mark = marks_.begin(); mark != first; ++mark) mark->queue->written = mark->next;
-    marks_.erase(marks_.begin(), first);
 }
 
 void Pulling::commit() {
     commit_at_ms_ = monotonic_ms() + commit_every_ms;
     if (!membership_) return;
     for (auto* const queue : puller_.queues()) {
-        if (queue->written == queue->committed) continue;
-        membership_->commit(queue->queue, queue->written);
-        queue->committed = queue->written;
+        const std::int64_t done = queue->ledger.committable();
+        if (done == queue->committed) continue;
+        membership_->commit(queue->queue, done);
+        queue->committed = done;
     }
 }
 
@@ -277,31 +285,33 @@ Result<> Pulling::take_on(const std::vector<client::Queue>& queues, const client
 }
 
 /// The group's queues, when the members or the routes have changed.
-void Pulling::share_out() {
+Result<> Pulling::share_out() {
     auto assigned = membership_->assigned();
     if (!assigned) {
         if (cli_.verbose() > 0) cli_.warn(assigned.error().what);
-        return;
+        return {};
     }
     std::erase_if(*assigned, [&](const client::Queue& q) {
         return (settings_.queue && q.id != *settings_.queue) ||
                (!settings_.broker.empty() && q.broker != settings_.broker);
     });
-    settle_on(std::move(*assigned));
+    TRY_OK(settle_on(std::move(*assigned)));
     has_queues_ = true;
+    return {};
 }
 
 /// A plain reader's: the topic may have grown, a broker may have moved.
-void Pulling::look_for_queues() {
+Result<> Pulling::look_for_queues() {
     look_at_ms_ = monotonic_ms() + look_every_ms;
-    if (settings_.stops_at_end) return;
+    if (settings_.stops_at_end) return {};
     auto queues = wanted_queues(client_, settings_);
-    if (queues) settle_on(std::move(*queues));
+    if (!queues) return {};  // the next round tries again
+    return settle_on(std::move(*queues));
 }
 
-void Pulling::settle_on(std::vector<client::Queue> queues) {
+Result<> Pulling::settle_on(std::vector<client::Queue> queues) {
     const auto current = puller_.queues();
-    bool has_written = false;
+    bool has_settled = false;
     for (auto* const pulled : current) {
         const auto kept = std::find(queues.begin(), queues.end(), pulled->queue);
         if (kept != queues.end()) {
@@ -309,12 +319,12 @@ void Pulling::settle_on(std::vector<client::Queue> queues) {
             queues.erase(kept);
             continue;
         }
-        if (!has_written) {
-            // What cannot be written now comes up again at the next block.
-            if (const auto written = write_out(); !written) return;
+        if (!has_settled) {
+            TRY_OK(output_.settle());
             commit();
-            has_written = true;
+            has_settled = true;
         }
+        if (reader_.block().queue == pulled) reader_.drop_rest();
         puller_.drop(*pulled);
     }
     // What a topic got while a plain reader was reading it is new from its first message on.
@@ -322,23 +332,40 @@ void Pulling::settle_on(std::vector<client::Queue> queues) {
                                   ? client::From{client::From::Kind::beginning, 0}
                                   : settings_.from;
     if (const auto taken = take_on(queues, from); !taken) cli_.warn(taken.error().what);
+    return {};
 }
 
 void Pulling::wait() {
-    std::int64_t until_ms =
-        sooner(puller_.due_ms(), membership_ ? membership_->due_ms() : look_at_ms_);
+    fds_.clear();
+    output_.add_fds(fds_);
+    std::int64_t until_ms = output_.due_ms();
     if (membership_) until_ms = sooner(until_ms, commit_at_ms_);
+    // Once it has come it stays readable.
+    if (!cli::interrupted()) fds_.push_back({cli::interrupt_fd(), POLLIN, 0});
+    if (!is_draining_) until_ms = add_sources(until_ms);
+    const auto timeout_ms =
+        until_ms < 0 ? -1 : std::clamp<std::int64_t>(until_ms - monotonic_ms(), 0, 1'000'000);
+    [[maybe_unused]] const int n = ::poll(fds_.data(), fds_.size(), static_cast<int>(timeout_ms));
+}
+
+std::int64_t Pulling::add_sources(std::int64_t until_ms) {
+    if (membership_) {
+        fds_.push_back({membership_->fd(), POLLIN, 0});
+        until_ms = sooner(until_ms, membership_->due_ms());
+    } else {
+        until_ms = sooner(until_ms, look_at_ms_);
+    }
+    // No more is wanted while the output does not take the rest of this block.
+    if (!reader_.at_end()) return until_ms;
+    fds_.push_back({puller_.fd(), POLLIN, 0});
+    until_ms = sooner(until_ms, puller_.due_ms());
     if (settings_.idle_ms) until_ms = sooner(until_ms, last_message_ms_ + *settings_.idle_ms);
-    const std::int64_t now_ms = monotonic_ms();
     if (settings_.until.time_ms) {
         const auto left_ms = *settings_.until.time_ms + until_grace_ms - wall_ms();
-        until_ms = sooner(until_ms, std::max(now_ms + left_ms, last_message_ms_ + until_grace_ms));
+        until_ms =
+            sooner(until_ms, std::max(monotonic_ms() + left_ms, last_message_ms_ + until_grace_ms));
     }
-    const auto timeout_ms = std::clamp<std::int64_t>(until_ms - now_ms, 0, 1'000'000);
-    pollfd fds[3] = {{puller_.fd(), POLLIN, 0},
-                     {cli::interrupt_fd(), POLLIN, 0},
-                     {membership_ ? membership_->fd() : -1, POLLIN, 0}};
-    [[maybe_unused]] const int n = ::poll(fds, 3, static_cast<int>(timeout_ms));
+    return until_ms;
 }
 
 }  // namespace mqd::mqpull

@@ -1,5 +1,5 @@
 #pragma once
-// The loop of mqpull: blocks of records in, text out, and offsets committed for what is out.
+// The loop of mqpull: blocks of records in, messages out, and offsets committed for what is done.
 //
 // Threads: one.
 // Owner:   main.
@@ -11,13 +11,15 @@
 #include <string_view>
 #include <vector>
 
+#include "block_reader.h"
 #include "cli/parser.h"
 #include "client/client.h"
 #include "client/membership.h"
 #include "client/puller.h"
 #include "client/start.h"
 #include "filter/tags.h"
-#include "record/writer.h"
+#include "output.h"
+#include "record/format.h"
 
 namespace mqd::mqpull {
 
@@ -45,7 +47,8 @@ Result<std::vector<client::Queue>> wanted_queues(client::Client& client, const S
 
 class Pulling {
 public:
-    Pulling(const cli::Parser& cli, client::Client& client, const Settings& settings);
+    Pulling(const cli::Parser& cli, client::Client& client, const Settings& settings,
+            Output& output);
 
     /// Until there is nothing more to do, or a signal; the exit status. When nobody reads the
     /// output any more, the program ends by SIGPIPE.
@@ -56,37 +59,37 @@ private:
     /// Every broker of the queues filters by the expression. refused: one does not.
     Result<> check_expression(const std::vector<client::Queue>& queues) const;
     Result<> loop();
+    /// What the output has begun comes to its end.
+    Result<> drain();
     bool is_over() const;
-    Result<> handle(const client::Block& block);
+    /// As many messages of a block as the output accepts. False: none, or there is no block.
+    Result<bool> move_on();
     /// False: the queue's end, or enough.
     Result<bool> handle(client::PulledQueue& queue, message::RecordView& message);
-    Result<> write_out();
-    void take_marks();
+    void pass(client::PulledQueue& queue, std::int64_t next);
     void commit();
-    void share_out();
+    Result<> share_out();
     Result<> take_on(const std::vector<client::Queue>& queues, const client::From& from);
-    void settle_on(std::vector<client::Queue> queues);
-    void look_for_queues();
+    Result<> settle_on(std::vector<client::Queue> queues);
+    Result<> look_for_queues();
     void wait();
+    /// What a wait ends by while messages are still to come; gives the time it ends at.
+    std::int64_t add_sources(std::int64_t until_ms);
 
     const cli::Parser& cli_;
     client::Client& client_;
     const Settings& settings_;
     std::unique_ptr<client::Membership> membership_;
     client::Puller puller_;
-    record::Writer writer_;
-    /// Where in the output a message ends, for a group's messages not yet known to be out.
-    struct Mark {
-        std::uint64_t end;
-        client::PulledQueue* queue;
-        std::int64_t next;
-    };
-    std::vector<Mark> marks_;
+    Output& output_;
+    BlockReader reader_;
+    std::vector<pollfd> fds_;
     std::uint64_t count_ = 0;
     std::int64_t last_message_ms_;
     std::int64_t commit_at_ms_;
     std::int64_t look_at_ms_;
     bool has_queues_ = false;  ///< they have been shared out at least once
+    bool is_draining_ = false;
 };
 
 }  // namespace mqd::mqpull

@@ -13,19 +13,21 @@
 #include <vector>
 
 #include "client/client.h"
+#include "client/ledger.h"
 #include "client/mailbox.h"
 #include "client/queues.h"
 #include "client/start.h"
 
 namespace mqd::client {
 
-/// One queue being read. What was handed out becomes committable when its reader says so.
-struct PulledQueue {
+/// One queue being read. Whoever still works on its messages when it is dropped keeps it by
+/// shared_from_this().
+struct PulledQueue : std::enable_shared_from_this<PulledQueue> {
     Queue queue;
     std::int64_t next = 0;           ///< offset of the next request
     std::int64_t stop = offset_max;  ///< read no further
     std::int64_t taken = 0;          ///< behind the last message handed on
-    std::int64_t written = 0;        ///< behind the last message written out
+    Ledger ledger;                   ///< of those handed on, what is done
     std::int64_t committed = -1;
     bool is_pulling = false;
     bool is_done = false;
@@ -85,7 +87,7 @@ private:
 
     Client& client_;
     const Options options_;
-    std::vector<std::unique_ptr<PulledQueue>> queues_;
+    std::vector<std::shared_ptr<PulledQueue>> queues_;
     std::shared_ptr<Mailbox<Answered>> mailbox_ = std::make_shared<Mailbox<Answered>>();
     std::vector<Answered> answers_;  ///< taken from the mailbox, not yet looked at, from next_ on
     std::size_t next_ = 0;

@@ -1,5 +1,6 @@
 #include <asio/connect.hpp>
 #include <asio/steady_timer.hpp>
+#include <fcntl.h>
 #include <fmt/format.h>
 
 #include <chrono>
@@ -91,6 +92,8 @@ void Attempt::connect(std::vector<tcp::endpoint> endpoints) {
 
 void Attempt::connected() {
     if (!done_) return;
+    // Asio does not; a command that a tool runs would hold the connection for as long as it lives.
+    [[maybe_unused]] const int set = ::fcntl(socket_.native_handle(), F_SETFD, FD_CLOEXEC);
     auto stream = make_tcp_stream(loop_, std::move(socket_), options_, false);
     finish()(std::move(stream));
 }

@@ -1,0 +1,93 @@
+#pragma once
+// --exec: each message, or up to so many of one queue, on the standard input of a command. Its
+// status says whether they are done; a group's messages that are not go back to the broker, which
+// delivers them again (spec cli.md 4).
+//
+// Threads: one.
+// Owner:   main.
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "cli/parser.h"
+#include "cli/process.h"
+#include "client/client.h"
+#include "client/send_back.h"
+#include "output.h"
+#include "record/encoder.h"
+#include "record/fields.h"
+
+namespace mqd::mqpull {
+
+class ExecOutput final : public Output {
+public:
+    struct Options {
+        std::string command;
+        std::string group;              ///< empty: a failure is counted and no more
+        std::int32_t jobs = 1;          ///< at once
+        std::int32_t messages_max = 1;  ///< to one run
+    };
+    ExecOutput(const cli::Parser& cli, client::Client& client, record::Format format,
+               Options options);
+
+    bool accepts(const client::PulledQueue& queue) const override;
+    Result<> put(const Delivery& delivery) override;
+    Result<> flush() override;
+    Result<> settle() override { return advance(); }
+    Result<> advance() override;
+    void add_fds(std::vector<pollfd>& fds) const override;
+    std::int64_t due_ms() const override;
+    Result<> end() override;
+    void hurry() override;
+    bool is_idle() const override;
+    bool has_failed() const override;
+    std::optional<std::string> report() const override;
+
+private:
+    struct Item {
+        std::int64_t offset;  ///< in the queue
+        PhysicalOffset at;
+    };
+    /// What one run of the command gets, all of one queue.
+    struct Batch {
+        std::shared_ptr<client::PulledQueue> queue;
+        Buffer input;
+        std::vector<std::string> environment;
+        std::vector<Item> items;
+    };
+    struct Run {
+        cli::Process process;
+        std::shared_ptr<client::PulledQueue> queue;
+        std::vector<Item> items;
+    };
+    struct Returned {
+        std::shared_ptr<client::PulledQueue> queue;
+        std::int64_t offset;
+    };
+    bool has_free_job() const { return runs_.size() < static_cast<std::size_t>(options_.jobs); }
+    bool is_full() const;
+    Result<> start();
+    void drop_batch();
+    void finished(const Run& run, int status);
+    void take_returned();
+    void give_up();
+
+    const cli::Parser& cli_;
+    const Options options_;
+    record::Encoder encoder_;
+    record::FieldReader fields_;
+    client::SendBack send_back_;
+    Batch batch_;  // the next run's
+    std::vector<Run> runs_;
+    std::unordered_map<std::uint64_t, Returned> returned_;  // by what SendBack calls them
+    bool has_warned_ = false;
+    std::int64_t ended_at_ms_ = -1;  // when nothing more was left to run; -1: more may come
+    std::int64_t give_up_ms_;        // of sending back, behind that
+    std::uint64_t commands_ = 0, commands_failed_ = 0, messages_returned_ = 0, messages_lost_ = 0;
+};
+
+}  // namespace mqd::mqpull
