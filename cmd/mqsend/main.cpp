@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -26,6 +27,8 @@ struct Options {
     Limits limits;
     Print print = Print::nothing;
     std::string rejects;
+    std::string metrics;
+    std::optional<bool> progress;
     bool create = false;
     std::vector<std::string> files;
 };
@@ -142,6 +145,9 @@ void describe_delivery(cli::Parser& cli, Options& o) {
     cli.flag("--create", o.create, "make the topic if it is missing");
     cli.choice<Print>("--print", o.print, {{"ids", Print::ids}, {"json", Print::json}},
                       "a line a message on standard output");
+    cli.option("--metrics", o.metrics, "FILE",
+               "counters in Prometheus' text form, kept up to date");
+    cli::add_progress_option(cli, o.progress);
 }
 
 void describe(cli::Parser& cli, Options& o) {
@@ -189,6 +195,18 @@ std::optional<char> delimiter_of(record::Input input) {
     return std::nullopt;
 }
 
+/// All inputs together; nothing where one has no known end.
+std::optional<std::uint64_t> bytes_of(const std::vector<std::string>& files) {
+    std::uint64_t bytes = 0;
+    for (const auto& file : files) {
+        struct stat is = {};
+        const int got = file == "-" ? ::fstat(STDIN_FILENO, &is) : ::stat(file.c_str(), &is);
+        if (got != 0 || !S_ISREG(is.st_mode)) return std::nullopt;
+        bytes += static_cast<std::uint64_t>(is.st_size);
+    }
+    return bytes;
+}
+
 /// What --print json says of a message that is stored.
 std::string_view level_of(const client::Producer::Options& producer) {
     if (producer.oneway) return "";
@@ -219,6 +237,9 @@ int main(int argc, char** argv) {
     auto fates = Fates::open(o.print, o.rejects, delimiter_of(o.input.input), level_of(o.producer));
     if (!fates) return cli.fail(fates.error());
 
+    Reporting reporting(cli, o.progress, o.metrics);
+    if (const auto made = reporting.begin(); !made) return cli.fail(made.error());
+
     cli::install_signals();
     client::Options client_options;
     client_options.namesrv = o.server.namesrv;
@@ -229,12 +250,10 @@ int main(int argc, char** argv) {
             return cli.fail(made.error());
     o.producer.stop_fd = cli::interrupt_fd();
     o.producer.keeps_messages = (*fates)->keeps_messages();
-    if (o.producer.keeps_messages)
-        o.producer.on_settled = [&fates](const auto& settled) { (*fates)->settled(settled); };
-    client::Producer producer(**client, o.producer);
-
-    Sending sending(cli, producer, *composer, **fates, o.limits);
     if (o.files.empty()) o.files.emplace_back("-");
+    o.limits.input_bytes = bytes_of(o.files);
+
+    Sending sending(cli, **client, o.producer, *composer, **fates, reporting, o.limits);
     for (const auto& file : o.files)
         if (!send_file(sending, o, **fates, file)) break;
     return sending.finish();

@@ -9,13 +9,26 @@
 #include "cli/signals.h"
 
 namespace mqd::mqsend {
+namespace {
 
-Sending::Sending(const cli::Parser& cli, client::Producer& producer, Composer& composer,
-                 Fates& fates, Limits limits)
+/// So many messages are taken without a look at the clock.
+constexpr std::uint64_t messages_a_report = 1024;
+
+client::Producer::Options with_settled(client::Producer::Options options,
+                                       std::function<void(const client::Settled&)> on_settled) {
+    options.on_settled = std::move(on_settled);
+    return options;
+}
+
+}  // namespace
+
+Sending::Sending(const cli::Parser& cli, client::Client& client, client::Producer::Options options,
+                 Composer& composer, Fates& fates, Reporting& reporting, Limits limits)
     : cli_(cli),
-      producer_(producer),
       composer_(composer),
       fates_(fates),
+      reporting_(reporting),
+      producer_(client, with_settled(std::move(options), [this](const auto& is) { settled(is); })),
       limits_(limits),
       begin_us_(monotonic_us()) {}
 
@@ -25,6 +38,8 @@ bool Sending::run(record::Reader& reader, int fd, const std::string& name) {
         if (is_stopped_ || !take(reader, name)) break;
     }
     skipped_empty_ += reader.skipped_empty();
+    input_bytes_ += reader.end_at();
+    input_at_ = 0;
     return !is_stopped_ && !has_enough() && !cli::interrupted();
 }
 
@@ -38,7 +53,6 @@ bool Sending::take(record::Reader& reader, const std::string& name) {
         const Error& error = record.error();
         if (error.code == Errc::io) return fail(error), false;
         ++read_;
-        ++refused_;
         fates_.rejected(
             fmt::format("{}: input {} at byte {}", name, reader.number(), reader.begin_at()),
             error.what);
@@ -57,7 +71,6 @@ bool Sending::take(record::Reader& reader, const std::string& name) {
         sent = producer_.send(*message);
     }
     if (!sent) {
-        ++refused_;
         if (fates_.keeps_messages()) fates_.refused(ordinal, sent.error().what);
         refused(message ? sent.error()
                         : Error{Errc::corrupt,
@@ -65,14 +78,27 @@ bool Sending::take(record::Reader& reader, const std::string& name) {
                                             reader.begin_at(), sent.error().what)});
     }
     if (producer_.totals().refused + producer_.totals().unknown != failed_) look_at_fates();
+    input_at_ = reader.end_at();
     if (limits_.rate) keep_pace();
+    if (read_ % messages_a_report == 0) report();
     return true;
 }
 
+void Sending::settled(const client::Settled& settled) {
+    if (settled.verdict == client::Verdict::stored) {
+        last_success_ms_ = wall_ms();
+    } else if (settled.verdict == client::Verdict::refused) {
+        refused_by_[reason_of(*settled.error)] += settled.batch.count();
+    }
+    if (fates_.keeps_messages()) fates_.settled(settled);
+}
+
 void Sending::refused(const Error& error) {
+    ++refused_;
+    ++refused_by_[reason_of(error)];
     if (!first_error_) first_error_ = error;
     if (limits_.skips_errors) {
-        cli_.warn(error.what);
+        reporting_.warn(error.what);
     } else {
         is_stopped_ = true;
     }
@@ -94,6 +120,10 @@ void Sending::wait_for_input(record::Reader& reader, int fd) {
         if (now_ms >= flush_ms) return producer_.flush();
         until_ms = until_ms < 0 ? flush_ms : std::min(until_ms, flush_ms);
     }
+    input_at_ = reader.end_at();
+    report();
+    if (const std::int64_t due_ms = reporting_.due_ms(changes()); due_ms >= 0)
+        until_ms = until_ms < 0 ? due_ms : std::min(until_ms, due_ms);
     const std::int64_t timeout_ms =
         until_ms < 0 ? -1 : std::max<std::int64_t>(0, until_ms - now_ms);
     pollfd fds[3] = {
@@ -114,6 +144,27 @@ void Sending::look_at_fates() {
     if (const auto written = fates_.flush(); !written) fail(written.error());
 }
 
+Tally Sending::tally() const {
+    const auto& totals = producer_.totals();
+    Tally tally{
+        read_,           totals.acknowledged,  totals.handed_over, refused_ + totals.refused,
+        totals.unknown,  totals.payload_bytes, totals.retries,     refused_by_,
+        last_success_ms_};
+    // One-way messages that were lost with their connection.
+    std::uint64_t explained = 0;
+    for (const auto& [reason, count] : refused_by_) explained += count;
+    if (explained < tally.refused)
+        tally.refused_by[reason_of({Errc::unavailable, {}})] += tally.refused - explained;
+    return tally;
+}
+
+void Sending::report() {
+    const auto now = changes();
+    const auto due_ms = reporting_.due_ms(now);
+    if (due_ms < 0 || monotonic_ms() < due_ms) return;
+    reporting_.tick(now, tally(), {read_, input_bytes_ + input_at_, limits_.input_bytes});
+}
+
 void Sending::keep_pace() {
     const std::int64_t due_us = begin_us_ + static_cast<std::int64_t>(read_) * 1'000'000 /
                                                 std::max<std::int64_t>(1, *limits_.rate);
@@ -124,12 +175,14 @@ void Sending::keep_pace() {
         cli::wait_readable(producer_.fd(), ahead_ms);
         producer_.pump();
         look_at_fates();
+        report();
     }
 }
 
 int Sending::finish() {
     producer_.finish();
     look_at_fates();
+    reporting_.finish(tally());
     if (!first_error_ && producer_.first_error()) first_error_ = producer_.first_error();
     if (first_error_ && !limits_.skips_errors) cli_.warn(first_error_->what);
     if (limits_.skips_errors && producer_.first_error()) cli_.warn(producer_.first_error()->what);

@@ -5,6 +5,7 @@
 // Owner:   main.
 
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -14,6 +15,7 @@
 #include "composer.h"
 #include "fates.h"
 #include "record/reader.h"
+#include "reporting.h"
 
 namespace mqd::mqsend {
 
@@ -22,12 +24,14 @@ struct Limits {
     std::optional<std::int64_t> rate;   ///< a second
     std::int64_t linger_ms = 5;         ///< what is read may wait so long for more
     bool skips_errors = false;
+    std::optional<std::uint64_t> input_bytes;  ///< of all inputs together, where that is known
 };
 
 class Sending {
 public:
-    Sending(const cli::Parser& cli, client::Producer& producer, Composer& composer, Fates& fates,
-            Limits limits);
+    /// `options.on_settled` is taken by this.
+    Sending(const cli::Parser& cli, client::Client& client, client::Producer::Options options,
+            Composer& composer, Fates& fates, Reporting& reporting, Limits limits);
 
     /// Reads one input to its end; `fd` is the reader's. False: no further one is to be read.
     bool run(record::Reader& reader, int fd, const std::string& name);
@@ -41,21 +45,30 @@ private:
     bool take(record::Reader& reader, const std::string& name);
     void wait_for_input(record::Reader& reader, int fd);
     void keep_pace();
+    void settled(const client::Settled& settled);
     void refused(const Error& error);
+    std::uint64_t changes() const { return read_ + refused_ + producer_.totals().settled(); }
+    Tally tally() const;
+    void report();
     void look_at_fates();
     int status() const;
     void print_sums() const;
 
     const cli::Parser& cli_;
-    client::Producer& producer_;
     Composer& composer_;
     Fates& fates_;
+    Reporting& reporting_;
+    client::Producer producer_;
     const Limits limits_;
     const std::int64_t begin_us_;
     std::uint64_t read_ = 0;
-    std::uint64_t refused_ = 0;  ///< that the producer never got
+    std::uint64_t refused_ = 0;                        ///< that the producer never got
+    std::map<std::string, std::uint64_t> refused_by_;  ///< of both
+    std::int64_t last_success_ms_ = 0;
     std::uint64_t skipped_empty_ = 0;
-    std::uint64_t failed_ = 0;  ///< of the producer's, as far as looked at
+    std::uint64_t input_bytes_ = 0;  ///< of the inputs before this one
+    std::uint64_t input_at_ = 0;     ///< in this one
+    std::uint64_t failed_ = 0;       ///< of the producer's, as far as looked at
     std::optional<Error> first_error_;
     bool is_stopped_ = false;
 };

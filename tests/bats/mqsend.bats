@@ -344,6 +344,44 @@ lines() { seq -f 'line %g of the input' "$@"; }
   [ "$(all_of T)" = a ]
 }
 
+metric() { sed -n "s/^mqsend_$1{name=\"$2\"[^}]*} //p" "$BATS_TEST_TMPDIR/$2.prom"; }
+metric_is() { [ "$(metric "$1" "$2")" = "$3" ]; }
+
+@test "--metrics keeps a file up to date while the input is quiet, and says why what was refused" {
+  start_broker
+  mkfifo "$BATS_TEST_TMPDIR/fifo"
+  mqsend -q -t T --in json --on-error skip --metrics "$BATS_TEST_TMPDIR/m.prom" < "$BATS_TEST_TMPDIR/fifo" 2> /dev/null 3>&- &
+  local sender=$! before
+  exec {pipe}> "$BATS_TEST_TMPDIR/fifo"
+  wait_until metric_is messages_read_total m 0
+  before=$(date +%s)
+  printf '{"body":"a"}\n{broken\n{"body":"c"}\n' >&"$pipe"
+  wait_until metric_is messages_acknowledged_total m 2
+  [ "$(metric messages_refused_total m)" = 1 ]
+  grep -qF 'mqsend_messages_refused_total{name="m",reason="malformed"} 1' "$BATS_TEST_TMPDIR/m.prom"
+  [ "$(metric last_success_timestamp_seconds m | cut -d. -f1)" -ge "$before" ]
+  exec {pipe}>&-
+  ! wait "$sender"
+  [ "$(metric messages_read_total m)" = 3 ]
+  [ "$(metric bytes_total m)" = 2 ]
+  [ ! -e "$BATS_TEST_TMPDIR/m.prom.tmp" ]
+  run --separate-stderr mqsend -t T --metrics "$BATS_TEST_TMPDIR/none/m.prom" <<< a
+  [ "$status" = 4 ]
+  [ "${#stderr_lines[@]}" = 1 ]
+}
+
+@test "--progress counts on stderr, in a line of its own before the sums" {
+  start_broker
+  lines 1 150 > "$BATS_TEST_TMPDIR/in"
+  run --separate-stderr mqsend -t T --rate 100 --progress "$BATS_TEST_TMPDIR/in"
+  [ "$status" = 0 ]
+  [[ ${stderr_lines[0]} =~ [0-9]+\ messages,\ [0-9]+/s,\ .*,\ [0-9]+%,\ 0:0[01]\ left ]]
+  [[ ${stderr_lines[1]} == 'mqsend: read 150 = '* ]]
+  # No terminal, nobody asked.
+  run --separate-stderr mqsend -t T --rate 100 "$BATS_TEST_TMPDIR/in"
+  [ "${#stderr_lines[@]}" = 1 ]
+}
+
 @test "a broker that dies in mid-stream leaves sums that add up and status 1" {
   start_broker
   mkfifo "$BATS_TEST_TMPDIR/fifo"

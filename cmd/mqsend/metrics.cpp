@@ -1,0 +1,95 @@
+#include "metrics.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdio>
+#include <utility>
+
+#include "record/writer.h"
+#include "wire/codes.h"
+
+namespace mqd::mqsend {
+namespace {
+
+std::string quoted(std::string_view text) {
+    std::string out;
+    for (const char c : text) {
+        if (c == '\\' || c == '"') out += '\\';
+        if (c == '\n') {
+            out += "\\n";
+        } else {
+            out += c;
+        }
+    }
+    return out;
+}
+
+Error path_error(const std::string& path) {
+    const int number = errno;
+    auto error = errno_error(path, number);
+    if (number == ENOENT) error.code = Errc::not_found;
+    return error;
+}
+
+}  // namespace
+
+std::string reason_of(const Error& error) {
+    if (error.remote_code >= 0) {
+        const auto name = wire::response_name(error.remote_code);
+        return name.empty() ? fmt::format("code_{}", error.remote_code) : std::string(name);
+    }
+    return std::string(error.code == Errc::corrupt ? "malformed" : to_string(error.code));
+}
+
+Metrics::Metrics(std::string path) : path_(std::move(path)) {
+    std::string_view name = path_;
+    if (const auto slash = name.rfind('/'); slash != std::string_view::npos)
+        name.remove_prefix(slash + 1);
+    constexpr std::string_view ending = ".prom";
+    if (name.ends_with(ending)) name.remove_suffix(ending.size());
+    name_ = quoted(name);
+}
+
+std::string Metrics::text(const Tally& tally) const {
+    std::string out;
+    const auto begin = [&](std::string_view name, std::string_view type, std::string_view help) {
+        out += fmt::format("# HELP mqsend_{0} {2}\n# TYPE mqsend_{0} {1}\n", name, type, help);
+    };
+    const auto one = [&](std::string_view name, std::string_view type, std::string_view help,
+                         auto value) {
+        begin(name, type, help);
+        out += fmt::format("mqsend_{}{{name=\"{}\"}} {}\n", name, name_, value);
+    };
+    one("messages_read_total", "counter", "Messages read.", tally.read);
+    one("messages_acknowledged_total", "counter", "Messages that a broker has acknowledged.",
+        tally.acknowledged);
+    one("messages_handed_over_total", "counter", "One-way messages handed to the system.",
+        tally.handed_over);
+    begin("messages_refused_total", "counter", "Messages that were not taken, by reason.");
+    for (const auto& [reason, count] : tally.refused_by)
+        out += fmt::format("mqsend_messages_refused_total{{name=\"{}\",reason=\"{}\"}} {}\n", name_,
+                           quoted(reason), count);
+    one("messages_unknown_total", "counter",
+        "Messages sent of which nobody said whether they are stored.", tally.unknown);
+    one("bytes_total", "counter", "Bytes of the bodies acknowledged or handed over.", tally.bytes);
+    one("retries_total", "counter", "Messages sent once more.", tally.retries);
+    one("last_success_timestamp_seconds", "gauge", "When something was last acknowledged.",
+        fmt::format("{}.{:03}", tally.last_success_ms / 1000, tally.last_success_ms % 1000));
+    return out;
+}
+
+Result<> Metrics::write(const Tally& tally) const {
+    const std::string beside = path_ + ".tmp";
+    const int fd = ::open(beside.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+    if (fd < 0) return path_error(beside);
+    auto written = record::write_all(fd, beside, as_bytes(text(tally)));
+    if (::close(fd) != 0 && written) written = errno_error(beside);
+    if (written && ::rename(beside.c_str(), path_.c_str()) != 0) written = path_error(path_);
+    if (!written) ::unlink(beside.c_str());
+    return written;
+}
+
+}  // namespace mqd::mqsend
