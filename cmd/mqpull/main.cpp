@@ -3,6 +3,10 @@
 #include <fmt/format.h>
 #include <signal.h>
 
+#include <algorithm>
+#include <memory>
+
+#include "ack_output.h"
 #include "base/clock.h"
 #include "base/parse.h"
 #include "cli/parser.h"
@@ -28,6 +32,7 @@ struct Options {
     bool json_body = false;
     bool lag = false;
     ExecOutput::Options exec;
+    std::optional<std::int32_t> ack_fd;
 };
 
 constexpr std::int32_t exec_messages_max = 100'000;
@@ -81,7 +86,7 @@ void describe(cli::Parser& cli, Options& o) {
     cli.option("--out", s.format, record::parse_format, record::format_help,
                "form of the output (default: lines)");
     cli.flag("--json-body", o.json_body, "with json: a body that is JSON stands as a value");
-    cli.section("Commands");
+    cli.section("Who has them");
     cli.option("--exec", o.exec.command, "CMD",
                "run CMD for each message, which it has on stdin; 0 acknowledges");
     cli.option(
@@ -92,9 +97,11 @@ void describe(cli::Parser& cli, Options& o) {
         "--exec-batch", o.exec.messages_max,
         [](std::string_view text) { return parse_number_to(exec_messages_max, text); }, "N",
         "up to N messages to one run");
+    cli.option("--ack-fd", o.ack_fd, "N",
+               "the reader of the output acknowledges by ids, one a line, on descriptor N");
     cli.section("Instead");
     cli.flag("--lag", o.lag, "print what the group has left, a line a queue, and stop");
-    cli.exclusive({"--lag", "--exec"});
+    cli.exclusive({"--lag", "--exec", "--ack-fd"});
     cli.example("mqpull -t logs", "what comes from now on");
     cli.example("mqpull -t orders --from -10 -e --out json", "the last ten of each queue");
     cli.example("mqpull -t orders -g billing | ./bill", "each message once, from where it stopped");
@@ -137,10 +144,25 @@ std::optional<std::string> settle_exec(const cli::Parser& cli, Options& o) {
     return std::nullopt;
 }
 
+/// What is wrong with --ack-fd, if anything is.
+std::optional<std::string> settle_ack_fd(const Options& o) {
+    if (!o.ack_fd) return std::nullopt;
+    const record::Format& format = o.settings.format;
+    const bool has_id =
+        format.output == record::Output::json || format.output == record::Output::msgpack ||
+        std::any_of(format.pattern.begin(), format.pattern.end(),
+                    [](const record::PatternPiece& piece) { return piece.letter == 'i'; });
+    if (!has_id) return "--ack-fd needs an --out with the id: json, msgpack, or format: with %i";
+    const auto checked = check_ack_fd(*o.ack_fd);
+    if (!checked) return "--ack-fd: " + checked.error().what;
+    return std::nullopt;
+}
+
 std::unique_ptr<Output> make_output(const cli::Parser& cli, client::Client& client,
                                     const Options& o) {
     if (!o.exec.command.empty())
         return std::make_unique<ExecOutput>(cli, client, o.settings.format, o.exec);
+    if (o.ack_fd) return std::make_unique<AckOutput>(cli, o.settings.format, *o.ack_fd);
     return std::make_unique<StreamOutput>(o.settings.format, !o.settings.group.empty());
 }
 
@@ -155,6 +177,7 @@ std::optional<int> settle(cli::Parser& cli, Options& o) {
         return cli.usage_error("--json-body needs --out json");
     s.format.json_body = o.json_body;
     if (const auto wrong = settle_exec(cli, o)) return cli.usage_error(*wrong);
+    if (const auto wrong = settle_ack_fd(o)) return cli.usage_error(*wrong);
     if (o.lag && s.group.empty()) return cli.usage_error("--lag needs -g GROUP");
     // Nothing of what is wanted is still to come.
     if (s.until.time_ms && *s.until.time_ms <= wall_ms()) s.stops_at_end = true;

@@ -83,7 +83,7 @@ int Pulling::run() {
     const bool is_pipe_closed =
         !result && result.error().code == Errc::io && output_.is_reader_gone();
     commit();
-    if (const auto report = output_.report())
+    if (const auto report = output_.report(); report && !is_pipe_closed)
         output_.has_failed() ? cli_.warn(*report) : cli_.note(*report);
     if (membership_) membership_->leave();
     if (is_pipe_closed) end_by_sigpipe();

@@ -19,6 +19,7 @@ complete -c mqpull -l json-body -d 'with json: a body that is JSON stands as a v
 complete -c mqpull -l exec -x -d 'run CMD for each message, which it has on stdin; 0 acknowledges'
 complete -c mqpull -l jobs -x -d 'up to N at once (default: 1)'
 complete -c mqpull -l exec-batch -x -d 'up to N messages to one run'
+complete -c mqpull -l ack-fd -x -d 'the reader of the output acknowledges by ids, one a line, on descriptor N'
 complete -c mqpull -l lag -d 'print what the group has left, a line a queue, and stop'
 complete -c mqpull -s h -l help -d 'print this and stop'
 complete -c mqpull -l version -d 'print the version and stop'
