@@ -74,6 +74,13 @@ void wait_for_stop(cli::Daemon& daemon, const config::Config& config) {
     }
 }
 
+/// Recovery has to know what kind of queues each topic has.
+Result<std::unique_ptr<store::Store>> open_store(const broker::Settings& settings) {
+    auto options = settings.store_options();
+    TRY(options.batch_topics, broker::Topics::batch_topics(store::posix_files(), settings));
+    return store::Store::open(store::posix_files(), system_clock(), std::move(options));
+}
+
 /// From the store upwards, and down again.
 Result<> serve(cli::Daemon& daemon, const config::Config& config, broker::Settings& settings,
                store::Store& store, bool with_namesrv) {
@@ -132,7 +139,7 @@ int main(int argc, char** argv) {
     if (const auto status = daemon.configure(config, settle)) return *status;
 
     raise_descriptor_limit();
-    auto store = store::Store::open(store::posix_files(), system_clock(), settings.store_options());
+    auto store = open_store(settings);
     if (!store) return daemon.fail(store.error());
     const auto served = serve(daemon, config, settings, **store, with_namesrv);
     const auto closed = (*store)->close();

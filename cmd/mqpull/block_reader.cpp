@@ -12,14 +12,28 @@ void BlockReader::begin(client::Block block) {
 }
 
 Result<message::RecordView> BlockReader::next() {
-    auto message = message::RecordView::parse(rest_);
-    if (!message) {
-        const client::Queue& queue = block_.queue->queue;
-        return Error{Errc::corrupt, fmt::format("{} sent, of {}: {}", queue.address,
-                                                queue.to_string(), message.error().what)};
-    }
-    rest_ = rest_.subspan(message->bytes.size());
-    return message;
+    if (batch_next_ < batch_.size()) return batch_[batch_next_++];
+    auto message = next_record();
+    if (message) return message;
+    const client::Queue& queue = block_.queue->queue;
+    return Error{Errc::corrupt, fmt::format("{} sent, of {}: {}", queue.address, queue.to_string(),
+                                            message.error().what)};
+}
+
+Result<message::RecordView> BlockReader::next_record() {
+    TRY(const auto message, message::RecordView::parse(rest_));
+    rest_ = rest_.subspan(message.bytes.size());
+    if (!message.is_inner_batch()) return message;
+    TRY(batch_, message.split());
+    batch_next_ = 0;
+    if (batch_.empty()) return Error{Errc::corrupt, "a batch without messages"};
+    return batch_[batch_next_++];
+}
+
+void BlockReader::drop_rest() {
+    rest_ = {};
+    batch_.clear();
+    batch_next_ = 0;
 }
 
 }  // namespace mqd::mqpull

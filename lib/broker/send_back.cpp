@@ -105,6 +105,9 @@ Result<> send_back(Broker& broker, const SendBack& wanted) {
     if (!slice)
         return Error{Errc::io, fmt::format("look message by offset failed, {}", wanted.at.value)};
     TRY(const auto failed, message::RecordView::parse(slice->bytes));
+    // Which of its messages failed is not said; the client sends that one itself then.
+    if (failed.is_inner_batch())
+        return Error{Errc::invalid, "one message of a batch cannot be sent back"};
     auto properties = retried_properties(failed);
 
     const std::int32_t retry_max = wanted.retry_max.value_or(group->retry_max());

@@ -133,6 +133,8 @@ void describe_store(config::Config& c, Settings& s) {
            "size of a commit log file");
     c.size("mappedFileSizeConsumeQueue", s.consume_queue_file_bytes, 20, 1LL << 30,
            "size of a consume queue file");
+    c.size("mapperFileSizeBatchConsumeQueue", s.batch_queue_file_bytes, 46, 1LL << 30,
+           "the same for topics with queue.type=BatchCQ");
     c.choice("flushDiskType", s.flush_sync, {{"ASYNC_FLUSH", false}, {"SYNC_FLUSH", true}},
              "SYNC_FLUSH: a send is answered when it is on disk");
     c.duration("syncFlushTimeout", s.sync_flush_timeout_ms, 1, 600'000,
@@ -204,6 +206,7 @@ store::Options Settings::store_options() const {
     out.root = store_root;
     out.commit_log_file_bytes = commit_log_file_bytes;
     out.consume_queue_file_bytes = consume_queue_file_bytes;
+    out.batch_queue_file_bytes = batch_queue_file_bytes;
     out.message_bytes_max = message_bytes_max;
     out.flush_sync = flush_sync;
     out.flush_interval_ms = flush_interval_ms;
@@ -258,6 +261,8 @@ void settle(config::Config& config, Settings& settings) {
         config.complain("mappedFileSizeCommitLog", "a file must hold maxMessageSize + 64 KiB");
     if (settings.consume_queue_file_bytes % 20 != 0)
         config.complain("mappedFileSizeConsumeQueue", "not a multiple of 20");
+    if (settings.batch_queue_file_bytes % 46 != 0)
+        config.complain("mapperFileSizeBatchConsumeQueue", "not a multiple of 46");
     if (const auto hours = parse_hours(settings.delete_hours); !hours)
         config.complain("deleteWhen", hours.error().what);
 }

@@ -77,6 +77,7 @@ struct Settings {
     std::int64_t message_bytes_max = 4 << 20;
     std::int64_t commit_log_file_bytes = 1LL << 30;
     std::int64_t consume_queue_file_bytes = 6'000'000;
+    std::int64_t batch_queue_file_bytes = 13'800'000;
     bool flush_sync = false;
     std::int64_t sync_flush_timeout_ms = 5000;
     std::int64_t flush_interval_ms = 500;

@@ -55,6 +55,12 @@ Result<TopicConfig> TopicConfig::from_json(const json::Value& value) {
     return out;
 }
 
+bool TopicConfig::is_batch() const {
+    return std::any_of(attributes.begin(), attributes.end(), [](const auto& is) {
+        return is.first == "queue.type" && is.second == "BatchCQ";
+    });
+}
+
 Result<> TopicConfig::check() const {
     const auto fits = [](std::int32_t n) { return n >= 0 && n <= topic_queues_max; };
     if (!fits(read_queues) || !fits(write_queues))
@@ -113,6 +119,7 @@ Result<> Topics::load() {
         TRY(const auto table, table_in(content, "topicConfigTable"));
         for (const auto& [name, value] : table) {
             TRY(auto config, TopicConfig::from_json(value));
+            store_.set_batch(name, config.is_batch());
             topics[name] = std::make_shared<const Topic>(std::move(config), store_);
         }
         const Lock lock(mutex_);
@@ -150,6 +157,22 @@ void Topics::make_system_topics() {
     // Without automatic creation the template must neither be advertised nor inherited from.
     if (!settings_.auto_create_topic && topics_.erase(std::string(template_topic)) > 0)
         dirty_ = true;
+}
+
+Result<std::vector<std::string>> Topics::batch_topics(store::Files& files,
+                                                      const Settings& settings) {
+    std::vector<std::string> out;
+    TRY_OK(load_table(files, settings.config_dir() / "topics.json",
+                      [&out](const json::Value& content) -> Result<> {
+                          TRY(const auto table, table_in(content, "topicConfigTable"));
+                          out.clear();
+                          for (const auto& [name, value] : table) {
+                              TRY(const auto config, TopicConfig::from_json(value));
+                              if (config.is_batch()) out.push_back(name);
+                          }
+                          return {};
+                      }));
+    return out;
 }
 
 TopicRef Topics::find(std::string_view name) const {
@@ -211,6 +234,11 @@ Result<TopicRef> Topics::put_locked(TopicConfig config) {
     if (std::find(removing_.begin(), removing_.end(), config.name) != removing_.end())
         return Error{Errc::unavailable,
                      fmt::format("topic '{}' is just being deleted", config.name)};
+    const auto before = topics_.find(config.name);
+    if (before != topics_.end() && before->second->config().is_batch() != config.is_batch())
+        return Error{Errc::invalid,
+                     fmt::format("queue.type of topic '{}' cannot be changed", config.name)};
+    store_.set_batch(config.name, config.is_batch());
     auto topic = std::make_shared<const Topic>(std::move(config), store_);
     topics_[topic->name()] = topic;
     data_version_.advance(clock_.wall_ms());

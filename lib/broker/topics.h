@@ -36,6 +36,8 @@ struct TopicConfig {
     std::vector<std::pair<std::string, std::string>> attributes;
     json::Value other;  ///< members that we do not know
 
+    /// queue.type=BatchCQ: what producers send as a batch is stored as one record.
+    bool is_batch() const;
     json::Value to_json() const;
     /// invalid: no name, or queue counts that no broker has.
     static Result<TopicConfig> from_json(const json::Value& value);
@@ -71,6 +73,11 @@ public:
     static Result<std::unique_ptr<Topics>> open(store::Files& files, const Clock& clock,
                                                 store::Store& store, const Settings& settings);
 
+    /// Names of the topics with BatchCQ queues, for a store that is not open yet. corrupt, io: the
+    /// file.
+    static Result<std::vector<std::string>> batch_topics(store::Files& files,
+                                                         const Settings& settings);
+
     TopicRef find(std::string_view name) const;
 
     struct Wish {
@@ -84,7 +91,8 @@ public:
     /// Made if need be, and given more queues if it has fewer. unavailable: as above.
     Result<TopicRef> ensure(const TopicConfig& config);
 
-    /// Makes or replaces. It is on disk after the next save(). unavailable: as above.
+    /// Makes or replaces. It is on disk after the next save(). unavailable: as above. invalid: the
+    /// topic's queues are of the other kind.
     Result<TopicRef> put(TopicConfig config);
     /// False when there was none. The store's queues are dropped too. io: as Store::delete_topic.
     Result<bool> remove(std::string_view name);

@@ -239,6 +239,22 @@ std::int32_t RecordView::transaction_type() const {
     return sys_flag & sys_flag::transaction_mask;
 }
 
+Result<std::vector<RecordView>> RecordView::split() const {
+    std::vector<RecordView> out;
+    BatchReader reader(as_bytes(body));
+    while (!reader.at_end()) {
+        TRY(const auto item, reader.next());
+        RecordView one = *this;
+        one.sys_flag &= ~(sys_flag::inner_batch | sys_flag::need_unwrap);
+        one.queue_offset = queue_offset + static_cast<std::int64_t>(out.size());
+        one.flag = item.flag;
+        one.body = item.body;
+        one.properties = item.properties;
+        out.push_back(one);
+    }
+    return out;
+}
+
 bool RecordView::is_inner_batch() const {
     return (sys_flag & sys_flag::inner_batch) != 0;
 }

@@ -20,6 +20,7 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/bytes.h"
 #include "base/result.h"
@@ -98,6 +99,9 @@ struct RecordView {
     Sum sum() const;
     std::int32_t transaction_type() const;
     bool is_inner_batch() const;
+    /// The messages of an inner batch as records of their own; bytes stay the batch's. corrupt:
+    /// the body is no batch.
+    Result<std::vector<RecordView>> split() const;
     /// How many queue offsets it takes: more than one if it is an inner batch (spec store.md 2.7).
     std::int32_t messages() const;
     /// The body as its sender wrote it. corrupt, invalid: as decompress().

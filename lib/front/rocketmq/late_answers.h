@@ -27,6 +27,7 @@ public:
         wire::Encoding encoding = wire::Encoding::json;
         std::string msg_id, unique_key;
         std::int32_t queue_id = 0;
+        bool inner_batch = false;
         std::int64_t queue_offset = 0;
     };
     LateAnswers(Service& service, remoting::Session& session, std::vector<Answer> answers)

@@ -30,7 +30,7 @@ std::string_view why_text(Errc why_not) {
 void SendBatch::add(const wire::Command& request, const Send& send) {
     Pending pending{request.opaque,     request.encoding, request.is_oneway(), send.waits,
                     send.records_begin, records_.size(),  keys_.size(),        0,
-                    send.queue_id};
+                    send.queue_id,      send.inner_batch};
     keys_.append(send.unique_key);
     pending.key_end = keys_.size();
     pending_.push_back(pending);
@@ -64,13 +64,14 @@ void SendBatch::flush(remoting::Session& session) {
             answer(session, ticket, pending, unit, send_code_of(unit.why_not));
             continue;
         }
-        messages += unit.count;
+        messages += unit.offsets;
         bytes += static_cast<std::int64_t>(unit.records.size());
         if (pending.waits && !pending.oneway) {
             const std::string_view key(keys_.data() + pending.key_begin,
                                        pending.key_end - pending.key_begin);
             late_.push_back({pending.opaque, pending.encoding, std::string(offset_ids(unit)),
-                             std::string(key), pending.queue_id, unit.queue_offset.value});
+                             std::string(key), pending.queue_id, pending.inner_batch,
+                             unit.queue_offset.value});
             synced_end =
                 std::max(synced_end, unit.at + static_cast<std::int64_t>(unit.records.size()));
         } else {
@@ -127,6 +128,7 @@ void SendBatch::answer(remoting::Session& session, remoting::Ticket& ticket, con
     header.queue_offset = unit.queue_offset.value;
     header.transaction_id =
         std::string_view(keys_).substr(pending.key_begin, pending.key_end - pending.key_begin);
+    if (pending.inner_batch) header.batch_id = header.transaction_id;
     header.region = service_.broker().settings().region;
     header.trace_on = service_.broker().settings().trace_on;
     session.reply(ticket, code, header);

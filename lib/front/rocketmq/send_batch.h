@@ -33,6 +33,7 @@ public:
         std::string_view unique_key;  ///< of the answer's transactionId
         bool waits = false;           ///< for disk and replicas, as the configuration has it
         std::int32_t queue_id = 0;  ///< of the answer: a delayed message's own, not where it waits
+        bool inner_batch = false;   ///< one record for a whole batch
     };
     void add(const wire::Command& request, const Send& send);
 
@@ -50,6 +51,7 @@ private:
         std::size_t records_begin = 0, records_end = 0;
         std::size_t key_begin = 0, key_end = 0;  // in keys_
         std::int32_t queue_id = 0;
+        bool inner_batch = false;
     };
     void answer(remoting::Session& session, remoting::Ticket& ticket, const Pending& pending,
                 const store::Append& unit, std::int32_t code);

@@ -100,6 +100,8 @@ Refusal check_kind(const Call& call, const SendProperties& properties, const Dra
     if (properties.delay_unreadable) return {rc::system_error, "DELAY is not a number"};
     if (properties.is_timed && properties.delay_level <= 0)
         return {rc::system_error, "timer messages are not supported by this broker"};
+    if (properties.has_inner_num || (draft.sys_flag & message::sys_flag::inner_batch) != 0)
+        return {rc::message_illegal, "a batch is packed by the broker"};
     return {};
 }
 
@@ -247,6 +249,52 @@ Refusal encode_batch(const Call& call, Draft draft, std::string_view shared, Buf
     return {};
 }
 
+/// The number of messages in a batch; each may go to a queue of this topic.
+Refusal count_batch(const Call& call, const Draft& draft, Bytes body, std::int32_t& count) {
+    message::BatchReader reader(body);
+    while (!reader.at_end()) {
+        const auto item = reader.next();
+        if (!item) return {rc::message_illegal, item.error().what};
+        const auto known = SendProperties::read(item->properties);
+        if (auto refusal = check_batch_kind(call, known, draft); refusal.is_refused())
+            return refusal;
+        ++count;
+    }
+    if (count == 0) return {rc::message_illegal, "the batch is empty"};
+    if (count > message::inner_batch_messages_max)
+        return {rc::message_illegal, fmt::format("a batch holds at most {} messages",
+                                                 message::inner_batch_messages_max)};
+    return {};
+}
+
+/// For a topic with queue.type=BatchCQ: the batch is one record, which consumers split.
+Refusal add_inner_batch(const Call& call, const wire::SendMessage& header, Draft draft,
+                        store::Queue& queue) {
+    auto& sends = call.connection->worker.sends;
+    auto known = SendProperties::read(header.properties);
+    if (auto refusal = check_batch_kind(call, known, draft); refusal.is_refused()) return refusal;
+    std::int32_t count = 0;
+    if (auto refusal = count_batch(call, draft, call.request.body, count); refusal.is_refused())
+        return refusal;
+    std::string more(call.service.stamp());
+    const auto unique_key = call.service.unique_key();
+    if (known.unique_key.empty()) {
+        message::append_property(more, message::property::uniq_key, unique_key);
+        known.unique_key = unique_key;
+    }
+    message::append_inner_batch(more, count);
+    draft.sys_flag |= message::sys_flag::need_unwrap | message::sys_flag::inner_batch;
+    draft.body = call.body();
+    draft.more_properties = more;
+    if (auto refusal = check_properties(draft); refusal.is_refused()) return refusal;
+    const std::size_t begin = sends.records().size();
+    message::encode(draft, sends.records());
+    sends.add(call.request,
+              {&queue, begin, 1, known.unique_key,
+               known.waits && call.broker.settings().sends_wait(), draft.queue_id, true});
+    return {};
+}
+
 Refusal add_batch(const Call& call, const wire::SendMessage& header, const Draft& draft,
                   store::Queue& queue) {
     auto& sends = call.connection->worker.sends;
@@ -272,6 +320,8 @@ Refusal add(const Call& call, const wire::SendMessage& header, const broker::Top
     const std::int32_t queue_id =
         header.queue_id >= 0 ? header.queue_id : random_below(topic.config().write_queues);
     auto draft = draft_of(call, header, queue_id);
+    if (header.batch && topic.config().is_batch())
+        return add_inner_batch(call, header, draft, topic.queue(queue_id));
     if (header.batch) return add_batch(call, header, draft, topic.queue(queue_id));
     if (!is_dead(call, header)) return add_one(call, draft, &topic.queue(queue_id));
     std::string properties;

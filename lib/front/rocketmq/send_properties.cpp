@@ -21,6 +21,9 @@ SendProperties SendProperties::read(std::string_view properties) {
             case 'P':
                 if (is->name == property::pop_ck) out.has_pop_check = true;
                 break;
+            case 'I':
+                if (is->name == property::inner_num) out.has_inner_num = true;
+                break;
             case 'D':
                 if (is->name == property::delay) {
                     const auto level = parse_int<std::int32_t>(is->value);

@@ -19,6 +19,7 @@ struct SendProperties {
     std::int64_t delay_level = 0;   ///< above 0: the message waits
     bool delay_unreadable = false;  ///< DELAY is no number
     bool is_half = false;           ///< TRAN_MSG=true
+    bool has_inner_num = false;     ///< INNER_NUM, which is ours to say
 
     static SendProperties read(std::string_view properties);
 };

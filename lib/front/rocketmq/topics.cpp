@@ -23,7 +23,7 @@ struct Attribute {
     std::vector<std::string_view> values;  ///< empty: a number
 };
 const Attribute attributes_known[] = {
-    {"queue.type", {"SimpleCQ"}},  // BatchCQ would be another store format
+    {"queue.type", {"SimpleCQ", "BatchCQ"}},
     {"cleanup.policy", {"DELETE"}},
     {"message.type", {"UNSPECIFIED", "NORMAL", "FIFO", "DELAY", "TRANSACTION"}},
     {"reserve.time", {}},

@@ -77,6 +77,7 @@ struct SendMessageResponse {
     std::optional<std::string_view> transaction_id;
     std::optional<std::string_view> region;
     std::optional<bool> trace_on;
+    std::optional<std::string_view> batch_id;  ///< of a batch that was stored as one record
 
     static constexpr auto fields() {
         using H = SendMessageResponse;
@@ -85,7 +86,8 @@ struct SendMessageResponse {
                           required("msgId", &H::msg_id),
                           required("queueId", &H::queue_id),
                           required("queueOffset", &H::queue_offset),
-                          optional("transactionId", &H::transaction_id)};
+                          optional("transactionId", &H::transaction_id),
+                          optional("batchUniqId", &H::batch_id)};
     }
 };
 

@@ -1,6 +1,7 @@
 #include "support.h"
 
 #include "broker/names.h"
+#include "wire/headers/topics.h"
 
 using namespace mqd;
 using namespace mqd::test;
@@ -102,6 +103,69 @@ TEST_CASE_FIXTURE(Fixture, "each message of a batch keeps its own key and gets w
     CHECK(found[1].queue_offset.value == 1);
     CHECK(message::offset_id(service->store_host(), found[1].at) ==
           split(sent.find("msgId"), ',')[1]);
+}
+
+TEST_CASE_FIXTURE(Fixture, "a topic of batch queues gets a batch as one record") {
+    settings.append_crc = true;
+    start();
+    const auto user = client();
+    wire::CreateTopic topic;
+    topic.topic = "B";
+    topic.read_queue_nums = topic.write_queue_nums = 1;
+    topic.perm = 6;
+    topic.attributes = "+queue.type=BatchCQ";
+    REQUIRE(user->call(code::update_and_create_topic, topic).code == rc::success);
+
+    const auto body = item("a", properties({{"TAGS", "t"}})) + item("b") + item("c");
+    const auto shared = properties({{"UNIQ_KEY", "BATCH"}});
+    auto header = send_header(shared);
+    header.topic = "B";
+    header.queue_id = 0;
+    for (int i = 0; i < 2; ++i) {
+        header.batch = true;
+        const auto sent = user->call(code::send_batch_message, header, body);
+        CHECK(sent.code == rc::success);
+        CHECK(sent.find("batchUniqId") == "BATCH");
+        CHECK(sent.find("queueOffset") == std::to_string(3 * i));
+        CHECK(split(sent.find("msgId"), ',').size() == 1);
+    }
+    header.batch = false;
+    const auto single = user->call(code::send_message_v2, header, "single");
+    CHECK(single.find("queueOffset") == "6");
+    CHECK(single.find("batchUniqId").empty());
+
+    while (store->dispatched() != store->end()) std::this_thread::yield();
+    auto pull = pull_header(4);
+    pull.topic = "B";
+    pull.queue_id = 0;
+    const auto pulled = user->call(code::pull_message, pull);
+    CHECK(pulled.find("nextBeginOffset") == "7");
+    CHECK(pulled.find("maxOffset") == "7");
+    const auto found = records(pulled.body);
+    REQUIRE(found.size() == 2);
+    CHECK(found[0].body == body);
+    CHECK((found[0].sys_flag & 0xC0) == 0xC0);
+    CHECK(value(found[0], "INNER_NUM") == "3");
+    CHECK(value(found[0], "INNER_BASE") == "0000000000000000003");
+    CHECK(found[0].sum() == message::RecordView::Sum::right);
+    CHECK(found[1].body == "single");
+    const auto messages = found[0].split();
+    REQUIRE(messages.has_value());
+    REQUIRE(messages->size() == 3);
+    CHECK(messages->at(0).body == "a");
+    CHECK(value(messages->at(0), property::tags) == "t");
+    CHECK(messages->at(2).queue_offset.value == 5);
+
+    // What only the broker may say, and what would be seen too early.
+    header.sys_flag = 0x80;
+    CHECK(user->call(code::send_message_v2, header, "x").code == rc::message_illegal);
+    header.sys_flag = 0;
+    header.batch = true;
+    const auto delayed = item("d", properties({{"DELAY", "3"}}));
+    CHECK(user->call(code::send_batch_message, header, delayed).code == rc::message_illegal);
+    CHECK(user->call(code::send_batch_message, header, "torn").code == rc::message_illegal);
+    topic.attributes = "-queue.type";
+    CHECK(user->call(code::update_and_create_topic, topic).code != rc::success);
 }
 
 TEST_CASE_FIXTURE(Fixture, "with enabledAppendPropCRC every record ends with its own CRC") {
