@@ -257,8 +257,9 @@ void settle(config::Config& config, Settings& settings) {
     }
     if (!message::Host::make(settings.broker_ip, settings.listen_port))
         config.complain("brokerIP1", "not an IP address");
-    if (settings.commit_log_file_bytes < settings.message_bytes_max + 65'536 + 8)
-        config.complain("mappedFileSizeCommitLog", "a file must hold maxMessageSize + 64 KiB");
+    // Not for the properties too: a record that no file can hold is refused by itself.
+    if (settings.commit_log_file_bytes <= settings.message_bytes_max)
+        config.complain("mappedFileSizeCommitLog", "a file must hold maxMessageSize");
     if (settings.consume_queue_file_bytes % 20 != 0)
         config.complain("mappedFileSizeConsumeQueue", "not a multiple of 20");
     if (settings.batch_queue_file_bytes % 46 != 0)
