@@ -3,18 +3,15 @@
 #include <fmt/format.h>
 #include <signal.h>
 
-#include <algorithm>
 #include <memory>
 
 #include "ack_output.h"
-#include "base/clock.h"
-#include "base/parse.h"
 #include "cli/parser.h"
-#include "cli/process.h"
 #include "cli/signals.h"
+#include "dir_output.h"
 #include "exec_output.h"
-#include "filter/sql.h"
 #include "lag.h"
+#include "options.h"
 #include "pulling.h"
 #include "stream_output.h"
 
@@ -23,165 +20,30 @@ namespace {
 using namespace mqd;
 using namespace mqd::mqpull;
 
-struct Options {
-    cli::Server server;
-    Settings settings;
-    std::string topics;
-    std::string tags;
-    std::string sql;
-    bool json_body = false;
-    bool lag = false;
-    ExecOutput::Options exec;
-    std::optional<std::int32_t> ack_fd;
-};
-
-constexpr std::int32_t exec_messages_max = 100'000;
-
-Result<std::optional<std::int32_t>> parse_queue(std::string_view text) {
-    const auto id = parse_int<std::int32_t>(text);
-    if (!id || *id < 0)
-        return Error{Errc::invalid, fmt::format("'{}' is not a queue number", text)};
-    return id;
+Result<std::unique_ptr<Output>> make_dir_output(const cli::Parser& cli, const Options& o) {
+    TRY(auto folder, record::Folder::open(o.to_dir.dir));
+    // A group gets again what was in them; without one, that may be all there is of it.
+    const bool removes = !o.settings.group.empty();
+    TRY(const int count, folder->abandoned(o.to_dir.names, removes));
+    if (count > 0)
+        cli.note(fmt::format("{}: {} .part {} of a run that was killed {}", o.to_dir.dir, count,
+                             count == 1 ? "file" : "files", removes ? "removed" : "left alone"));
+    return std::unique_ptr<Output>(
+        std::make_unique<DirOutput>(std::move(folder), o.settings.format, o.to_dir));
 }
 
-Result<std::optional<std::int64_t>> parse_count(std::string_view text) {
-    const auto count = parse_int<std::int64_t>(text);
-    if (!count || *count < 0) return Error{Errc::invalid, fmt::format("'{}' is no number", text)};
-    return count;
-}
-
-/// `1` to `max`.
-Result<std::int32_t> parse_number_to(std::int32_t max, std::string_view text) {
-    const auto number = parse_int<std::int32_t>(text);
-    if (!number || *number < 1 || *number > max)
-        return Error{Errc::invalid, fmt::format("'{}' is not a number from 1 to {}", text, max)};
-    return *number;
-}
-
-Result<std::optional<std::int64_t>> parse_idle(std::string_view text) {
-    TRY(const auto ms, parse_duration_ms(text));
-    return std::optional<std::int64_t>(ms);
-}
-
-void describe(cli::Parser& cli, Options& o) {
-    Settings& s = o.settings;
-    cli.common(o.server);
-    cli.section("What");
-    cli.required("-t,--topic", o.topics, "TOPIC[,TOPIC...]", "what to read");
-    cli.option("-g,--group", s.group, "G",
-               "share the queues with the group, commit what is written out");
-    cli.option("--queue", s.queue, parse_queue, "N", "only queues of this number");
-    cli.option("--broker", s.broker, "B", "only on the broker of this name");
-    cli.option("--tag", o.tags, "'A || B'", "only messages with one of these tags");
-    cli.option("--sql", o.sql, "EXPR", "only messages whose properties match the SQL92 expression");
-    cli.section("From where to where");
-    cli.option("--from", s.from, client::parse_from, "WHERE",
-               "beginning, end (default), OFFSET, -N (the last N of each queue) or @TIME");
-    cli.option("--until", s.until, client::parse_until, "WHERE", "OFFSET or @TIME, not included");
-    cli.flag("-e,--exit", s.stops_at_end, "stop at the end of the topic as it is now");
-    cli.option("-c,--count", s.count, parse_count, "N", "stop after N messages");
-    cli.option("--idle", s.idle_ms, parse_idle, "D", "stop after D without a message");
-    cli.flag("--fail-empty", s.fails_empty, "status 1 when nothing came");
-    cli.section("Output");
-    cli.option("--out", s.format, record::parse_format, record::format_help,
-               "form of the output (default: lines)");
-    cli.flag("--json-body", o.json_body, "with json: a body that is JSON stands as a value");
-    cli.section("Who has them");
-    cli.option("--exec", o.exec.command, "CMD",
-               "run CMD for each message, which it has on stdin; 0 acknowledges");
-    cli.option(
-        "--jobs", o.exec.jobs,
-        [](std::string_view text) { return parse_number_to(cli::Process::running_max, text); }, "N",
-        "up to N at once (default: 1)");
-    cli.option(
-        "--exec-batch", o.exec.messages_max,
-        [](std::string_view text) { return parse_number_to(exec_messages_max, text); }, "N",
-        "up to N messages to one run");
-    cli.option("--ack-fd", o.ack_fd, "N",
-               "the reader of the output acknowledges by ids, one a line, on descriptor N");
-    cli.section("Instead");
-    cli.flag("--lag", o.lag, "print what the group has left, a line a queue, and stop");
-    cli.exclusive({"--lag", "--exec", "--ack-fd"});
-    cli.example("mqpull -t logs", "what comes from now on");
-    cli.example("mqpull -t orders --from -10 -e --out json", "the last ten of each queue");
-    cli.example("mqpull -t orders -g billing | ./bill", "each message once, from where it stopped");
-    cli.example("mqpull -t orders -g billing --exec ./bill --jobs 4",
-                "each in a run of its own, and again if that fails");
-}
-
-/// What is wrong, if anything is.
-std::optional<std::string> settle_filter(Options& o) {
-    Settings& s = o.settings;
-    if (o.sql.empty()) {
-        if (!o.tags.empty()) s.expression = o.tags;
-        auto tags = filter::Tags::parse(s.expression);
-        if (!tags) return "--tag: " + tags.error().what;
-        s.tags = std::move(*tags);
-        return std::nullopt;
+Result<std::unique_ptr<Output>> make_output(const cli::Parser& cli, client::Client& client,
+                                            const Options& o) {
+    std::unique_ptr<Output> output;
+    if (cli.given("--to-dir")) return make_dir_output(cli, o);
+    if (cli.given("--exec")) {
+        output = std::make_unique<ExecOutput>(cli, client, o.settings.format, o.exec);
+    } else if (o.ack_fd) {
+        output = std::make_unique<AckOutput>(cli, o.settings.format, *o.ack_fd);
+    } else {
+        output = std::make_unique<StreamOutput>(o.settings.format, !o.settings.group.empty());
     }
-    if (!o.tags.empty()) return "--tag and --sql exclude each other: TAGS is a property as well";
-    const auto sql = filter::Sql::parse(o.sql);
-    if (!sql) return "--sql: " + sql.error().what;
-    // Brokers pass over it without a word.
-    if (sql->ignored_from() < o.sql.size())
-        return fmt::format("--sql: the expression ends before '{}'",
-                           std::string_view(o.sql).substr(sql->ignored_from()));
-    s.expression = o.sql;
-    s.is_sql = true;
-    return std::nullopt;
-}
-
-/// What is wrong with --exec and its company, if anything is.
-std::optional<std::string> settle_exec(const cli::Parser& cli, Options& o) {
-    if (!cli.given("--exec")) {
-        for (const auto* const name : {"--jobs", "--exec-batch"})
-            if (cli.given(name)) return fmt::format("{} needs --exec CMD", name);
-        return std::nullopt;
-    }
-    const auto checked = cli::check_command(o.exec.command);
-    if (!checked) return "--exec: " + checked.error().what;
-    o.exec.group = o.settings.group;
-    return std::nullopt;
-}
-
-/// What is wrong with --ack-fd, if anything is.
-std::optional<std::string> settle_ack_fd(const Options& o) {
-    if (!o.ack_fd) return std::nullopt;
-    const record::Format& format = o.settings.format;
-    const bool has_id =
-        format.output == record::Output::json || format.output == record::Output::msgpack ||
-        std::any_of(format.pattern.begin(), format.pattern.end(),
-                    [](const record::PatternPiece& piece) { return piece.letter == 'i'; });
-    if (!has_id) return "--ack-fd needs an --out with the id: json, msgpack, or format: with %i";
-    const auto checked = check_ack_fd(*o.ack_fd);
-    if (!checked) return "--ack-fd: " + checked.error().what;
-    return std::nullopt;
-}
-
-std::unique_ptr<Output> make_output(const cli::Parser& cli, client::Client& client,
-                                    const Options& o) {
-    if (!o.exec.command.empty())
-        return std::make_unique<ExecOutput>(cli, client, o.settings.format, o.exec);
-    if (o.ack_fd) return std::make_unique<AckOutput>(cli, o.settings.format, *o.ack_fd);
-    return std::make_unique<StreamOutput>(o.settings.format, !o.settings.group.empty());
-}
-
-/// Nothing: go on.
-std::optional<int> settle(cli::Parser& cli, Options& o) {
-    Settings& s = o.settings;
-    for (const auto topic : split(o.topics, ','))
-        if (!topic.empty()) s.topics.emplace_back(topic);
-    if (s.topics.empty()) return cli.usage_error("-t names no topic");
-    if (const auto wrong = settle_filter(o)) return cli.usage_error(*wrong);
-    if (o.json_body && s.format.output != record::Output::json)
-        return cli.usage_error("--json-body needs --out json");
-    s.format.json_body = o.json_body;
-    if (const auto wrong = settle_exec(cli, o)) return cli.usage_error(*wrong);
-    if (const auto wrong = settle_ack_fd(o)) return cli.usage_error(*wrong);
-    if (o.lag && s.group.empty()) return cli.usage_error("--lag needs -g GROUP");
-    // Nothing of what is wanted is still to come.
-    if (s.until.time_ms && *s.until.time_ms <= wall_ms()) s.stops_at_end = true;
-    return std::nullopt;
+    return output;
 }
 
 }  // namespace
@@ -202,6 +64,7 @@ int main(int argc, char** argv) {
     // A closed pipe shows as an error of write(), so that offsets can be committed first.
     ::signal(SIGPIPE, SIG_IGN);
     const auto output = make_output(cli, **client, o);
-    Pulling pulling(cli, **client, o.settings, *output);
+    if (!output) return cli.fail(output.error());
+    Pulling pulling(cli, **client, o.settings, **output);
     return pulling.run();
 }

@@ -47,6 +47,9 @@ public:
     virtual void add_fds(std::vector<pollfd>&) const {}
     virtual std::int64_t due_ms() const { return -1; }  ///< monotonic; -1: never
 
+    /// True once when so much has been settled that a commit should follow at once.
+    virtual bool wants_commit() { return false; }
+
     /// Nothing more will be put; advance() then until is_idle().
     virtual Result<> end() { return flush(); }
     /// The user wants an end: only what has begun is finished. Before end() or behind it.

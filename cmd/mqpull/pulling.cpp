@@ -148,6 +148,7 @@ Result<> Pulling::loop() {
             TRY_OK(output_.flush());
             commit();
         }
+        if (output_.wants_commit()) commit();
         if (!has_moved && !is_over()) wait();
     }
     return {};
