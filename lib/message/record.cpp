@@ -221,7 +221,7 @@ bool RecordView::body_crc_ok() const {
     return body.empty() ? body_crc == 0 : crc31(as_bytes(body)) == body_crc;
 }
 
-RecordView::Sum RecordView::sum() const {
+RecordView::Sum RecordView::sum_of(Bytes record, std::string_view properties) {
     if (properties.size() < crc_property_bytes) return Sum::absent;
     const auto tail = properties.substr(properties.size() - crc_property_bytes);
     // One flipped bit in its name must not make the property another one.
@@ -230,7 +230,7 @@ RecordView::Sum RecordView::sum() const {
         tail.substr(half, half) != crc_begin.substr(half, half))
         return Sum::absent;
     if (!ends_with_crc(properties)) return is_nearly_crc(tail) ? Sum::wrong : Sum::absent;
-    const auto digits = digits_of(bytes);
+    const auto digits = digits_of(record);
     const auto said = tail.substr(crc_begin.size(), crc_digits);
     return said == std::string_view(digits.data(), digits.size()) ? Sum::right : Sum::wrong;
 }

@@ -96,7 +96,9 @@ struct RecordView {
     bool body_crc_ok() const;
     enum class Sum { absent, right, wrong };
     /// What the CRC property says, which covers every bit of the record.
-    Sum sum() const;
+    Sum sum() const { return sum_of(bytes, properties); }
+    /// The same, of a record with these properties at its end.
+    static Sum sum_of(Bytes record, std::string_view properties);
     std::int32_t transaction_type() const;
     bool is_inner_batch() const;
     /// The messages of an inner batch as records of their own; bytes stay the batch's. corrupt:

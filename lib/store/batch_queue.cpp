@@ -49,8 +49,14 @@ Result<std::int64_t> BatchQueue::find(std::int64_t offset) const {
     return low;
 }
 
-Result<std::size_t> BatchQueue::read(std::int64_t first, std::int64_t limit,
+std::pair<std::filesystem::path, std::int64_t> BatchQueue::place_of(std::int64_t offset) const {
+    const auto index = find(offset);
+    return files_.place_of(index ? *index : 0);
+}
+
+Result<std::size_t> BatchQueue::read(std::int64_t first, std::int64_t limit, bool now,
                                      std::span<QueuedUnit> into) const {
+    if (now) return Error{Errc::unavailable, "it may have to be searched for on disk"};
     if (first >= limit || !has_files()) return std::size_t{0};
     TRY(std::int64_t index, find(first));
     const std::int64_t end = end_.load(std::memory_order_acquire);

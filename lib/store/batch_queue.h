@@ -21,8 +21,10 @@ public:
                std::int64_t ignore_before, bool on_disk)
         : StoredQueue(context, true, std::move(topic), id, ignore_before, on_disk) {}
 
-    Result<std::size_t> read(std::int64_t first, std::int64_t limit,
+    /// Units are searched for, so with `now` always unavailable.
+    Result<std::size_t> read(std::int64_t first, std::int64_t limit, bool now,
                              std::span<QueuedUnit> into) const override;
+    std::pair<std::filesystem::path, std::int64_t> place_of(std::int64_t offset) const override;
     QueueOffset next_file(QueueOffset offset) const override;
 
     /// Writes the units behind the last one. refused: no space; io. May be repeated after an error.

@@ -17,6 +17,7 @@ namespace {
 constexpr std::int64_t blank_bytes = 8;
 constexpr std::int64_t full_retry_ms = 100;
 constexpr std::size_t staged_unit_bytes = 4096;
+constexpr std::size_t handles_max = 16;
 
 std::size_t staged_bytes(std::span<const Append> units, std::int64_t room) {
     if (units.size() == 1) return 0;
@@ -295,6 +296,42 @@ Result<> CommitLog::remove_oldest() {
     return {};
 }
 
+Result<std::shared_ptr<File>> CommitLog::handle_of(
+    const std::shared_ptr<const LogFile>& file) const {
+    {
+        const Lock lock(file->handle_lock);
+        if (file->handle) return file->handle;
+    }
+    TRY(std::shared_ptr<File> opened, os_.open(file->path, OpenMode::read_only));
+    std::shared_ptr<const LogFile> oldest;
+    {
+        const Lock lock(handles_lock_);
+        handles_.push_back(file);
+        if (handles_.size() > handles_max) {
+            oldest = handles_.front().lock();
+            handles_.pop_front();
+        }
+    }
+    if (oldest && oldest != file) {
+        const Lock lock(oldest->handle_lock);
+        oldest->handle.reset();
+    }
+    const Lock lock(file->handle_lock);
+    return file->handle = opened;
+}
+
+void CommitLog::release_cold(std::int64_t done) {
+    const std::int64_t to = std::min(done, warm_from());
+    while (released_ < to) {
+        const auto file = file_at(std::max(released_, begin()));
+        if (!file) return;
+        const std::int64_t from = std::max(released_, file->base);
+        const std::int64_t until = std::min(to, file->limit());
+        file->mapping->release(from - file->base, until - from);
+        released_ = until;
+    }
+}
+
 std::vector<std::shared_ptr<const LogFile>> CommitLog::files() const {
     const Lock lock(files_lock_);
     return files_;
@@ -303,8 +340,9 @@ std::vector<std::shared_ptr<const LogFile>> CommitLog::files() const {
 // ---- opening
 
 Result<std::unique_ptr<CommitLog>> CommitLog::open(Files& files, std::filesystem::path dir,
-                                                   std::int64_t file_bytes, bool mend) {
-    std::unique_ptr<CommitLog> log(new CommitLog(files, std::move(dir), file_bytes));
+                                                   std::int64_t file_bytes, bool mend,
+                                                   std::int64_t warm_bytes) {
+    std::unique_ptr<CommitLog> log(new CommitLog(files, std::move(dir), file_bytes, warm_bytes));
     TRY_OK(make_synced_directories(log->os_, log->dir_));
     TRY_OK(log->load(mend));
     return log;
@@ -362,6 +400,7 @@ Result<> CommitLog::recovered(Mark mark, std::int64_t synced) {
         if (!files_.empty()) last = files_.back();
     }
     end_ = mark.end;
+    opened_end_ = mark.end;
     last_ts_ms_ = mark.store_ts_ms;
     synced_ = std::min(mark.end, synced);
     tail_limit_ = mark.end;

@@ -9,14 +9,17 @@
 //          the flusher; prepare_next() and remove_oldest() from the housekeeper.
 // Owner:   the store.
 
+#include <algorithm>
 #include <atomic>
 #include <cstdint>
+#include <deque>
 #include <filesystem>
 #include <memory>
 #include <span>
 #include <vector>
 
 #include "base/mutex.h"
+#include "store/cold_pages.h"
 #include "store/files.h"
 #include "store/store.h"
 
@@ -29,6 +32,9 @@ struct LogFile {
     std::unique_ptr<Mapping> mapping;
     Bytes bytes;
 
+    mutable Mutex handle_lock;                                     // held for a look
+    mutable std::shared_ptr<File> handle GUARDED_BY(handle_lock);  // CommitLog::handle_of()'s
+
     std::int64_t limit() const { return base + static_cast<std::int64_t>(bytes.size()); }
 };
 
@@ -37,7 +43,8 @@ public:
     /// Loads the files; end() is not known until recovered(). corrupt: a file of another length
     /// than `file_bytes` (an empty last one is removed, with `mend` short ones are extended).
     static Result<std::unique_ptr<CommitLog>> open(Files& files, std::filesystem::path dir,
-                                                   std::int64_t file_bytes, bool mend);
+                                                   std::int64_t file_bytes, bool mend,
+                                                   std::int64_t warm_bytes);
 
     struct Mark {
         std::int64_t end = 0;
@@ -71,10 +78,22 @@ public:
     std::shared_ptr<const LogFile> file_at(std::int64_t offset) const;
     std::vector<std::shared_ptr<const LogFile>> files() const;
 
+    /// What is read through the mapping: the last `warm_bytes`, as far as this process has written
+    /// them. What lies before has probably to be fetched from the disk.
+    std::int64_t warm_from() const { return std::max(opened_end_, end() - warm_bytes_); }
+    bool is_warm(std::int64_t at) const { return at >= warm_from(); }
+    /// Gives back the mapped memory of what is not warm and lies before `done`.
+    void release_cold(std::int64_t done);
+    /// The same bytes for who would rather wait for a read than for a page. A few are kept open, as
+    /// long as the LogFile lives. not_found: removed meanwhile; io.
+    Result<std::shared_ptr<File>> handle_of(const std::shared_ptr<const LogFile>& file) const;
+    ColdPages& cold_pages() const { return cold_pages_; }
+
     std::int64_t begin() const { return begin_.load(std::memory_order_acquire); }
     std::int64_t end() const { return end_.load(std::memory_order_acquire); }
     std::int64_t synced() const { return synced_.load(std::memory_order_acquire); }
     Mark mark() const;
+    std::int64_t file_bytes() const { return file_bytes_; }
     bool failed() const { return failed_.load(); }  ///< a write or sync said io
     bool full() const { return full_.load(); }      ///< the last write found no space
     /// Tries again whether there is room; appends do so too, but not everybody appends when full.
@@ -83,8 +102,9 @@ public:
     void stop_appends();
 
 private:
-    CommitLog(Files& files, std::filesystem::path dir, std::int64_t file_bytes)
-        : os_(files), dir_(std::move(dir)), file_bytes_(file_bytes) {}
+    CommitLog(Files& files, std::filesystem::path dir, std::int64_t file_bytes,
+              std::int64_t warm_bytes)
+        : os_(files), dir_(std::move(dir)), file_bytes_(file_bytes), warm_bytes_(warm_bytes) {}
 
     Result<> load(bool mend);
     Result<std::shared_ptr<LogFile>> make_file(std::int64_t base);
@@ -104,6 +124,12 @@ private:
     Files& os_;
     const std::filesystem::path dir_;
     const std::int64_t file_bytes_;
+    const std::int64_t warm_bytes_;
+    std::int64_t opened_end_ = 0;  // fixed by recovered()
+    std::int64_t released_ = 0;    // the housekeeper's
+    mutable ColdPages cold_pages_;
+    mutable Mutex handles_lock_;  // held for a look
+    mutable std::deque<std::weak_ptr<const LogFile>> handles_ GUARDED_BY(handles_lock_);
 
     mutable Mutex append_lock_;  // held over the write of a batch: it orders the log
     std::shared_ptr<LogFile> tail_ GUARDED_BY(append_lock_);

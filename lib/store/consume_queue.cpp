@@ -17,13 +17,13 @@ constexpr std::size_t fill_bytes = 64 * 1024 / each * each;
 
 // ---- reading
 
-Result<std::size_t> ConsumeQueue::read(std::int64_t first, std::int64_t limit,
+Result<std::size_t> ConsumeQueue::read(std::int64_t first, std::int64_t limit, bool now,
                                        std::span<QueuedUnit> into) const {
     std::array<std::byte, chunk_units * each> bytes;
     std::size_t done = 0;
     while (done < into.size() && first < limit) {
         const auto wanted = std::min(chunk_units, into.size() - done);
-        auto got = files_.read(first, limit, MutableBytes(bytes).first(wanted * each));
+        auto got = files_.read(first, limit, MutableBytes(bytes).first(wanted * each), now);
         if (!got && done > 0) break;  // the next read will say so
         if (!got || *got == 0) return got;
         for (std::size_t i = 0; i < *got; ++i)
@@ -91,6 +91,15 @@ Result<> ConsumeQueue::write_units(std::int64_t first, Bytes units, std::int64_t
     written_ = first + static_cast<std::int64_t>(units.size() / each);
     last_at_ = last_at;
     return {};
+}
+
+Result<> ConsumeQueue::mend(std::int64_t offset, const Unit& was, const Unit& right) {
+    if (deleted() || offset < min_ || offset >= written_) return {};
+    TRY(const Unit there, unit(offset));
+    if (there != was) return {};
+    std::array<std::byte, each> bytes;
+    right.store(bytes.data());
+    return files_.mend(offset, bytes);
 }
 
 /// So that no reader takes a gap for the queue's end.

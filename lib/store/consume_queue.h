@@ -17,8 +17,12 @@ public:
                  std::int64_t ignore_before, bool on_disk)
         : StoredQueue(context, false, std::move(topic), id, ignore_before, on_disk) {}
 
-    Result<std::size_t> read(std::int64_t first, std::int64_t limit,
+    Result<std::size_t> read(std::int64_t first, std::int64_t limit, bool now,
                              std::span<QueuedUnit> into) const override;
+    std::pair<std::filesystem::path, std::int64_t> place_of(std::int64_t offset) const override {
+        return files_.place_of(offset);
+    }
+    Result<Unit> unit(std::int64_t offset) const;
     QueueOffset next_file(QueueOffset offset) const override {
         return {files_.file_end(offset.value)};
     }
@@ -37,6 +41,8 @@ public:
     Result<> write_units(std::int64_t first, Bytes units, std::int64_t last_at);
     /// Overwrites units below written().
     Result<> rewrite_units(std::int64_t first, Bytes units) { return files_.write(first, units); }
+    /// Puts a damaged unit right, if it is still there and as it `was`. not_found, refused, io.
+    Result<> mend(std::int64_t offset, const Unit& was, const Unit& right);
     /// Drops and zeroes every unit from `offset` on.
     Result<> truncate(std::int64_t offset);
     Result<> truncate_to_log(std::int64_t end) override;
@@ -44,7 +50,6 @@ public:
 
 private:
     Result<> load_files() override;
-    Result<Unit> unit(std::int64_t offset) const;
     Result<> drop_strangers(std::int64_t end);
     Result<> expire_units() override;
     Result<> fill(std::int64_t from, std::int64_t to);

@@ -23,6 +23,9 @@ class Mapping {
 public:
     virtual ~Mapping() = default;
     virtual Bytes bytes() const = 0;
+    /// The range will hardly be looked at again: it counts no longer as this process's memory. Who
+    /// looks nevertheless finds it as before.
+    virtual void release(std::int64_t at, std::int64_t bytes) const;
 };
 
 class File {
@@ -30,6 +33,14 @@ public:
     virtual ~File() = default;
     /// Reads up to into.size() bytes; fewer only at the end of the file. io
     virtual Result<std::size_t> read(std::int64_t at, MutableBytes into) const = 0;
+    /// The same without waiting for the disk: fewer also where the next byte is not in memory. May
+    /// wait nevertheless where the system cannot tell. io
+    virtual Result<std::size_t> read_now(std::int64_t at, MutableBytes into) const {
+        return read(at, into);
+    }
+    /// Advice: the range is going to be read, or has been read and need not stay in memory.
+    virtual void will_need(std::int64_t at, std::int64_t bytes) const;
+    virtual void wont_need(std::int64_t at, std::int64_t bytes) const;
     /// Writes all of it, or fails having written any part. refused: no space; io: the rest.
     virtual Result<> write(std::int64_t at, Bytes bytes) = 0;
     /// The pieces one behind the other, as one write where the system can.

@@ -11,8 +11,11 @@ namespace mqd::store {
 
 class IndexSet::Search {
 public:
-    Search(const IndexSet& set, const KeyQuery& wanted)
-        : set_(set), wanted_(wanted), hash_(IndexHash(wanted.topic).of(wanted.key)) {}
+    Search(const IndexSet& set, const ReadContext& reading, const KeyQuery& wanted)
+        : set_(set),
+          reading_(reading),
+          wanted_(wanted),
+          hash_(IndexHash(wanted.topic).of(wanted.key)) {}
 
     bool enough() const { return static_cast<std::int64_t>(found_.size()) >= wanted_.max; }
 
@@ -56,7 +59,7 @@ private:
             if (from_ms > wanted_.end_ms) return true;
             if (from_ms + 1000 <= wanted_.begin_ms) return false;
         }
-        auto slice = record_at(set_.log_, {entry.at});
+        auto slice = record_at(reading_, {entry.at});
         if (!slice) return true;
         const auto record = message::RecordView::parse(slice->bytes);
         if (!record || record->store_ts_ms > wanted_.end_ms) return true;
@@ -79,18 +82,19 @@ private:
     }
 
     const IndexSet& set_;
+    const ReadContext& reading_;
     const KeyQuery& wanted_;
     const std::int32_t hash_;
     std::vector<Hit> found_;
 };
 
-KeyHits IndexSet::query(const KeyQuery& wanted) const {
+KeyHits IndexSet::query(const ReadContext& reading, const KeyQuery& wanted) const {
     const auto all = items();
     KeyHits hits;
     if (all.empty()) return hits;
     hits.index_ts_ms = all.back().header.end_ts_ms;
     hits.index_at = {all.back().header.end_at};
-    Search search(*this, wanted);
+    Search search(*this, reading, wanted);
     for (auto item = all.rbegin(); item != all.rend() && !search.enough(); ++item) {
         const IndexHeader& header = item->header;
         if (header.next <= 1) continue;  // new, and its times still those of the one before

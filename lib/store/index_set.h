@@ -29,6 +29,8 @@
 
 namespace mqd::store {
 
+struct ReadContext;
+
 class IndexSet {
 public:
     /// After the log's recovery. After a crash only files that end by `flushed_ts_ms` (the
@@ -51,7 +53,7 @@ public:
     Result<> sync();
 
     /// Store::query().
-    KeyHits query(const KeyQuery& wanted) const;
+    KeyHits query(const ReadContext& reading, const KeyQuery& wanted) const;
 
     /// End time of the newest full file that is on disk, as is the log up to there.
     std::int64_t durable_ts_ms(std::int64_t log_synced) const;

@@ -33,6 +33,17 @@ public:
         if (size_ > 0) ::munmap(at_, size_);
     }
     Bytes bytes() const override { return {static_cast<const std::byte*>(at_), size_}; }
+    void release(std::int64_t at, std::int64_t bytes) const override {
+        // Whole pages, so that nobody's half goes.
+        static const auto page = static_cast<std::int64_t>(::sysconf(_SC_PAGESIZE));
+        const std::int64_t from = (at + page - 1) / page * page;
+        const std::int64_t to =
+            std::min(at + bytes, static_cast<std::int64_t>(size_)) / page * page;
+        if (from >= to) return;
+        // Advice: what it fails to do costs memory and nothing else.
+        static_cast<void>(::madvise(static_cast<std::byte*>(at_) + from,
+                                    static_cast<std::size_t>(to - from), MADV_DONTNEED));
+    }
 
 private:
     void* at_;
@@ -55,6 +66,33 @@ public:
             done += static_cast<std::size_t>(n);
         }
         return done;
+    }
+
+    Result<std::size_t> read_now(std::int64_t at, MutableBytes into) const override {
+        std::size_t done = 0;
+        while (done < into.size()) {
+            ::iovec rest{into.data() + done, into.size() - done};
+            const auto n =
+                ::preadv2(fd_, &rest, 1, at + static_cast<std::int64_t>(done), RWF_NOWAIT);
+            if (n < 0 && errno == EINTR) continue;
+            if (n < 0 && errno == EAGAIN) break;
+            // File systems that do not know the flag are asked as usual.
+            if (n < 0 && (errno == EOPNOTSUPP || errno == EINVAL || errno == ENOSYS)) {
+                TRY(const std::size_t got,
+                    read(at + static_cast<std::int64_t>(done), into.subspan(done)));
+                return done + got;
+            }
+            if (n < 0) return file_error("read", path_, errno);
+            if (n == 0) break;
+            done += static_cast<std::size_t>(n);
+        }
+        return done;
+    }
+    void will_need(std::int64_t at, std::int64_t bytes) const override {
+        static_cast<void>(::posix_fadvise(fd_, at, bytes, POSIX_FADV_WILLNEED));
+    }
+    void wont_need(std::int64_t at, std::int64_t bytes) const override {
+        static_cast<void>(::posix_fadvise(fd_, at, bytes, POSIX_FADV_DONTNEED));
     }
 
     Result<> write(std::int64_t at, Bytes bytes) override {
@@ -297,6 +335,11 @@ Result<> make_synced_directories(Files& files, const fs::path& dir) {
 Result<std::int64_t> Files::changed_ns(const fs::path& path) {
     return Error{Errc::not_found, fmt::format("nobody knows when {} changed", path.string())};
 }
+
+// Advice is advice: files of other kinds need not take it.
+void Mapping::release(std::int64_t, std::int64_t) const {}
+void File::will_need(std::int64_t, std::int64_t) const {}
+void File::wont_need(std::int64_t, std::int64_t) const {}
 
 Files& posix_files() {
     static PosixFiles files;

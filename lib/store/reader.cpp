@@ -6,45 +6,52 @@
 #include <array>
 
 #include "message/properties.h"
+#include "store/consume_queue.h"
+#include "store/record_check.h"
+#include "store/unit_search.h"
 
 namespace mqd::store {
 namespace {
 
 constexpr std::int64_t chunk_units = 800;
+// Records of a queue that lie near each other are read at once, with what lies between them.
+constexpr std::int64_t run_bytes_max = 1 << 20;
+constexpr std::int64_t run_gap_bytes_max = 16 << 10;
 
-/// The bytes of a unit's record in the file at hand; empty when no such record is there.
-class RecordFinder {
+/// Copies of records that are not warm, a block for each run of them.
+class Copies {
 public:
-    explicit RecordFinder(const CommitLog& log) : log_(log), end_(log.end()) {}
-
-    Bytes find(const Unit& unit) {
-        if (unit.bytes < static_cast<std::int32_t>(message::record_bytes_min)) return {};
-        if (!file_ || unit.at < file_->base || unit.at >= file_->limit()) {
-            file_ = log_.file_at(unit.at);
-            if (!file_) return {};
+    Bytes add(Bytes record, std::int64_t run_bytes) {
+        if (block_ == nullptr || capacity_ - used_ < record.size()) {
+            capacity_ = std::max(record.size(), static_cast<std::size_t>(run_bytes));
+            block_ = std::make_shared_for_overwrite<std::byte[]>(capacity_);
+            used_ = 0;
         }
-        if (unit.end() > std::min(end_, file_->limit())) return {};
-        const auto bytes = file_->bytes.subspan(static_cast<std::size_t>(unit.at - file_->base),
-                                                static_cast<std::size_t>(unit.bytes));
-        const auto head = message::RecordHead::read(bytes.data());
-        const bool whole = head.is_record() && head.total_bytes == unit.bytes &&
-                           load_be<std::int64_t>(bytes.data() + 28) == unit.at;
-        return whole ? bytes : Bytes{};
+        std::byte* const to = block_.get() + used_;
+        std::memcpy(to, record.data(), record.size());
+        used_ += record.size();
+        return {to, record.size()};
     }
-    const std::shared_ptr<const LogFile>& file() const { return file_; }
+    const std::shared_ptr<std::byte[]>& block() const { return block_; }
 
 private:
-    const CommitLog& log_;
-    const std::int64_t end_;
-    std::shared_ptr<const LogFile> file_;
+    std::shared_ptr<std::byte[]> block_;
+    std::size_t capacity_ = 0, used_ = 0;
 };
 
 /// One read_queue() call.
 class Reading {
 public:
-    Reading(const CommitLog& log, const StoredQueue& queue, const ReadLimits& limits,
-            const ReadFilter* filter, ReadResult& result)
-        : queue_(queue), limits_(limits), filter_(filter), result_(result), finder_(log) {}
+    Reading(const ReadContext& context, StoredQueue& queue, const ReadLimits& limits,
+            const ReadFilter* filter, LogSource::Mode mode, ReadResult& result)
+        : context_(context),
+          queue_(queue),
+          limits_(limits),
+          filter_(filter),
+          mode_(mode),
+          result_(result),
+          source_(context.log, mode),
+          begin_(context.log.begin()) {}
 
     void run(QueueOffset from) {
         result_.next = from;
@@ -58,87 +65,233 @@ public:
                           filter_ != nullptr
                               ? chunk_units
                               : static_cast<std::int64_t>(limits_.messages) - result_.messages});
-            const auto got = queue_.read(result_.next.value, result_.max.value,
-                                         std::span(chunk).first(static_cast<std::size_t>(wanted)));
+            const auto got =
+                queue_.read(result_.next.value, result_.max.value, mode_ == LogSource::Mode::now,
+                            std::span(chunk).first(static_cast<std::size_t>(wanted)));
+            if (!got && got.error().code == Errc::unavailable) must_wait_ = true;
+            if (!got && got.error().code == Errc::io) failed_ = true;
             if (!got || *got == 0) break;
-            for (std::size_t i = 0; i < *got; ++i) {
-                if (!take(chunk[i])) return;
-                result_.next.value = chunk[i].next();
+            units_ = std::span(chunk).first(*got);
+            for (; !units_.empty(); units_ = units_.subspan(1)) {
+                const QueuedUnit& queued = units_.front();
+                if (queued.next() <= result_.next.value) {
+                    const auto [path, at] = queue_.place_of(result_.next.value);
+                    context_.damage.found(path, at, "a unit", "its offset is another");
+                    continue;
+                }
+                if (!take(queued)) return;
+                result_.next.value = queued.next();
             }
             scanned += static_cast<std::int64_t>(*got);
             if (result_.messages >= limits_.messages) break;
         }
     }
 
+    /// Nothing was found out before the disk would have had to be waited for.
+    bool must_wait() const { return must_wait_ && result_.messages == 0; }
+
     ReadStatus status() const {
         if (result_.messages > 0) return ReadStatus::found;
         if (filtered_) return ReadStatus::no_matched_message;
+        if (failed_) return ReadStatus::unreadable;
         return removed_ ? ReadStatus::message_was_removing : ReadStatus::offset_found_null;
     }
 
 private:
+    /// An address says nothing, and no tag little where the record may be a batch.
+    bool code_known(const Unit& unit) const {
+        return unit.tags_code > Unit::extension_max && (unit.tags_code != 0 || !queue_.is_batch());
+    }
+    bool code_matches(const Unit& unit) const {
+        return filter_ == nullptr || !code_known(unit) || filter_->code_matches(unit.tags_code);
+    }
+
     /// False when the unit is to be left for the next read.
     bool take(const QueuedUnit& queued) {
         const Unit& unit = queued.unit;
         if (result_.messages >= limits_.messages) return false;
         if (result_.messages > 0 && result_.messages + queued.count > limits_.messages)
             return false;
-        // An address says nothing, and no tag little where the record may be a batch.
-        const bool code_known =
-            unit.tags_code > Unit::extension_max && (unit.tags_code != 0 || !queue_.is_batch());
-        if (filter_ != nullptr && code_known && !filter_->code_matches(unit.tags_code)) {
+        if (!code_matches(unit)) {
             filtered_ = true;
             return true;
         }
-        if (result_.messages > 0 && result_.bytes + unit.bytes > limits_.bytes) return false;
-        const Bytes record = finder_.find(unit);
-        if (record.empty()) {
+        // Of a damaged unit any size may be said; the record's own comes later.
+        const bool fits = result_.messages == 0 || result_.bytes + unit.bytes <= limits_.bytes;
+        if (!fits && unit.bytes <= context_.log.file_bytes()) return false;
+        if (unit.is_filling() || is_expired(unit)) {
             removed_ = true;
             return true;
         }
-        if (filter_ != nullptr && !passes(record, code_known)) {
-            filtered_ = true;
-            return true;
+        Bytes record;
+        const auto fault = must_wait_ ? RecordFault::shape : find(queued, record);
+        if (fault == RecordFault::none) return add(queued, record);
+        if (must_wait_) return false;
+        return take_damaged(queued, fault);
+    }
+
+    /// Its record is gone from the log. A unit that leads there from among others that do not is a
+    /// damaged one; min() follows the log with some delay.
+    bool is_expired(const Unit& unit) {
+        if (unit.bytes <= 0 || unit.at < 0 || unit.end() > begin_) return false;
+        const std::int64_t before = result_.next.value - 1;
+        if (before < queue_.min().value) return true;
+        if (mode_ == LogSource::Mode::now) return must_wait_ = true, false;
+        QueuedUnit other;
+        const auto got = queue_.read(before, before + 1, false, {&other, 1});
+        return !got || *got == 0 || other.unit.is_filling() || other.unit.end() <= begin_;
+    }
+
+    /// Sets `record`, or must_wait_.
+    RecordFault find(const QueuedUnit& queued, Bytes& record) {
+        const Unit& unit = queued.unit;
+        const auto got = unit.bytes < static_cast<std::int32_t>(message::record_bytes_min) ||
+                                 unit.at < begin_ || unit.at >= source_.end()
+                             ? Result<Bytes>(Error{Errc::not_found, ""})
+                             : source_.get(unit.at, unit.bytes, run_from(unit));
+        if (!got) {
+            must_wait_ = got.error().code == Errc::unavailable;
+            return RecordFault::shape;
         }
-        add(record, queued.count);
+        record = *got;
+        const Identity wanted{queue_.topic(), queue_.id(), queued.offset,
+                              queue_.is_batch() ? queued.count : 0};
+        return check_record(record, unit.at, wanted, context_.demand_sum);
+    }
+
+    /// How far to read on from here for the records that this read is going to take.
+    std::int64_t run_from(const Unit& unit) {
+        if (mode_ == LogSource::Mode::now || source_.has(unit.at, unit.bytes)) return 0;
+        std::int64_t end = unit.end();
+        run_bytes_ = unit.bytes;
+        int messages = result_.messages + units_.front().count;
+        for (const QueuedUnit& queued : units_.subspan(1)) {
+            const Unit& next = queued.unit;
+            if (!code_matches(next)) continue;
+            if (next.at < end || next.at - end > run_gap_bytes_max || next.bytes <= 0 ||
+                next.end() - unit.at > run_bytes_max || messages >= limits_.messages ||
+                result_.bytes + run_bytes_ + next.bytes > limits_.bytes)
+                break;
+            end = next.end();
+            run_bytes_ += next.bytes;
+            messages += queued.count;
+        }
+        return end - unit.at;
+    }
+
+    /// The unit, or the record, or both are not what was written.
+    bool take_damaged(const QueuedUnit& queued, RecordFault fault) {
+        const Unit& unit = queued.unit;
+        const std::int64_t offset = queued.offset;
+        removed_ = true;
+        if (context_.damage.is_lost(queue_, offset)) return true;
+        if (mode_ == LogSource::Mode::now) {
+            must_wait_ = true;  // looking for the message takes time
+            return false;
+        }
+        if (!queue_.is_batch()) {
+            if (const auto right = search_unit(source_, own(), offset, unit, context_.demand_sum))
+                return take_found(queued, *right);
+        }
+        // Expired meanwhile, or a message that was never there: no damage.
+        if (offset < queue_.min().value) return true;
+        context_.damage.lost(queue_, offset);
+        tell_lost(queued, fault);
         return true;
     }
 
-    bool passes(Bytes bytes, bool code_known) const {
-        if (code_known && !filter_->needs_record()) return true;
-        const auto record = message::RecordView::parse(bytes);
-        if (!record) return false;
-        return code_known ? filter_->record_matches(*record)
-                          : filter_->matches(*record, message::tags_code(record->properties));
+    ConsumeQueue& own() const { return static_cast<ConsumeQueue&>(queue_); }
+
+    /// The message is there, its unit is not.
+    bool take_found(const QueuedUnit& queued, const Unit& right) {
+        const auto [path, in_file] = queue_.place_of(queued.offset);
+        context_.damage.found(path, in_file, fmt::format("unit {}", queued.offset),
+                              "it leads elsewhere");
+        const auto record = source_.get(right.at, right.bytes);
+        if (!record) return true;
+        const auto view = message::RecordView::parse(*record);
+        if (!view) return true;
+        QueuedUnit mended = queued;
+        mended.unit = right;
+        mended.unit.tags_code = context_.levels.tags_code(*view);
+        context_.damage.mend({&own(), queued.offset, queued.unit, mended.unit});
+        if (code_matches(mended.unit)) return add(mended, *record);
+        filtered_ = true;
+        return true;
     }
 
-    void add(Bytes record, std::int32_t messages) {
+    void tell_lost(const QueuedUnit& queued, RecordFault fault) {
+        const Unit& unit = queued.unit;
+        const std::string what =
+            fmt::format("message {} of queue {} of {}", queued.offset, queue_.id(), queue_.topic());
+        const auto file = unit.at >= begin_ ? context_.log.file_at(unit.at) : nullptr;
+        if (file != nullptr && unit.at < source_.end()) {
+            context_.damage.found(file->path, unit.at - file->base, what, text_of(fault));
+        } else {
+            const auto [path, in_file] = queue_.place_of(queued.offset);
+            context_.damage.found(path, in_file, what, "its unit leads nowhere");
+        }
+    }
+
+    /// A whole record into the result, if the filter lets it.
+    bool add(const QueuedUnit& queued, Bytes record) {
+        const auto& file = source_.mapped();
+        if (file == nullptr) record = copies_.add(record, run_bytes_);
+        if (filter_ != nullptr && !passes(record, queued.unit)) {
+            filtered_ = true;
+            return true;
+        }
         auto& slices = result_.slices;
-        if (!slices.empty() &&
+        std::shared_ptr<const void> pin = copies_.block();
+        if (file != nullptr) pin = file;
+        if (!slices.empty() && slices.back().pin == pin &&
             slices.back().bytes.data() + slices.back().bytes.size() == record.data())
             slices.back().bytes = {slices.back().bytes.data(),
                                    slices.back().bytes.size() + record.size()};
         else
-            slices.push_back({record, finder_.file()});
-        result_.messages += messages;
+            slices.push_back({record, std::move(pin)});
+        result_.messages += queued.count;
         result_.bytes += static_cast<std::int64_t>(record.size());
+        return true;
     }
 
-    const StoredQueue& queue_;
+    bool passes(Bytes bytes, const Unit& unit) const {
+        if (code_known(unit) && !filter_->needs_record()) return true;
+        const auto record = message::RecordView::parse(bytes);
+        if (!record) return false;
+        return code_known(unit) ? filter_->record_matches(*record)
+                                : filter_->matches(*record, message::tags_code(record->properties));
+    }
+
+    const ReadContext& context_;
+    StoredQueue& queue_;
     const ReadLimits& limits_;
     const ReadFilter* filter_;
+    const LogSource::Mode mode_;
     ReadResult& result_;
-    RecordFinder finder_;
+    LogSource source_;
+    const std::int64_t begin_;
+    std::span<const QueuedUnit> units_;  // of the chunk, from the one at hand on
+    Copies copies_;
+    std::int64_t run_bytes_ = 0;
     bool filtered_ = false;
     bool removed_ = false;
+    bool must_wait_ = false;
+    bool failed_ = false;
 };
 
-std::optional<std::int64_t> time_of(RecordFinder& finder, const StoredQueue& queue,
-                                    std::int64_t offset) {
+std::optional<std::int64_t> time_of(const ReadContext& context, LogSource& source,
+                                    const StoredQueue& queue, std::int64_t offset) {
     QueuedUnit there;
-    const auto got = queue.read(offset, offset + 1, {&there, 1});
+    const auto got = queue.read(offset, offset + 1, false, {&there, 1});
     if (!got || *got == 0) return std::nullopt;
-    const auto record = message::RecordView::parse(finder.find(there.unit));
+    const Unit& unit = there.unit;
+    const auto bytes = source.get(unit.at, unit.bytes);
+    const Identity wanted{queue.topic(), queue.id(), there.offset,
+                          queue.is_batch() ? there.count : 0};
+    if (!bytes || check_record(*bytes, unit.at, wanted, context.demand_sum) != RecordFault::none)
+        return std::nullopt;
+    const auto record = message::RecordView::parse(*bytes);
     if (!record) return std::nullopt;
     return record->store_ts_ms;
 }
@@ -150,8 +303,10 @@ bool ReadFilter::matches(const message::RecordView& record, std::int64_t tags_co
     return (tags_inside || code_matches(tags_code)) && (!needs_record() || record_matches(record));
 }
 
-ReadResult read_queue(const CommitLog& log, const StoredQueue& queue, QueueOffset from,
-                      const ReadLimits& limits, const ReadFilter* filter) {
+std::optional<ReadResult> read_queue(const ReadContext& context, StoredQueue& queue,
+                                     QueueOffset from, const ReadLimits& limits,
+                                     const ReadFilter* filter, LogSource::Mode mode) {
+    if (mode == LogSource::Mode::now && !queue.loaded()) return std::nullopt;
     ReadResult result;
     result.max = queue.max();  // before min: a deletion in between must not turn them round
     result.min = queue.min();
@@ -168,8 +323,9 @@ ReadResult read_queue(const CommitLog& log, const StoredQueue& queue, QueueOffse
         result.status = ReadStatus::offset_overflow_badly;
         result.next = result.max;
     } else {
-        Reading reading(log, queue, limits, filter, result);
+        Reading reading(context, queue, limits, filter, mode, result);
         reading.run(from);
+        if (reading.must_wait()) return std::nullopt;
         result.status = reading.status();
         if (result.status == ReadStatus::offset_found_null)
             result.next = std::min(queue.next_file(from), result.max);
@@ -177,36 +333,36 @@ ReadResult read_queue(const CommitLog& log, const StoredQueue& queue, QueueOffse
     return result;
 }
 
-Result<Slice> record_at(const CommitLog& log, PhysicalOffset at) {
-    const auto file = at.value < log.end() ? log.file_at(at.value) : nullptr;
-    if (!file) return Error{Errc::not_found, fmt::format("the log has nothing at {}", at.value)};
-    const std::int64_t limit = std::min(log.end(), file->limit());
-    auto record = message::RecordView::parse(
-        file->bytes.subspan(static_cast<std::size_t>(at.value - file->base),
-                            static_cast<std::size_t>(limit - at.value)));
-    if (!record || record->at != at)
-        return Error{Errc::corrupt, fmt::format("no record begins at {}", at.value)};
-    return Slice{record->bytes, file};
+Result<Slice> record_at(const ReadContext& context, PhysicalOffset at) {
+    LogSource source(context.log, LogSource::Mode::wait);
+    TRY(const Bytes record, source.record(at.value));
+    const auto fault = check_record(record, at.value, context.demand_sum);
+    if (fault != RecordFault::none)
+        return Error{Errc::corrupt, fmt::format("{}: {}", at.value, text_of(fault))};
+    if (source.mapped() != nullptr) return Slice{record, source.mapped()};
+    Copies copy;
+    const Bytes bytes = copy.add(record, 0);
+    return Slice{bytes, copy.block()};
 }
 
-std::optional<std::int64_t> store_time(const CommitLog& log, const StoredQueue& queue,
+std::optional<std::int64_t> store_time(const ReadContext& context, const StoredQueue& queue,
                                        QueueOffset offset) {
     if (offset < queue.min() || offset >= queue.max()) return std::nullopt;
-    RecordFinder finder(log);
-    return time_of(finder, queue, offset.value);
+    LogSource source(context.log, LogSource::Mode::wait);
+    return time_of(context, source, queue, offset.value);
 }
 
-QueueOffset offset_by_time(const CommitLog& log, const StoredQueue& queue, std::int64_t t_ms,
+QueueOffset offset_by_time(const ReadContext& context, const StoredQueue& queue, std::int64_t t_ms,
                            bool upper) {
     const QueueOffset max = queue.max();
     const QueueOffset min = queue.min();
-    RecordFinder finder(log);
+    LogSource source(context.log, LogSource::Mode::wait);
     std::int64_t low = min.value;
     std::int64_t high = max.value;
     // The first offset whose time is >= t, for `upper` > t; what cannot be read counts as older.
     while (low < high) {
         const std::int64_t middle = low + (high - low) / 2;
-        const auto time = time_of(finder, queue, middle);
+        const auto time = time_of(context, source, queue, middle);
         if (time && (upper ? *time > t_ms : *time >= t_ms))
             high = middle;
         else

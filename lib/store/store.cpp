@@ -64,19 +64,26 @@ public:
 
     ReadResult read(Queue& queue, QueueOffset from, const ReadLimits& limits,
                     const ReadFilter* filter) const override {
-        return read_queue(*log_, own(queue), from, limits, filter);
+        return *read_queue(reading(), own(queue), from, limits, filter, LogSource::Mode::wait);
     }
+    std::optional<ReadResult> read_now(Queue& queue, QueueOffset from, const ReadLimits& limits,
+                                       const ReadFilter* filter) const override {
+        return read_queue(reading(), own(queue), from, limits, filter, LogSource::Mode::now);
+    }
+    bool is_warm(PhysicalOffset at) const override { return log_->is_warm(at.value); }
     Result<Slice> record_at(PhysicalOffset at) const override {
-        return store::record_at(*log_, at);
+        return store::record_at(reading(), at);
     }
     std::optional<std::int64_t> store_time(Queue& queue, QueueOffset offset) const override {
-        return store::store_time(*log_, own(queue), offset);
+        return store::store_time(reading(), own(queue), offset);
     }
     QueueOffset offset_by_time(Queue& queue, std::int64_t t_ms, bool upper) const override {
-        return store::offset_by_time(*log_, own(queue), t_ms, upper);
+        return store::offset_by_time(reading(), own(queue), t_ms, upper);
     }
 
-    KeyHits query(const KeyQuery& wanted) const override { return index_->query(wanted); }
+    KeyHits query(const KeyQuery& wanted) const override {
+        return index_->query(reading(), wanted);
+    }
 
     PhysicalOffset begin() const override { return {log_->begin()}; }
     PhysicalOffset end() const override { return {log_->end()}; }
@@ -95,6 +102,7 @@ public:
     }
 
     bool writable() const override { return takes_appends() && !log_->full() && !log_->failed(); }
+    std::int64_t damaged_places() const override { return damage_.places(); }
     DiskUse disk_use() const override { return disk_.use(); }
     void delete_expired(int rounds) override {
         retention_->delete_expired(rounds);
@@ -107,6 +115,7 @@ public:
     const Options& options() const override { return options_; }
 
 private:
+    ReadContext reading() const { return {*log_, levels_, damage_, options_.demand_crc}; }
     static StoredQueue& own(Queue& queue) { return static_cast<StoredQueue&>(queue); }
     bool takes_appends() const { return !closing_ && !dispatcher_->failing() && !disk_.is_full(); }
 
@@ -119,6 +128,7 @@ private:
     void tick();
     Result<> sync_queues(bool all);
     Result<> save_checkpoint();
+    void mend_units();
 
     Files& os_;
     const Clock& clock_;
@@ -128,6 +138,7 @@ private:
     Checkpoint checkpoint_;
     DiskMeter disk_;
     MilestoneFile milestones_;
+    mutable Damage damage_;
     OpenFiles open_files_;
     Mutex deleting_;  // held over the whole of a deletion, files and all
     DeletedTopics deleted_topics_ GUARDED_BY(deleting_);
@@ -165,8 +176,8 @@ Result<> StoreImpl::start() {
     const auto milestone = crashed ? milestones_.load(checkpoint_) : std::nullopt;
     // Before recovery, not behind it as the reference has it: a crash in recovery is one too.
     TRY_OK(write_abort());
-    TRY(log_,
-        CommitLog::open(os_, options_.root / "commitlog", options_.commit_log_file_bytes, crashed));
+    TRY(log_, CommitLog::open(os_, options_.root / "commitlog", options_.commit_log_file_bytes,
+                              crashed, options_.warm_bytes));
     for (const char* folder : {"consumequeue", "batchconsumequeue"})
         TRY_OK(make_synced_directories(os_, options_.root / folder));
     queues_ = std::make_unique<QueueTable>(
@@ -348,6 +359,27 @@ void StoreImpl::tick() {
     if (queues_lost_ || log_->failed()) milestones_.withdraw();
     if (auto ok = save_checkpoint(); !ok)
         log::error("checkpoint_not_saved", {{"why", ok.error().what}});
+    mend_units();
+    log_->release_cold(std::min(dispatcher_->dispatched(), indexed().value));
+}
+
+/// What readers found. The dispatcher is the only other one who writes there.
+void StoreImpl::mend_units() {
+    const auto mends = damage_.take_mends();
+    if (mends.empty()) return;
+    const Lock writing(dispatcher_->writing());
+    for (const auto& mend : mends) {
+        const auto ok = mend.queue->mend(mend.offset, mend.was, mend.right);
+        if (ok)
+            log::info("unit_mended", {{"topic", mend.queue->topic()},
+                                      {"queue", mend.queue->id()},
+                                      {"offset", mend.offset}});
+        else
+            log::error("unit_not_mended", {{"topic", mend.queue->topic()},
+                                           {"queue", mend.queue->id()},
+                                           {"offset", mend.offset},
+                                           {"why", ok.error().what}});
+    }
 }
 
 Result<> StoreImpl::sync_queues(bool all) {

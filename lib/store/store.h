@@ -56,6 +56,7 @@ struct Options {
     int open_queue_files_max = 512;      ///< of all consume queues together
     int disk_full_percent = 90;          ///< appends are refused above
     RetentionOptions retention;
+    std::int64_t warm_bytes = 256 << 20;    ///< of the log's end, read without copying
     std::vector<std::string> delay_levels;  ///< as messageDelayLevel, empty: the 18 defaults
     bool check_crc = true;                  ///< recovery looks at bodies' CRCs
     bool demand_crc = false;                ///< a record without its own CRC is a damaged one
@@ -111,6 +112,7 @@ enum class ReadStatus {
     found,
     no_matched_message,     ///< scanned some, none matched; go on at next
     message_was_removing,   ///< units without a record any more; go on at next
+    unreadable,             ///< the disk said no; try again
     offset_found_null,      ///< the unit's file is gone; go on at next
     offset_overflow_one,    ///< asked == max
     offset_overflow_badly,  ///< asked > max; next = max
@@ -200,9 +202,17 @@ public:
     /// Appends every unit in order under one lock; each tells whether it was stored.
     virtual void append(std::span<Append> units) = 0;
 
+    /// What is damaged is told, counted and passed over: see damaged_places().
     virtual ReadResult read(Queue& queue, QueueOffset from, const ReadLimits& limits,
                             const ReadFilter* filter) const = 0;
-    /// The record at `at`. not_found: outside the log. corrupt: no whole record begins there.
+    /// The same for those who must not wait for the disk: nothing when the first message would have
+    /// to be fetched from there, or looked for, and read() is to be called on another thread.
+    virtual std::optional<ReadResult> read_now(Queue& queue, QueueOffset from,
+                                               const ReadLimits& limits,
+                                               const ReadFilter* filter) const = 0;
+    /// False: record_at() may have to wait for the disk.
+    virtual bool is_warm(PhysicalOffset at) const = 0;
+    /// The record at `at`. not_found: outside the log. corrupt: no whole record begins there. io.
     virtual Result<Slice> record_at(PhysicalOffset at) const = 0;
     /// The store time of the message at that offset, nothing when it cannot be read.
     virtual std::optional<std::int64_t> store_time(Queue& queue, QueueOffset offset) const = 0;
@@ -226,6 +236,9 @@ public:
 
     /// Before traffic: who is told of arrivals in watched queues, from the dispatcher's thread.
     virtual void on_arrival(std::function<void(std::span<const Arrival>)> listener) = 0;
+
+    /// Where something was found to be other than it was written, since the start.
+    virtual std::int64_t damaged_places() const = 0;
 
     virtual bool writable() const = 0;  ///< false: disk full, failed disk, closing
     virtual DiskUse disk_use() const = 0;

@@ -69,7 +69,7 @@ bool StoredQueue::is_mine(const QueuedUnit& at) const {
 bool StoredQueue::holds(const message::RecordView& record) const {
     QueuedUnit there;
     const std::int64_t offset = record.queue_offset.value;
-    const auto got = read(offset, offset + 1, {&there, 1});
+    const auto got = read(offset, offset + 1, false, {&there, 1});
     return got && *got == 1 && there.offset == offset && there.unit.at == record.at.value;
 }
 

@@ -15,6 +15,7 @@
 #include <filesystem>
 #include <span>
 #include <string>
+#include <utility>
 
 #include "base/mutex.h"
 #include "message/record.h"
@@ -66,6 +67,7 @@ public:
     void load() const {
         if (state_.load(std::memory_order_acquire) == State::unloaded) load_now();
     }
+    bool loaded() const { return state_.load(std::memory_order_acquire) != State::unloaded; }
     bool usable() const { return state_.load(std::memory_order_acquire) == State::loaded; }
     bool deleted() const { return deleted_.load(std::memory_order_acquire); }
     void mark_deleted() { deleted_.store(true, std::memory_order_release); }
@@ -82,9 +84,12 @@ public:
     std::int64_t next = 0;
 
     /// The units from the one that holds message `first` on, as many as fit, are there and begin
-    /// below `limit`. not_found: the file is gone; io.
-    virtual Result<std::size_t> read(std::int64_t first, std::int64_t limit,
+    /// below `limit`. not_found: the file is gone; io; unavailable, with `now`: the disk would
+    /// have to be waited for.
+    virtual Result<std::size_t> read(std::int64_t first, std::int64_t limit, bool now,
                                      std::span<QueuedUnit> into) const = 0;
+    /// The file where the unit of message `offset` is looked for, and the byte in it.
+    virtual std::pair<std::filesystem::path, std::int64_t> place_of(std::int64_t offset) const = 0;
     /// The first offset in the file behind that of `offset`.
     virtual QueueOffset next_file(QueueOffset offset) const = 0;
     /// True when the record has its unit.

@@ -40,8 +40,8 @@ Result<std::shared_ptr<File>> UnitFiles::file_for(std::int64_t base, bool create
 
 // ---- reading
 
-Result<std::size_t> UnitFiles::read(std::int64_t first, std::int64_t limit,
-                                    MutableBytes into) const {
+Result<std::size_t> UnitFiles::read(std::int64_t first, std::int64_t limit, MutableBytes into,
+                                    bool now) const {
     const std::int64_t wanted =
         std::min(limit - first, static_cast<std::int64_t>(into.size()) / unit_bytes_);
     std::int64_t done = 0;
@@ -53,10 +53,11 @@ Result<std::size_t> UnitFiles::read(std::int64_t first, std::int64_t limit,
         auto file = open_files_.open({this, base}, path_of(base));
         if (!file && done > 0) break;  // the next read will say so
         if (!file) return std::move(file).error();
+        const auto part = into.subspan(static_cast<std::size_t>(done * unit_bytes_), bytes);
         TRY(const std::size_t got,
-            (*file)->read(in_file,
-                          into.subspan(static_cast<std::size_t>(done * unit_bytes_), bytes)));
+            now ? (*file)->read_now(in_file, part) : (*file)->read(in_file, part));
         done += static_cast<std::int64_t>(got) / unit_bytes_;
+        if (got < bytes && now && done == 0) return Error{Errc::unavailable, "not in memory"};
         if (got < bytes) break;
     }
     return static_cast<std::size_t>(done);
@@ -234,6 +235,13 @@ Result<> UnitFiles::cut(std::int64_t from, std::int64_t last_base) {
     if (!file) return std::move(file).error();
     TRY_OK((*file)->resize(used_bytes));
     return (*file)->resize(file_bytes_);
+}
+
+Result<> UnitFiles::mend(std::int64_t first, Bytes units) {
+    const std::int64_t base = base_of(first);
+    TRY(const auto file, file_for(base, false));
+    TRY_OK(file->write(first * unit_bytes_ - base, units));
+    return file->sync();
 }
 
 Result<> UnitFiles::zero(std::int64_t from, std::int64_t to) {

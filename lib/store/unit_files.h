@@ -13,6 +13,7 @@
 #include <filesystem>
 #include <memory>
 #include <optional>
+#include <utility>
 #include <vector>
 
 #include "base/bytes.h"
@@ -49,8 +50,14 @@ public:
     }
 
     /// Whole units from `first` on, as many as fit, are there and lie below `limit`. not_found:
-    /// the file is gone; io.
-    Result<std::size_t> read(std::int64_t first, std::int64_t limit, MutableBytes into) const;
+    /// the file is gone; io; unavailable, with `now`: the disk would have to be waited for.
+    Result<std::size_t> read(std::int64_t first, std::int64_t limit, MutableBytes into,
+                             bool now = false) const;
+    /// The file that holds `index`, and the byte in it.
+    std::pair<std::filesystem::path, std::int64_t> place_of(std::int64_t index) const {
+        const std::int64_t base = base_of(index);
+        return {path_of(base), index * unit_bytes_ - base};
+    }
 
     /// The first unit in [from, to) whose record lies at `log_begin` or behind, `to` when there is
     /// none: in the log's order, but for units that only fill a gap, and files that are gone. io
@@ -63,6 +70,8 @@ public:
     Result<> write(std::int64_t first, Bytes units);
     /// Drops the units from `from` on; there are none at or behind `to`.
     Result<> truncate(std::int64_t from, std::int64_t to);
+    /// Overwrites units of files that are there, and brings them to disk. not_found, refused, io.
+    Result<> mend(std::int64_t first, Bytes units);
     /// Brings what was written in [from, to) to disk. io
     Result<> sync(std::int64_t from, std::int64_t to);
     /// No descriptor stays open.

@@ -148,6 +148,8 @@ std::int32_t code_of(ReadStatus status, std::int64_t asked) {
         case ReadStatus::offset_found_null:
         case ReadStatus::offset_overflow_one:
             return rc::pull_not_found;
+        case ReadStatus::unreadable:
+            return rc::system_error;
         case ReadStatus::no_message_in_queue:
             return asked == 0 ? rc::pull_not_found : rc::pull_offset_moved;
         case ReadStatus::offset_overflow_badly:
@@ -165,6 +167,8 @@ std::string_view name_of(ReadStatus status) {
             return "NO_MATCHED_MESSAGE";
         case ReadStatus::message_was_removing:
             return "MESSAGE_WAS_REMOVING";
+        case ReadStatus::unreadable:
+            return "UNREADABLE";
         case ReadStatus::offset_found_null:
             return "OFFSET_FOUND_NULL";
         case ReadStatus::offset_overflow_one:

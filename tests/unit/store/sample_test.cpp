@@ -119,7 +119,9 @@ int check_keys(const Store& store, const fs::path& expected) {
         if ((*value)["kind"].as_text() != "message") continue;
         const std::int64_t at = (*value)["physicalOffset"].as_int();
         const std::int64_t ts_ms = (*value)["storeTimestamp"].as_int();
-        const auto record = message::RecordView::parse(store.record_at({at})->bytes);
+        const auto slice = store.record_at({at});
+        REQUIRE(slice.has_value());
+        const auto record = message::RecordView::parse(slice->bytes);
         for_each_index_key(record->properties, [&](std::string_view key) {
             ++keys;
             CAPTURE(key);
