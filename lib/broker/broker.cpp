@@ -30,7 +30,8 @@ Broker::Broker(const Clock& clock, store::Store& store, const Settings& settings
       locks_(clock),
       arrivals_(
           std::make_shared<Arrivals>(clock, static_cast<std::size_t>(settings.held_pulls_max))),
-      counters_(clock) {}
+      counters_(clock),
+      readers_(static_cast<std::size_t>(settings.read_threads)) {}
 
 Result<std::unique_ptr<Broker>> Broker::open(store::Files& files, const Clock& clock,
                                              store::Store& store, const Settings& settings) {
@@ -70,6 +71,7 @@ Broker::~Broker() {
 }
 
 void Broker::stop() {
+    readers_.stop();
     arrivals_->stop();
     if (delay_ != nullptr) delay_->stop();
     if (transactions_ != nullptr) transactions_->stop();
@@ -216,13 +218,9 @@ std::optional<std::int64_t> Broker::first_offset(const Topic* topic, std::int32_
     store::Queue* handle = topic == nullptr ? nullptr : topic->find_queue(queue);
     if (handle == nullptr || handle->max().value == 0) return 0;
     if (handle->min().value > 0) return std::nullopt;
-    store::ReadLimits one;
-    one.messages = 1;
-    const auto first = store_.read(*handle, QueueOffset{0}, one, nullptr);
-    if (first.slices.empty()) return std::nullopt;
-    const auto record = message::RecordView::parse(first.slices.front().bytes);
-    if (!record) return std::nullopt;
-    const std::int64_t distance = store_.end() - record->at;
+    const auto first = store_.position(*handle, QueueOffset{0});
+    if (!first) return std::nullopt;
+    const std::int64_t distance = store_.end() - *first;
     if (distance > memory_bytes() / 100 * settings_.in_memory_percent) return std::nullopt;
     return 0;
 }

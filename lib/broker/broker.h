@@ -26,6 +26,7 @@
 #include "broker/settings.h"
 #include "broker/topics.h"
 #include "broker/transactions.h"
+#include "store/reader_threads.h"
 #include "store/store.h"
 
 namespace mqd::broker {
@@ -54,6 +55,7 @@ public:
     Counters& counters() { return counters_; }
     Delay& delay() { return *delay_; }
     Transactions& transactions() { return *transactions_; }
+    store::ReaderThreads& readers() { return readers_; }
 
     /// Before traffic: told of each change of a topic; null for a removal.
     void on_topic_change(std::function<void(const std::string&, const TopicRef&)> listener) {
@@ -113,6 +115,7 @@ private:
     bool save_wanted_ GUARDED_BY(mutex_) = false;
     bool stopping_ GUARDED_BY(mutex_) = false;
     std::thread thread_;
+    store::ReaderThreads readers_;  // their jobs use the rest
 };
 
 }  // namespace mqd::broker

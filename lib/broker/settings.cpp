@@ -122,6 +122,8 @@ void describe_clients(config::Config& c, Settings& s) {
     c.integer("accessMessageInMemoryMaxRatio", s.in_memory_percent, 0, 100,
               "a queue whose first message lies no farther from the log's end than this percentage "
               "of the memory is read from its beginning by new groups");
+    c.integer("pullMessageThreadPoolNums", s.read_threads, 1, 1024,
+              "threads that read what has to be fetched from the disk");
     c.integer("maxHoldPullRequests", s.held_pulls_max, 0, 100'000'000,
               "most pulls that wait at a time");
 }

@@ -66,6 +66,7 @@ struct Settings {
     std::int64_t pull_bytes_max = 4 << 20;
     std::int32_t filter_bytes_scanned = 16'000;  ///< of consume queue, a pull
     std::int32_t in_memory_percent = 40;
+    std::int32_t read_threads = 2;
     std::int64_t held_pulls_max = 1'000'000;
 
     // registration

@@ -345,6 +345,14 @@ Result<Slice> record_at(const ReadContext& context, PhysicalOffset at) {
     return Slice{bytes, copy.block()};
 }
 
+std::optional<PhysicalOffset> position_of(const StoredQueue& queue, QueueOffset offset) {
+    if (offset < queue.min() || offset >= queue.max()) return std::nullopt;
+    QueuedUnit there;
+    const auto got = queue.read(offset.value, offset.value + 1, false, {&there, 1});
+    if (!got || *got == 0 || there.unit.is_filling()) return std::nullopt;
+    return PhysicalOffset{there.unit.at};
+}
+
 std::optional<std::int64_t> store_time(const ReadContext& context, const StoredQueue& queue,
                                        QueueOffset offset) {
     if (offset < queue.min() || offset >= queue.max()) return std::nullopt;

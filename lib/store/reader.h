@@ -31,6 +31,9 @@ std::optional<ReadResult> read_queue(const ReadContext& context, StoredQueue& qu
 /// See Store::record_at().
 Result<Slice> record_at(const ReadContext& context, PhysicalOffset at);
 
+/// See Store::position().
+std::optional<PhysicalOffset> position_of(const StoredQueue& queue, QueueOffset offset);
+
 /// See Store::store_time() and Store::offset_by_time().
 std::optional<std::int64_t> store_time(const ReadContext& context, const StoredQueue& queue,
                                        QueueOffset offset);

@@ -74,6 +74,9 @@ public:
     Result<Slice> record_at(PhysicalOffset at) const override {
         return store::record_at(reading(), at);
     }
+    std::optional<PhysicalOffset> position(Queue& queue, QueueOffset offset) const override {
+        return position_of(own(queue), offset);
+    }
     std::optional<std::int64_t> store_time(Queue& queue, QueueOffset offset) const override {
         return store::store_time(reading(), own(queue), offset);
     }

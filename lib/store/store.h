@@ -214,6 +214,8 @@ public:
     virtual bool is_warm(PhysicalOffset at) const = 0;
     /// The record at `at`. not_found: outside the log. corrupt: no whole record begins there. io.
     virtual Result<Slice> record_at(PhysicalOffset at) const = 0;
+    /// Where in the log that message lies, by the queue alone; nothing outside the queue.
+    virtual std::optional<PhysicalOffset> position(Queue& queue, QueueOffset offset) const = 0;
     /// The store time of the message at that offset, nothing when it cannot be read.
     virtual std::optional<std::int64_t> store_time(Queue& queue, QueueOffset offset) const = 0;
     /// spec semantics.md 4.10. lower: first offset with store time >= t, max when all are older.

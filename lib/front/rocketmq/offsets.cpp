@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "front/rocketmq/read_elsewhere.h"
 #include "front/rocketmq/requests.h"
 #include "json/writer.h"
 #include "wire/headers/offsets.h"
@@ -60,11 +61,16 @@ void search_offset(const Call& call) {
     auto* queue = find_queue(call, header->topic, header->queue_id);
     const bool upper =
         wire::detail::equal_without_case(header->boundary_type.value_or("lower"), "upper");
-    const std::int64_t offset =
-        queue == nullptr
-            ? 0
-            : call.broker.store().offset_by_time(*queue, header->timestamp, upper).value;
-    call.reply(wire::OffsetResponse{offset});
+    if (queue == nullptr) return call.reply(wire::OffsetResponse{0});
+    const auto ticket = call.session.ticket(call.request);
+    read_elsewhere(
+        call, ticket,
+        [&store = call.broker.store(), queue, upper, t_ms = header->timestamp] {
+            return store.offset_by_time(*queue, t_ms, upper);
+        },
+        [ticket](remoting::Session& session, Connection&, QueueOffset offset) {
+            session.reply(ticket, rc::success, wire::OffsetResponse{offset.value});
+        });
 }
 
 void get_max_offset(const Call& call) {
@@ -85,9 +91,14 @@ void get_earliest_store_time(const Call& call) {
     const auto header = call.header<wire::QueueHeader>();
     if (!header) return call.refuse(header.error());
     auto* queue = find_queue(call, header->topic, header->queue_id);
-    std::optional<std::int64_t> time;
-    if (queue != nullptr) time = call.broker.store().store_time(*queue, queue->min());
-    call.reply(wire::TimestampResponse{time.value_or(-1)});
+    if (queue == nullptr) return call.reply(wire::TimestampResponse{-1});
+    const auto ticket = call.session.ticket(call.request);
+    read_elsewhere(
+        call, ticket,
+        [&store = call.broker.store(), queue] { return store.store_time(*queue, queue->min()); },
+        [ticket](remoting::Session& session, Connection&, std::optional<std::int64_t> time) {
+            session.reply(ticket, rc::success, wire::TimestampResponse{time.value_or(-1)});
+        });
 }
 
 }  // namespace mqd::front::rocketmq

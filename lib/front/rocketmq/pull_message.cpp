@@ -7,6 +7,7 @@
 #include <algorithm>
 
 #include "front/rocketmq/expressions.h"
+#include "front/rocketmq/read_elsewhere.h"
 #include "front/rocketmq/requests.h"
 #include "message/sys_flag.h"
 #include "wire/headers/pull.h"
@@ -245,6 +246,56 @@ void send_answer(const Pull& pull, remoting::Session& session, const remoting::T
     session.reply_pieces(ticket, answer.code, answer.header, std::move(pieces), answer.remark);
 }
 
+struct Flags {
+    std::int32_t topic = 0, group = 0;
+};
+
+void answer_with(const Pull& pull, remoting::Session& session, const remoting::Ticket& ticket,
+                 const Flags& flags, store::ReadResult& result) {
+    const auto& header = pull.header;
+    Answer answer{
+        code_of(result.status, header.queue_offset), std::string(name_of(result.status)), {}};
+    answer.header.next_begin_offset = result.next.value;
+    answer.header.min_offset = result.min.value;
+    answer.header.max_offset = result.max.value;
+    answer.header.topic_sys_flag = flags.topic;
+    answer.header.group_sys_flag = flags.group;
+    if (answer.code == rc::success)
+        pull.service.broker().offsets().pulled(header.consumer_group, header.topic, header.queue_id,
+                                               result.next.value);
+    send_answer(pull, session, ticket, answer, &result);
+}
+
+bool is_to_wait(const Pull& pull, const remoting::Ticket& ticket, bool may_hold,
+                const store::ReadResult& result) {
+    return code_of(result.status, pull.header.queue_offset) == rc::pull_not_found && may_hold &&
+           pull.header.has(wire::pull_flag::suspend) && !ticket.oneway &&
+           result.status != ReadStatus::offset_found_null;
+}
+
+/// What is not in memory is read on another thread.
+void pull_elsewhere(const Pull& pull, remoting::Session& session, const remoting::Ticket& ticket,
+                    store::Queue& queue, const broker::SubscriptionRef& filter, const Flags& flags,
+                    bool may_hold) {
+    auto held = std::make_shared<HeldPull>(pull);
+    held->is_lite = pull.is_lite;
+    auto& broker = pull.service.broker();
+    read_elsewhere(
+        broker, session, pull.connection, ticket,
+        [&broker, &queue, held, filter, limits = limits_of(pull)] {
+            return broker.store().read(queue, QueueOffset{held->header.queue_offset}, limits,
+                                       filter->matches_all() ? nullptr : filter.get());
+        },
+        [held, ticket, flags, may_hold, &service = pull.service](
+            remoting::Session& of, Connection& connection, store::ReadResult result) {
+            const Pull again{held->header, service, connection, held->is_lite};
+            // The queue had not been looked at since the start, and its end was asked for.
+            if (is_to_wait(again, ticket, may_hold, result))
+                return answer_pull(again, of, ticket, may_hold);
+            answer_with(again, of, ticket, flags, result);
+        });
+}
+
 void answer_pull(const Pull& pull, remoting::Session& session, const remoting::Ticket& ticket,
                  bool may_hold) {
     const auto& header = pull.header;
@@ -260,27 +311,19 @@ void answer_pull(const Pull& pull, remoting::Session& session, const remoting::T
                                 header.commit_offset);
 
     auto& queue = topic->queue(header.queue_id);
+    const Flags flags{topic->config().sys_flag, group->sys_flag()};
     const auto limits = limits_of(pull);
     const auto* only = filter->matches_all() ? nullptr : filter.get();
     while (true) {
-        auto result = broker.store().read(queue, QueueOffset{header.queue_offset}, limits, only);
-        Answer answer{
-            code_of(result.status, header.queue_offset), std::string(name_of(result.status)), {}};
+        auto result =
+            broker.store().read_now(queue, QueueOffset{header.queue_offset}, limits, only);
+        if (!result) return pull_elsewhere(pull, session, ticket, queue, filter, flags, may_hold);
         bool grown = false;
-        if (answer.code == rc::pull_not_found && may_hold && header.has(wire::pull_flag::suspend) &&
-            !ticket.oneway && result.status != ReadStatus::offset_found_null) {
+        if (is_to_wait(pull, ticket, may_hold, *result)) {
             if (hold(pull, session, ticket, queue, filter, grown)) return;
             if (grown) continue;
         }
-        answer.header.next_begin_offset = result.next.value;
-        answer.header.min_offset = result.min.value;
-        answer.header.max_offset = result.max.value;
-        answer.header.topic_sys_flag = topic->config().sys_flag;
-        answer.header.group_sys_flag = group->sys_flag();
-        if (answer.code == rc::success)
-            broker.offsets().pulled(header.consumer_group, header.topic, header.queue_id,
-                                    result.next.value);
-        return send_answer(pull, session, ticket, answer, &result);
+        return answer_with(pull, session, ticket, flags, *result);
     }
 }
 

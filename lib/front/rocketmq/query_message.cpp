@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "front/rocketmq/read_elsewhere.h"
 #include "front/rocketmq/requests.h"
 #include "wire/headers/messages.h"
 
@@ -27,6 +28,14 @@ std::vector<net::Piece> newest(std::vector<store::Slice>& records) {
     return out;
 }
 
+void answer_query(remoting::Session& session, const remoting::Ticket& ticket, store::KeyHits hits) {
+    const wire::QueryMessageResponse index{hits.index_ts_ms, hits.index_at.value};
+    if (hits.records.empty())
+        return session.reply(ticket, wire::response_code::query_not_found, index, {},
+                             "can not find message, maybe time range not correct");
+    session.reply_pieces(ticket, wire::response_code::success, index, newest(hits.records));
+}
+
 }  // namespace
 
 void query_message(const Call& call) {
@@ -34,15 +43,17 @@ void query_message(const Call& call) {
     if (!header) return call.refuse(header.error());
     const std::int32_t wanted =
         header->unique_key.value_or(false) ? unique_key_max : header->max_num;
-    auto hits =
-        call.broker.store().query({header->topic, header->key, std::clamp(wanted, 0, messages_max),
-                                   header->begin_timestamp, header->end_timestamp});
-    const wire::QueryMessageResponse index{hits.index_ts_ms, hits.index_at.value};
-    if (hits.records.empty())
-        return call.session.reply(call.request, wire::response_code::query_not_found, index, {},
-                                  "can not find message, maybe time range not correct");
-    call.session.reply_pieces(call.session.ticket(call.request), wire::response_code::success,
-                              index, newest(hits.records));
+    const auto ticket = call.session.ticket(call.request);
+    read_elsewhere(
+        call, ticket,
+        [&store = call.broker.store(), topic = std::string(header->topic),
+         key = std::string(header->key), most = std::clamp(wanted, 0, messages_max),
+         begin_ms = header->begin_timestamp, end_ms = header->end_timestamp] {
+            return store.query({topic, key, most, begin_ms, end_ms});
+        },
+        [ticket](remoting::Session& session, Connection&, store::KeyHits hits) {
+            answer_query(session, ticket, std::move(hits));
+        });
 }
 
 }  // namespace mqd::front::rocketmq

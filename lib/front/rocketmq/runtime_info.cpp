@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include "front/rocketmq/read_elsewhere.h"
 #include "front/rocketmq/requests.h"
 #include "json/writer.h"
 #include "message/record.h"
@@ -59,12 +60,13 @@ std::int64_t earliest_message_ms(store::Store& store) {
     return record ? record->store_ts_ms : -1;
 }
 
-void add_store(broker::Broker& broker, Table& out) {
+void add_store(broker::Broker& broker, std::int64_t earliest_ms, Table& out) {
     auto& store = broker.store();
     const auto disk = store.disk_use();
-    out["earliestMessageTimeStamp"] = std::to_string(earliest_message_ms(store));
+    out["earliestMessageTimeStamp"] = std::to_string(earliest_ms);
     out["commitLogMinOffset"] = std::to_string(store.begin().value);
     out["commitLogMaxOffset"] = std::to_string(store.end().value);
+    out["damagedPlaces"] = std::to_string(store.damaged_places());
     out["dispatchBehindBytes"] = std::to_string(store.end() - store.dispatched());
     out["remainHowManyDataToFlush"] = fmt::format("{} B", store.end() - store.synced());
     out["remainHowManyDataToCommit"] = "0 B";
@@ -112,19 +114,34 @@ struct ConfigVersion {
 
 }  // namespace
 
-void get_runtime_info(const Call& call) {
+namespace {
+
+std::string runtime_info(broker::Broker& broker, std::int64_t earliest_ms) {
     wire::KvTable out;
     out.table["brokerVersionDesc"] = "V5_3_3";
     out.table["brokerVersion"] = std::to_string(wire::our_version);
     out.table["brokerActive"] = "true";
     out.table["mqdVersion"] = MQD_VERSION;
-    auto& counters = call.broker.counters();
-    out.table["runtime"] = duration_text(call.broker.clock().wall_ms() - counters.boot_ms());
+    auto& counters = broker.counters();
+    out.table["runtime"] = duration_text(broker.clock().wall_ms() - counters.boot_ms());
     add_traffic(counters, out.table);
-    add_store(call.broker, out.table);
-    add_delay(call.broker.delay(), out.table);
+    add_store(broker, earliest_ms, out.table);
+    add_delay(broker.delay(), out.table);
     add_pools(out.table);
-    call.reply_body(wire::to_body(out));
+    return wire::to_body(out);
+}
+
+}  // namespace
+
+void get_runtime_info(const Call& call) {
+    const auto ticket = call.session.ticket(call.request);
+    read_elsewhere(
+        call, ticket, [&store = call.broker.store()] { return earliest_message_ms(store); },
+        [ticket, &broker = call.broker](remoting::Session& session, Connection&,
+                                        std::int64_t earliest_ms) {
+            session.reply(ticket, wire::response_code::success, wire::NoHeader{},
+                          as_bytes(runtime_info(broker, earliest_ms)));
+        });
 }
 
 void get_broker_config(const Call& call) {

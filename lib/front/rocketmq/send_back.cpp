@@ -2,6 +2,7 @@
 
 #include "broker/send_back.h"
 
+#include "front/rocketmq/read_elsewhere.h"
 #include "front/rocketmq/requests.h"
 #include "wire/headers/messages.h"
 
@@ -28,9 +29,23 @@ void send_message_back(const Call& call) {
         wanted.retry_max = header->max_reconsume_times;
     wanted.unit_mode = header->unit_mode;
     wanted.store_host = call.service.store_host();
-    const auto done = broker::send_back(call.broker, wanted);
-    if (!done) return call.refuse(code_of(done.error().code), done.error().what);
-    call.reply();
+    const auto ticket = call.session.ticket(call.request);
+    const auto answer = [ticket](remoting::Session& session, const Result<>& done) {
+        if (done) return session.reply(ticket, rc::success, wire::NoHeader{});
+        session.reply(ticket, code_of(done.error().code), wire::NoHeader{}, {}, done.error().what);
+    };
+    if (call.broker.store().is_warm(wanted.at))
+        return answer(call.session, broker::send_back(call.broker, wanted));
+    read_elsewhere(
+        call, ticket,
+        [&broker = call.broker, wanted, group = std::string(header->group)] {
+            auto again = wanted;
+            again.group = group;
+            return broker::send_back(broker, again);
+        },
+        [answer](remoting::Session& session, Connection&, const Result<>& done) {
+            answer(session, done);
+        });
 }
 
 }  // namespace mqd::front::rocketmq

@@ -98,6 +98,7 @@ void Service::on_close(remoting::Session& session) {
     if (connection == nullptr) return;
     for (const auto id : connection->held_pulls) broker_.arrivals().cancel(id);
     connection->held_pulls.clear();
+    connection->disk_reads.clear();
     broker_.disconnected(*connection);
 }
 

@@ -21,6 +21,7 @@
 #include "broker/broker.h"
 #include "front/rocketmq/deferred.h"
 #include "front/rocketmq/late_answers.h"
+#include "front/rocketmq/disk_reads.h"
 #include "front/rocketmq/send_batch.h"
 #include "message/id.h"
 #include "remoting/session.h"
@@ -53,6 +54,7 @@ public:
     broker::SubscriptionRef last_filter;           ///< the last one that a pull brought along
     std::vector<std::shared_ptr<Deferred>> deferred;
     std::vector<std::shared_ptr<LateAnswers>> late;
+    DiskReads disk_reads;
 
 private:
     const std::string address_;

@@ -8,6 +8,7 @@
 #include <algorithm>
 
 #include "base/parse.h"
+#include "front/rocketmq/read_elsewhere.h"
 #include "front/rocketmq/requests.h"
 #include "wire/headers/clients.h"
 #include "wire/headers/topics.h"
@@ -17,18 +18,18 @@ namespace {
 
 namespace rc = wire::response_code;
 
-std::int64_t store_time(const Call& call, store::Queue* queue, std::int64_t offset) {
+std::int64_t store_time(broker::Broker& broker, store::Queue* queue, std::int64_t offset) {
     if (queue == nullptr || offset < 0) return 0;
-    return call.broker.store().store_time(*queue, QueueOffset{offset}).value_or(0);
+    return broker.store().store_time(*queue, QueueOffset{offset}).value_or(0);
 }
 
-wire::TopicOffset offset_of(const Call& call, store::Queue* queue) {
+wire::TopicOffset offset_of(broker::Broker& broker, store::Queue* queue) {
     wire::TopicOffset out;
     if (queue == nullptr) return out;
     out.min_offset = queue->min().value;
     out.max_offset = queue->max().value;
     if (out.max_offset > out.min_offset)
-        out.last_update_timestamp = store_time(call, queue, out.max_offset - 1);
+        out.last_update_timestamp = store_time(broker, queue, out.max_offset - 1);
     return out;
 }
 
@@ -51,11 +52,11 @@ std::vector<std::string> topics_wanted(const Call& call, const wire::GetConsumeS
     return topics;
 }
 
-void add_progress(const Call& call, std::string_view group, const std::string& name,
+void add_progress(broker::Broker& broker, std::string_view group, const std::string& name,
                   wire::ConsumeStats& stats) {
-    const auto topic = call.broker.topics().find(name);
+    const auto topic = broker.topics().find(name);
     if (topic == nullptr) return;
-    const auto places = call.broker.offsets().places(group, name);
+    const auto places = broker.offsets().places(group, name);
     for (std::int32_t id = 0; id < topic->config().read_queues; ++id) {
         auto* queue = topic->find_queue(id);
         const auto place = places.find(id);
@@ -65,8 +66,8 @@ void add_progress(const Call& call, std::string_view group, const std::string& n
             out.consumer_offset = std::max<std::int64_t>(0, place->second.committed);
             out.pull_offset = std::max(out.consumer_offset, place->second.pulled);
         }
-        out.last_timestamp = store_time(call, queue, out.consumer_offset - 1);
-        stats.offsets.push_back({{call.broker.settings().name, id, name}, out});
+        out.last_timestamp = store_time(broker, queue, out.consumer_offset - 1);
+        stats.offsets.push_back({{broker.settings().name, id, name}, out});
     }
 }
 
@@ -78,22 +79,38 @@ void get_topic_stats(const Call& call) {
     const auto topic = call.broker.topics().find(header->topic);
     if (topic == nullptr)
         return call.refuse(rc::topic_not_exist, fmt::format("topic[{}] not exist", header->topic));
-    wire::TopicStatsTable stats;
-    for (std::int32_t id = 0; id < topic->queues(); ++id)
-        stats.offsets.push_back({{call.broker.settings().name, id, topic->name()},
-                                 offset_of(call, topic->find_queue(id))});
-    call.reply_body(wire::to_body(stats));
+    const auto ticket = call.session.ticket(call.request);
+    read_elsewhere(
+        call, ticket,
+        [&broker = call.broker, topic] {
+            wire::TopicStatsTable stats;
+            for (std::int32_t id = 0; id < topic->queues(); ++id)
+                stats.offsets.push_back({{broker.settings().name, id, topic->name()},
+                                         offset_of(broker, topic->find_queue(id))});
+            return wire::to_body(stats);
+        },
+        [ticket](remoting::Session& session, Connection&, const std::string& body) {
+            session.reply(ticket, rc::success, wire::NoHeader{}, as_bytes(body));
+        });
 }
 
 void get_consume_stats(const Call& call) {
     const auto header = call.header<wire::GetConsumeStats>();
     if (!header) return call.refuse(header.error());
-    wire::ConsumeStats stats;
-    if (call.broker.groups().find(header->consumer_group) != nullptr) {
-        for (const auto& topic : topics_wanted(call, *header))
-            add_progress(call, header->consumer_group, topic, stats);
-    }
-    call.reply_body(wire::to_body(stats));
+    std::vector<std::string> topics;
+    if (call.broker.groups().find(header->consumer_group) != nullptr)
+        topics = topics_wanted(call, *header);
+    const auto ticket = call.session.ticket(call.request);
+    read_elsewhere(
+        call, ticket,
+        [&broker = call.broker, group = std::string(header->consumer_group), topics] {
+            wire::ConsumeStats stats;
+            for (const auto& topic : topics) add_progress(broker, group, topic, stats);
+            return wire::to_body(stats);
+        },
+        [ticket](remoting::Session& session, Connection&, const std::string& body) {
+            session.reply(ticket, rc::success, wire::NoHeader{}, as_bytes(body));
+        });
 }
 
 }  // namespace mqd::front::rocketmq

@@ -2,6 +2,7 @@
 
 #include "wire/bodies/heartbeat.h"
 #include "wire/headers/clients.h"
+#include "wire/headers/messages.h"
 #include "wire/headers/offsets.h"
 
 using namespace mqd;
@@ -46,6 +47,18 @@ struct PullFixture : Fixture {
     void send(std::string_view tag = {}) {
         const auto of = tag.empty() ? std::string() : properties({{"TAGS", tag}});
         REQUIRE(other->call(code::send_message_v2, send_header(of), "m").code == rc::success);
+    }
+    /// The broker stops and starts; what was stored before is not taken for warm any more.
+    void restart() {
+        user.reset();
+        other.reset();
+        server.reset();
+        REQUIRE(broker->close());
+        service.reset();
+        broker.reset();
+        REQUIRE(store->close());
+        store.reset();
+        start_with(0);
     }
     void wait_held(std::size_t count) const {
         const auto give_up = monotonic_ms() + 10'000;
@@ -255,6 +268,52 @@ TEST_CASE_FIXTURE(PullFixture, "a held pull goes with its connection") {
         wait_held(1);
     }
     wait_held(0);
+}
+
+TEST_CASE_FIXTURE(PullFixture,
+                  "what may have to be fetched from the disk is answered all the same") {
+    start_with(3);
+    restart();
+    const auto at = store->position(*store->queue("T", 0), QueueOffset{1});
+    REQUIRE(at);
+    CHECK_FALSE(store->is_warm(*at));
+    Waiting held;
+    hold(held, 3, 10'000);  // the end of a queue that nobody has looked at
+    const auto pulled = user->call(code::pull_message, pull_header(0));
+    CHECK(pulled.code == rc::success);
+    CHECK(pulled.find("nextBeginOffset") == "3");
+    CHECK(records(pulled.body).size() == 3);
+    wire::ViewMessage view;
+    view.offset = at->value;
+    CHECK(records(user->call(code::view_message_by_id, view).body)[0].queue_offset.value == 1);
+    wait_held(1);
+    send();
+    CHECK(held.wait().code == rc::success);
+}
+
+TEST_CASE_FIXTURE(PullFixture, "many pulls far behind are answered, each once") {
+    start_with(40);
+    restart();
+    std::vector<Waiting> waiting(200);
+    for (std::size_t i = 0; i < waiting.size(); ++i)
+        user->channel->call(code::pull_message, pull_header(static_cast<std::int64_t>(i % 40)), {},
+                            10'000, waiting[i].done());
+    for (std::size_t i = 0; i < waiting.size(); ++i) {
+        const auto answer = waiting[i].wait();
+        CHECK(answer.code == rc::success);
+        CHECK(records(answer.body)[0].queue_offset.value == static_cast<std::int64_t>(i % 40));
+    }
+}
+
+TEST_CASE_FIXTURE(PullFixture,
+                  "a connection that closes takes nothing down with what is read for it") {
+    start_with(40);
+    restart();
+    for (int i = 0; i < 50; ++i)
+        user->channel->call(code::pull_message, pull_header(0), {}, 10'000,
+                            [](const Result<remoting::Answer>&) {});
+    user.reset();
+    CHECK(other->call(code::pull_message, pull_header(0)).code == rc::success);
 }
 
 TEST_CASE_FIXTURE(PullFixture, "pulls are refused with the codes that clients know") {
