@@ -56,6 +56,7 @@ struct Fixture {
     broker::Counters counters{clock};
     broker::Clients clients{clock};
     std::shared_ptr<Producer> producer = std::make_shared<Producer>("1.1.1.1:1");
+    mutable std::vector<std::shared_ptr<const void>> pins;  // of what all() gave
     std::unique_ptr<store::Store> store;
     std::unique_ptr<broker::Topics> topics;
     std::unique_ptr<broker::Offsets> offsets;
@@ -66,6 +67,7 @@ struct Fixture {
     ~Fixture() { close(); }
 
     void open() {
+        pins.clear();
         auto opened = store::Store::open(files, clock, settings.store_options());
         REQUIRE(opened);
         store = std::move(*opened);
@@ -191,7 +193,7 @@ struct Fixture {
         REQUIRE(record);
         return std::string(record->body);
     }
-    /// Good until the store is closed.
+    /// Good until the next store is opened.
     std::vector<message::RecordView> all(std::string_view topic, std::int32_t id = 0) const {
         std::vector<message::RecordView> out;
         auto& queue = *store->queue(topic, id);
@@ -201,6 +203,7 @@ struct Fixture {
             auto record = message::RecordView::parse(read.slices[0].bytes);
             REQUIRE(record);
             out.push_back(*record);
+            pins.push_back(read.slices[0].pin);
         }
         return out;
     }
