@@ -11,7 +11,15 @@ void BlockReader::begin(client::Block block) {
     rest_ = as_bytes(block_.records);
 }
 
+Result<const message::RecordView*> BlockReader::peek() {
+    if (!head_) {
+        TRY(head_, next());
+    }
+    return &*head_;
+}
+
 Result<message::RecordView> BlockReader::next() {
+    if (head_) return *std::exchange(head_, std::nullopt);
     if (batch_next_ < batch_.size()) return batch_[batch_next_++];
     auto message = next_record();
     if (message) return message;
@@ -31,6 +39,7 @@ Result<message::RecordView> BlockReader::next_record() {
 }
 
 void BlockReader::drop_rest() {
+    head_.reset();
     rest_ = {};
     batch_.clear();
     batch_next_ = 0;

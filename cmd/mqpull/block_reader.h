@@ -6,6 +6,7 @@
 // Owner:   Pulling.
 
 #include <cstddef>
+#include <optional>
 #include <vector>
 
 #include "client/puller.h"
@@ -17,16 +18,19 @@ class BlockReader {
 public:
     void begin(client::Block block);
     /// Nothing is left of the block, if there was one.
-    bool at_end() const { return rest_.empty() && batch_next_ == batch_.size(); }
+    bool at_end() const { return !head_ && rest_.empty() && batch_next_ == batch_.size(); }
     const client::Block& block() const { return block_; }
     /// Not at_end(). The views live until begin(). corrupt: what comes is no record.
     Result<message::RecordView> next();
+    /// What next() will give.
+    Result<const message::RecordView*> peek();
     void drop_rest();
 
 private:
     Result<message::RecordView> next_record();
 
     client::Block block_;
+    std::optional<message::RecordView> head_;  // peeked at
     Bytes rest_;
     std::vector<message::RecordView> batch_;  // those from batch_next_ on are still to come
     std::size_t batch_next_ = 0;

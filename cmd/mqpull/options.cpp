@@ -125,6 +125,7 @@ void describe(cli::Parser& cli, Options& o) {
     cli.section("Output");
     cli.option("--out", s.format, record::parse_format, record::format_help,
                "form of the output (default: lines)");
+    cli.flag("--merge", s.merges, "across queues in the order in which they were stored");
     cli.flag("--json-body", o.json_body, "with json: a body that is JSON stands as a value");
     cli.section("Who has them");
     cli.option("--exec", o.exec.command, "CMD",

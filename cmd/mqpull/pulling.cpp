@@ -24,6 +24,8 @@ constexpr std::int64_t look_every_ms = 30'000;
 constexpr std::int64_t give_up_ms = 10'000;
 /// What was stored before --until's time may still be on its way here.
 constexpr std::int64_t until_grace_ms = 200;
+/// Before signals, members and commits are looked at again.
+constexpr int turn_messages = 4096;
 constexpr std::size_t body_bytes_max = 64 << 20;
 
 /// The sooner of two times, where -1 is never.
@@ -38,6 +40,7 @@ client::Puller::Options puller_options(const Settings& settings) {
     options.subscription = settings.expression;
     options.expression_type = settings.expression_type();
     options.suspends = !settings.stops_at_end;
+    options.asks_ahead = !settings.merges;
     options.give_up_ms = settings.stops_at_end ? give_up_ms : -1;
     return options;
 }
@@ -70,6 +73,7 @@ Pulling::Pulling(const cli::Parser& cli, client::Client& client, const Settings&
       settings_(settings),
       puller_(client, puller_options(settings)),
       output_(output),
+      intake_(puller_, settings.merges, !settings.stops_at_end),
       last_message_ms_(monotonic_ms()),
       commit_at_ms_(monotonic_ms() + commit_every_ms),
       look_at_ms_(monotonic_ms() + look_every_ms) {}
@@ -173,7 +177,7 @@ Result<> Pulling::drain() {
 
 bool Pulling::is_over() const {
     if (settings_.count && count_ >= static_cast<std::uint64_t>(*settings_.count)) return true;
-    if (!has_queues_ || !reader_.at_end()) return false;
+    if (!has_queues_ || !intake_.at_end()) return false;
     const bool has_end =
         settings_.stops_at_end || settings_.until.offset || settings_.until.time_ms;
     if (has_end && puller_.all_done()) return true;
@@ -187,36 +191,44 @@ bool Pulling::is_over() const {
 
 Result<bool> Pulling::move_on() {
     bool has_moved = false;
-    if (reader_.at_end()) {
-        client::Block block;
-        TRY(has_moved, puller_.take(block));
-        if (!has_moved) return false;
-        reader_.begin(std::move(block));
-    }
-    client::PulledQueue& queue = *reader_.block().queue;
-    while (!reader_.at_end()) {
-        if (!output_.accepts(queue)) return has_moved;
+    is_blocked_ = false;
+    for (int i = 0; i < turn_messages; ++i) {
+        TRY(BlockReader* const reader, intake_.next());
+        if (!reader) return has_moved;
+        client::PulledQueue& queue = *reader->block().queue;
+        if (reader->at_end()) {
+            TRY_OK(pass(queue, reader->block().next));
+            intake_.finished(*reader);
+            has_moved = true;
+            continue;
+        }
+        if (!output_.accepts(queue)) {
+            is_blocked_ = true;
+            return has_moved;
+        }
         has_moved = true;
-        TRY(auto message, reader_.next());
+        TRY(auto message, reader->next());
         TRY(const bool goes_on, handle(queue, message));
         if (!goes_on) {
-            reader_.drop_rest();
+            intake_.finished(*reader);
             return true;
         }
+        TRY_OK(intake_.moved(*reader));
     }
-    pass(queue, reader_.block().next);
     return true;
 }
 
-void Pulling::pass(client::PulledQueue& queue, std::int64_t next) {
+Result<> Pulling::pass(client::PulledQueue& queue, std::int64_t next) {
     if (next < queue.taken) {
         // The broker has moved us back: the queue is a new one, or has lost its end.
+        TRY_OK(output_.settle());
         queue.taken = next;
         queue.ledger = client::Ledger(next);
-        return;
+        return {};
     }
     queue.taken = std::min(next, queue.stop);
     output_.pass(queue, queue.taken);
+    return {};
 }
 
 Result<bool> Pulling::handle(client::PulledQueue& queue, message::RecordView& message) {
@@ -280,6 +292,7 @@ Result<> Pulling::take_on(const std::vector<client::Queue>& queues, const client
         std::int64_t stop = settings_.until.offset.value_or(client::offset_max);
         if (settings_.stops_at_end) stop = std::min(stop, bounds[i].max);
         auto& added = puller_.add(queue, start, stop);
+        intake_.add(added);
         if (membership_) added.committed = start;
     }
     return {};
@@ -325,7 +338,7 @@ Result<> Pulling::settle_on(std::vector<client::Queue> queues) {
             commit();
             has_settled = true;
         }
-        if (reader_.block().queue == pulled) reader_.drop_rest();
+        intake_.drop(*pulled);
         puller_.drop(*pulled);
     }
     // What a topic got while a plain reader was reading it is new from its first message on.
@@ -356,10 +369,12 @@ std::int64_t Pulling::add_sources(std::int64_t until_ms) {
     } else {
         until_ms = sooner(until_ms, look_at_ms_);
     }
-    // No more is wanted while the output does not take the rest of this block.
-    if (!reader_.at_end()) return until_ms;
-    fds_.push_back({puller_.fd(), POLLIN, 0});
-    until_ms = sooner(until_ms, puller_.due_ms());
+    if (intake_.wants_blocks()) {
+        fds_.push_back({puller_.fd(), POLLIN, 0});
+        until_ms = sooner(until_ms, puller_.due_ms());
+    }
+    if (is_blocked_) return until_ms;
+    if (!intake_.at_end()) return sooner(until_ms, intake_.due_ms());
     if (settings_.idle_ms) until_ms = sooner(until_ms, last_message_ms_ + *settings_.idle_ms);
     if (settings_.until.time_ms) {
         const auto left_ms = *settings_.until.time_ms + until_grace_ms - wall_ms();

@@ -11,13 +11,13 @@
 #include <string_view>
 #include <vector>
 
-#include "block_reader.h"
 #include "cli/parser.h"
 #include "client/client.h"
 #include "client/membership.h"
 #include "client/puller.h"
 #include "client/start.h"
 #include "filter/tags.h"
+#include "intake.h"
 #include "output.h"
 #include "record/format.h"
 
@@ -37,6 +37,7 @@ struct Settings {
     std::string expression_type() const { return is_sql ? "SQL92" : "TAG"; }
     bool stops_at_end = false;
     bool fails_empty = false;
+    bool merges = false;  ///< across queues by store time
     std::optional<std::int64_t> count;
     std::optional<std::int64_t> idle_ms;
     record::Format format;
@@ -62,11 +63,11 @@ private:
     /// What the output has begun comes to its end.
     Result<> drain();
     bool is_over() const;
-    /// As many messages of a block as the output accepts. False: none, or there is no block.
+    /// As many messages as the output accepts, up to a turn's. False: none are there.
     Result<bool> move_on();
     /// False: the queue's end, or enough.
     Result<bool> handle(client::PulledQueue& queue, message::RecordView& message);
-    void pass(client::PulledQueue& queue, std::int64_t next);
+    Result<> pass(client::PulledQueue& queue, std::int64_t next);
     void commit();
     Result<> share_out();
     Result<> take_on(const std::vector<client::Queue>& queues, const client::From& from);
@@ -82,7 +83,7 @@ private:
     std::unique_ptr<client::Membership> membership_;
     client::Puller puller_;
     Output& output_;
-    BlockReader reader_;
+    Intake intake_;
     std::vector<pollfd> fds_;
     std::uint64_t count_ = 0;
     std::int64_t last_message_ms_;
@@ -90,6 +91,7 @@ private:
     std::int64_t look_at_ms_;
     bool has_queues_ = false;  ///< they have been shared out at least once
     bool is_draining_ = false;
+    bool is_blocked_ = false;  ///< the output does not accept the next message
 };
 
 }  // namespace mqd::mqpull

@@ -85,6 +85,10 @@ void Puller::pull(PulledQueue& queue) {
                });
 }
 
+void Puller::ask(PulledQueue& queue) {
+    if (queue.retry_at_ms == 0) pull(queue);
+}
+
 void Puller::pull_due() {
     const std::int64_t now_ms = monotonic_ms();
     for (const auto& queue : queues_) {
@@ -159,7 +163,7 @@ Result<bool> Puller::accept(PulledQueue& queue, Result<remoting::Answer> answer,
     // A broker that says "again at once" about the same offset would keep both of us busy.
     if (stands_still && answer->code != code::pull_not_found) {
         queue.retry_at_ms = monotonic_ms() + backoff_ms(1);
-    } else {
+    } else if (options_.asks_ahead) {
         pull(queue);
     }
     return true;

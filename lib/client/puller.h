@@ -52,6 +52,7 @@ public:
         bool suspends = true;                     ///< at a queue's end, wait for the next message
         std::int64_t give_up_ms = -1;             ///< of failing on end; -1: never
         std::size_t blocks_bytes_max = 16 << 20;  ///< of all queues together
+        bool asks_ahead = true;  ///< take() sends the queue's next request, else only ask()
     };
     Puller(Client& client, Options options) : client_(client), options_(std::move(options)) {}
     Puller(const Puller&) = delete;
@@ -61,6 +62,9 @@ public:
     void drop(PulledQueue& queue);
     /// All that are read, in no order.
     std::vector<PulledQueue*> queues() const;
+
+    /// Sends the queue's next request, without asks_ahead, once its block is done with.
+    void ask(PulledQueue& queue);
 
     /// The next block that has come, its queue's next request sent; false: none now. With records
     /// or without: filtered stretches and gaps have none, but a `next` further on.

@@ -2,6 +2,8 @@
 
 #include <doctest/doctest.h>
 
+#include <atomic>
+
 #include "client/errors.h"
 #include "fake_servers.h"
 
@@ -123,4 +125,28 @@ TEST_CASE("the answers of a dropped queue are thrown away") {
     puller.drop(dropped);
     CHECK(puller.queues() == std::vector<PulledQueue*>{&kept});
     while (!puller.all_done()) CHECK(next_block(puller).queue == &kept);
+}
+
+TEST_CASE("without asking ahead a queue's next request waits for ask()") {
+    FakeServers servers;
+    std::atomic<int> pulls = 0;
+    servers.on_pull = [&](auto& session, const auto& request, const wire::PullMessage& header) {
+        ++pulls;
+        answer(session, request, code::success, header.queue_offset + 1, "x");
+    };
+    const auto client = servers.client();
+    auto options = reading_to_the_end();
+    options.asks_ahead = false;
+    Puller puller(*client, options);
+    auto& queue = puller.add(queue_of(servers, 0), 0, 3);
+    for (int i = 1; i <= 3; ++i) {
+        CHECK(next_block(puller).next == i);
+        Block none;
+        // Long enough for a request that nobody has asked for.
+        wait_for_either(puller.fd(), -1, 50);
+        CHECK_FALSE(*puller.take(none));
+        CHECK(pulls == i);
+        puller.ask(queue);
+    }
+    CHECK(puller.all_done());
 }
