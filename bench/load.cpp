@@ -244,7 +244,7 @@ public:
         std::vector<epoll_event> events(connections_.size());
         for (;;) {
             const auto now = monotonic_us();
-            stopping_ = stopping_ || now >= stop || all_given();
+            stopping_ = stopping_ || now >= stop || all_given() || all_read();
             if (stopping_ && idle()) break;
             if (now > stop + 30'000'000) die("requests are not answered");
             const int n = epoll_wait(epoll_, events.data(), static_cast<int>(events.size()), 100);
@@ -262,6 +262,9 @@ public:
 
 private:
     bool all_given() const { return s_.messages > 0 && given_ >= s_.messages; }
+    bool all_read() const {
+        return std::ranges::all_of(connections_, [](const Connection& c) { return c.done; });
+    }
     bool oneway() const { return s_.mode == "oneway"; }
     bool idle() const {
         return std::ranges::all_of(connections_, [](const Connection& c) {

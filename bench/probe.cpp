@@ -4,6 +4,7 @@
 //   mqd-probe query HOST:PORT TOPIC KEYS S   random keys of k00000000.. for S seconds
 //   mqd-probe key HOST:PORT TOPIC N          whether key N is found
 //   mqd-probe disk FILE BYTES S              a bare loop of pwrite and fdatasync for S seconds
+//   mqd-probe served FILE BYTES S            the same, each asked for and answered over TCP
 //   mqd-probe evict DIR                      syncs the files below and drops them from the cache
 //
 // Prints one JSON line.
@@ -12,8 +13,11 @@
 
 #include <cmath>
 #include <filesystem>
+#include <functional>
+#include <optional>
 #include <random>
 #include <string_view>
+#include <thread>
 
 #include "base/clock.h"
 #include "base/parse.h"
@@ -96,8 +100,60 @@ void query(const char* address, std::string_view topic, const char* keys, double
                missed, latency.quantile(0.5), latency.quantile(0.99), latency.quantile(0.999));
 }
 
+/// A thread that calls `work` for each message that comes over a connection, and answers it.
+class Served {
+public:
+    explicit Served(std::function<void()> work) {
+        const int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+        sockaddr_in any{};
+        any.sin_family = AF_INET;
+        any.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+        socklen_t size = sizeof any;
+        auto* const address = reinterpret_cast<sockaddr*>(&any);
+        if (listener < 0 || bind(listener, address, size) != 0 || listen(listener, 1) != 0 ||
+            getsockname(listener, address, &size) != 0)
+            die(fmt::format("no listener: {}", std::strerror(errno)));
+        message::Host host;
+        std::memcpy(host.ip.data(), &any.sin_addr, 4);
+        host.port = ntohs(any.sin_port);
+        asker_ = connect_or_die(host);
+        const int fd = accept4(listener, nullptr, nullptr, SOCK_CLOEXEC);
+        if (fd < 0) die(fmt::format("accept: {}", std::strerror(errno)));
+        const int on = 1;
+        setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+        close(listener);
+        thread_ = std::thread([fd, work = std::move(work)] {
+            char request[frame_bytes];
+            while (recv(fd, request, sizeof request, MSG_WAITALL) == frame_bytes) {
+                work();
+                if (send(fd, request, sizeof request, MSG_NOSIGNAL) != frame_bytes) break;
+            }
+            close(fd);
+        });
+    }
+    ~Served() {
+        shutdown(asker_, SHUT_RDWR);
+        thread_.join();
+        close(asker_);
+    }
+    Served(const Served&) = delete;
+    Served& operator=(const Served&) = delete;
+
+    void ask() const {
+        char frame[frame_bytes] = {};
+        if (send(asker_, frame, sizeof frame, MSG_NOSIGNAL) != frame_bytes ||
+            recv(asker_, frame, sizeof frame, MSG_WAITALL) != frame_bytes)
+            die(fmt::format("over TCP: {}", std::strerror(errno)));
+    }
+
+private:
+    static constexpr ssize_t frame_bytes = 300;
+    int asker_ = -1;
+    std::thread thread_;
+};
+
 /// As the commit log is written: one behind the other, into a file that has its length already.
-void disk(const char* path, const char* size, double seconds) {
+void disk(const char* path, const char* size, double seconds, bool served) {
     const auto bytes = parse_int<std::int64_t>(size).value_or(0);
     if (bytes <= 0) die("no size");
     constexpr off_t file_bytes = 1 << 30;
@@ -105,17 +161,27 @@ void disk(const char* path, const char* size, double seconds) {
     if (fd < 0 || ftruncate(fd, file_bytes) != 0 || fsync(fd) != 0)
         die(fmt::format("{}: {}", path, std::strerror(errno)));
     const std::string record(static_cast<std::size_t>(bytes), 'x');
+    off_t at = 0;
+    const auto put = [&] {
+        if (pwrite(fd, record.data(), record.size(), at) != bytes || fdatasync(fd) != 0)
+            die(fmt::format("{}: {}", path, std::strerror(errno)));
+    };
+    std::optional<Served> server;
+    if (served) server.emplace(put);
     Histogram latency;
     std::int64_t count = 0;
     const auto begin_us = monotonic_us();
     const auto end_us = begin_us + std::llround(seconds * 1e6);
     auto now_us = begin_us;
-    for (off_t at = 0; now_us < end_us && at + bytes <= file_bytes; at += bytes, ++count) {
-        if (pwrite(fd, record.data(), record.size(), at) != bytes || fdatasync(fd) != 0)
-            die(fmt::format("{}: {}", path, std::strerror(errno)));
+    for (; now_us < end_us && at + bytes <= file_bytes; at += bytes, ++count) {
+        if (server)
+            server->ask();
+        else
+            put();
         const auto then_us = std::exchange(now_us, monotonic_us());
         latency.add(now_us - then_us);
     }
+    server.reset();
     close(fd);
     fs::remove(path);
     fmt::print("{{\"per_second\":{:.0f},\"p50_us\":{},\"p99_us\":{}}}\n",
@@ -148,13 +214,12 @@ int main(int argc, char** argv) {
         Caller caller(connect_or_die(host_of(argv[2])));
         const auto number = parse_int<std::int64_t>(argv[4]).value_or(-1);
         fmt::print("{{\"found\":{}}}\n", has_key(caller, argv[3], number) ? 1 : 0);
-    } else if (what == "disk" && argc == 5)
-        disk(argv[2], argv[3], seconds_of(argv[4]));
+    } else if ((what == "disk" || what == "served") && argc == 5)
+        disk(argv[2], argv[3], seconds_of(argv[4]), what == "served");
     else if (what == "evict" && argc == 3)
         evict(argv[2]);
     else
         die("first HOST:PORT TOPIC | key HOST:PORT TOPIC N | query HOST:PORT TOPIC KEYS SECONDS | "
-            "disk FILE BYTES SECONDS "
-            "| evict DIR");
+            "disk|served FILE BYTES SECONDS | evict DIR");
     return 0;
 }
