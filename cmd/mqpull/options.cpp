@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/parse.h"
 #include "cli/process.h"
+#include "cli/progress.h"
 #include "filter/sql.h"
 #include "record/file_names.h"
 
@@ -127,6 +128,7 @@ void describe(cli::Parser& cli, Options& o) {
                "form of the output (default: lines)");
     cli.flag("--merge", s.merges, "across queues in the order in which they were stored");
     cli.flag("--json-body", o.json_body, "with json: a body that is JSON stands as a value");
+    cli::add_progress_option(cli, s.progress);
     cli.section("Who has them");
     cli.option("--exec", o.exec.command, "CMD",
                "run CMD for each message, which it has on stdin; 0 acknowledges");

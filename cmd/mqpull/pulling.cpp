@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 #include <poll.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <set>
@@ -45,6 +46,12 @@ client::Puller::Options puller_options(const Settings& settings) {
     return options;
 }
 
+/// Messages on a terminal show by themselves that it goes on.
+std::optional<bool> wants_progress(const Settings& settings) {
+    if (!settings.progress && ::isatty(STDOUT_FILENO) == 1) return false;
+    return settings.progress;
+}
+
 }  // namespace
 
 Result<std::vector<client::Queue>> wanted_queues(client::Client& client, const Settings& settings) {
@@ -66,17 +73,23 @@ Result<std::vector<client::Queue>> wanted_queues(client::Client& client, const S
     return all;
 }
 
-Pulling::Pulling(const cli::Parser& cli, client::Client& client, const Settings& settings,
-                 Output& output)
+Pulling::Pulling(cli::Parser& cli, client::Client& client, const Settings& settings, Output& output)
     : cli_(cli),
       client_(client),
       settings_(settings),
       puller_(client, puller_options(settings)),
       output_(output),
       intake_(puller_, settings.merges, !settings.stops_at_end),
+      progress_(wants_progress(settings), cli.quiet(), STDERR_FILENO),
       last_message_ms_(monotonic_ms()),
       commit_at_ms_(monotonic_ms() + commit_every_ms),
-      look_at_ms_(monotonic_ms() + look_every_ms) {}
+      look_at_ms_(monotonic_ms() + look_every_ms) {
+    cli_.before_messages([this] { progress_.clear(); });
+}
+
+Pulling::~Pulling() {
+    cli_.before_messages(nullptr);
+}
 
 int Pulling::run() {
     auto result = begin();
@@ -87,6 +100,7 @@ int Pulling::run() {
     const bool is_pipe_closed =
         !result && result.error().code == Errc::io && output_.is_reader_gone();
     commit();
+    progress_.clear();
     if (const auto report = output_.report(); report && !is_pipe_closed)
         output_.has_failed() ? cli_.warn(*report) : cli_.note(*report);
     if (membership_) membership_->leave();
@@ -153,6 +167,7 @@ Result<> Pulling::loop() {
             commit();
         }
         if (output_.wants_commit()) commit();
+        show_progress();
         if (!has_moved && !is_over()) wait();
     }
     return {};
@@ -170,6 +185,7 @@ Result<> Pulling::drain() {
         }
         TRY_OK(output_.advance());
         if (monotonic_ms() >= commit_at_ms_) commit();
+        show_progress();
         if (!output_.is_idle()) wait();
     }
     return {};
@@ -222,7 +238,7 @@ Result<> Pulling::pass(client::PulledQueue& queue, std::int64_t next) {
     if (next < queue.taken) {
         // The broker has moved us back: the queue is a new one, or has lost its end.
         TRY_OK(output_.settle());
-        queue.taken = next;
+        queue.start = queue.taken = next;
         queue.ledger = client::Ledger(next);
         return {};
     }
@@ -258,6 +274,7 @@ Result<bool> Pulling::handle(client::PulledQueue& queue, message::RecordView& me
     queue.taken = offset + 1;
     last_message_ms_ = monotonic_ms();
     ++count_;
+    body_bytes_ += message.body.size();
     return !settings_.count || count_ < static_cast<std::uint64_t>(*settings_.count);
 }
 
@@ -349,11 +366,29 @@ Result<> Pulling::settle_on(std::vector<client::Queue> queues) {
     return {};
 }
 
+void Pulling::show_progress() {
+    if (!progress_.is_on() || count_ == shown_count_ || monotonic_ms() < progress_.due_ms()) return;
+    shown_count_ = count_;
+    cli::Progress::Now now;
+    now.count = count_;
+    now.bytes = body_bytes_;
+    std::uint64_t total = 0;
+    bool has_end = has_queues_;
+    for (const auto* const queue : puller_.queues()) {
+        has_end = has_end && queue->stop != client::offset_max;
+        now.steps += static_cast<std::uint64_t>(queue->taken - queue->start);
+        total += static_cast<std::uint64_t>(std::max(queue->stop, queue->taken) - queue->start);
+    }
+    if (has_end) now.steps_total = total;
+    progress_.show(now);
+}
+
 void Pulling::wait() {
     fds_.clear();
     output_.add_fds(fds_);
     std::int64_t until_ms = output_.due_ms();
     if (membership_) until_ms = sooner(until_ms, commit_at_ms_);
+    if (count_ != shown_count_) until_ms = sooner(until_ms, progress_.due_ms());
     // Once it has come it stays readable.
     if (!cli::interrupted()) fds_.push_back({cli::interrupt_fd(), POLLIN, 0});
     if (!is_draining_) until_ms = add_sources(until_ms);

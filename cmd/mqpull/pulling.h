@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "cli/parser.h"
+#include "cli/progress.h"
 #include "client/client.h"
 #include "client/membership.h"
 #include "client/puller.h"
@@ -40,6 +41,7 @@ struct Settings {
     bool merges = false;  ///< across queues by store time
     std::optional<std::int64_t> count;
     std::optional<std::int64_t> idle_ms;
+    std::optional<bool> progress;  ///< nothing: where stderr is a terminal and stdout is none
     record::Format format;
 };
 
@@ -48,8 +50,10 @@ Result<std::vector<client::Queue>> wanted_queues(client::Client& client, const S
 
 class Pulling {
 public:
-    Pulling(const cli::Parser& cli, client::Client& client, const Settings& settings,
-            Output& output);
+    Pulling(cli::Parser& cli, client::Client& client, const Settings& settings, Output& output);
+    ~Pulling();
+    Pulling(const Pulling&) = delete;
+    Pulling& operator=(const Pulling&) = delete;
 
     /// Until there is nothing more to do, or a signal; the exit status. When nobody reads the
     /// output any more, the program ends by SIGPIPE.
@@ -73,11 +77,12 @@ private:
     Result<> take_on(const std::vector<client::Queue>& queues, const client::From& from);
     Result<> settle_on(std::vector<client::Queue> queues);
     Result<> look_for_queues();
+    void show_progress();
     void wait();
     /// What a wait ends by while messages are still to come; gives the time it ends at.
     std::int64_t add_sources(std::int64_t until_ms);
 
-    const cli::Parser& cli_;
+    cli::Parser& cli_;
     client::Client& client_;
     const Settings& settings_;
     std::unique_ptr<client::Membership> membership_;
@@ -85,7 +90,10 @@ private:
     Output& output_;
     Intake intake_;
     std::vector<pollfd> fds_;
+    cli::Progress progress_;
     std::uint64_t count_ = 0;
+    std::uint64_t shown_count_ = 0;
+    std::uint64_t body_bytes_ = 0;
     std::int64_t last_message_ms_;
     std::int64_t commit_at_ms_;
     std::int64_t look_at_ms_;

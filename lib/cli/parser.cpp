@@ -373,6 +373,7 @@ std::optional<int> Parser::parse(const std::vector<std::string>& arguments) {
 }
 
 void Parser::warn(std::string_view what) const {
+    if (before_messages_) before_messages_();
     print_line(fmt::format("{}: {}", program_.substr(0, program_.find(' ')), what));
 }
 

@@ -147,6 +147,8 @@ public:
     int usage_error(std::string_view what) const;  ///< prints, with a hint at --help; 2
     void warn(std::string_view what) const;
     void note(std::string_view what) const;  ///< not with -q
+    /// `call` runs before each of them: a progress line makes room.
+    void before_messages(std::function<void()> call) { before_messages_ = std::move(call); }
     /// The status of the first error, printed, else 0.
     template <class... Results>
     int finish(const Results&... results) const {
@@ -184,6 +186,7 @@ private:
     std::vector<std::string> values_;  ///< what normalised() has hidden from CLI11
     Server* server_ = nullptr;
     ServerOptions server_options_;
+    std::function<void()> before_messages_;
     bool quiet_ = false;
     bool help_wanted_ = false;
     bool version_wanted_ = false;

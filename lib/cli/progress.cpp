@@ -49,14 +49,16 @@ void Progress::show(const Now& now) {
     const std::int64_t now_ms = monotonic_ms();
     const double seconds = static_cast<double>(std::max<std::int64_t>(1, now_ms - shown_ms_)) / 1e3;
     const double per_second = static_cast<double>(now.count - shown_.count) / seconds;
-    const double bytes_per_second = static_cast<double>(now.bytes - shown_.bytes) / seconds;
+    // Fewer than before: a queue went to somebody else.
+    const auto done = static_cast<double>(now.done() - std::min(now.done(), shown_.done()));
+    const double done_per_second = done / seconds;
     const double part = shown_.count == 0 ? 1 : newest;
     per_second_ += part * (per_second - per_second_);
-    bytes_per_second_ += part * (bytes_per_second - bytes_per_second_);
+    done_per_second_ += part * (done_per_second - done_per_second_);
     shown_ = now;
     shown_ms_ = now_ms;
     due_ms_ = now_ms + every_ms;
-    auto text = line(now, per_second_, bytes_per_second_);
+    auto text = line(now, per_second_, done_per_second_);
     const auto width = text.size();
     text.resize(std::max(width, width_), ' ');
     width_ = width;
@@ -69,15 +71,15 @@ void Progress::clear() {
     width_ = 0;
 }
 
-std::string Progress::line(const Now& now, double per_second, double bytes_per_second) {
+std::string Progress::line(const Now& now, double per_second, double done_per_second) {
     std::string text =
         fmt::format("{} messages, {:.0f}/s, {}", now.count, per_second, size_text(now.bytes));
-    if (!now.bytes_total || *now.bytes_total == 0) return text;
-    const auto total = std::max(*now.bytes_total, now.bytes);
-    text += fmt::format(", {}%", now.bytes * 100 / total);
-    if (bytes_per_second >= 1)
+    if (now.total().value_or(0) == 0) return text;
+    const auto total = std::max(*now.total(), now.done());
+    text += fmt::format(", {}%", now.done() * 100 / total);
+    if (done_per_second >= 1)
         text += fmt::format(", {} left",
-                            time_text(static_cast<double>(total - now.bytes) / bytes_per_second));
+                            time_text(static_cast<double>(total - now.done()) / done_per_second));
     return text;
 }
 

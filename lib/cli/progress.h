@@ -23,6 +23,14 @@ public:
         std::uint64_t count = 0;
         std::uint64_t bytes = 0;                   ///< done, of the input or output
         std::optional<std::uint64_t> bytes_total;  ///< nothing: it has no known end
+        // Where it has, but not in bytes: messages passed, of those that there are.
+        std::uint64_t steps = 0;
+        std::optional<std::uint64_t> steps_total = {};
+
+        std::uint64_t done() const { return bytes_total ? bytes : steps; }
+        std::optional<std::uint64_t> total() const {
+            return bytes_total ? bytes_total : steps_total;
+        }
     };
 
     /// Not `forced`, it is shown on a terminal, unless `quiet`. `fd` stays the caller's.
@@ -40,7 +48,7 @@ public:
     void clear();
 
     /// `1234567 messages, 45000/s, 102.9 MB, 37%, 0:12 left`
-    static std::string line(const Now& now, double per_second, double bytes_per_second);
+    static std::string line(const Now& now, double per_second, double done_per_second);
 
 private:
     void write(std::string_view text) const;
@@ -52,7 +60,7 @@ private:
     std::int64_t shown_ms_;
     Now shown_;
     double per_second_ = 0;
-    double bytes_per_second_ = 0;
+    double done_per_second_ = 0;
     std::size_t width_ = 0;  ///< of what stands there
 };
 

@@ -32,7 +32,7 @@ bool passes_by_itself(std::int32_t code) {
 PulledQueue& Puller::add(Queue queue, std::int64_t start, std::int64_t stop) {
     auto pulled = std::make_shared<PulledQueue>();
     pulled->queue = std::move(queue);
-    pulled->next = pulled->taken = start;
+    pulled->start = pulled->next = pulled->taken = start;
     pulled->ledger = Ledger(start);
     pulled->stop = stop;
     pulled->is_done = start >= stop;

@@ -24,6 +24,7 @@ namespace mqd::client {
 /// shared_from_this().
 struct PulledQueue : std::enable_shared_from_this<PulledQueue> {
     Queue queue;
+    std::int64_t start = 0;          ///< where its reading began
     std::int64_t next = 0;           ///< offset of the next request
     std::int64_t stop = offset_max;  ///< read no further
     std::int64_t taken = 0;          ///< behind the last message handed on

@@ -320,3 +320,15 @@ has_lines() { [ "$(cat "$1" | wc -l)" -ge "$2" ]; }
   exec {pipe}<&-
   wait $puller
 }
+
+@test "--progress counts on stderr in one line, with what is left where the end is known" {
+  start_broker
+  seq 200 | mqsend -q -t T
+  # The reader takes a second and a half for it.
+  run --separate-stderr bash -c "mqpull -t T --from beginning -e --progress --exec 'sleep 0.015' --jobs 2"
+  [ "$status" = 0 ]
+  [ -z "$output" ]
+  [[ $stderr =~ $'\r'[0-9]+\ messages,\ [0-9]+/s,\ .*,\ [0-9]+%,\ [0-9]:[0-9]+\ left ]]
+  run --separate-stderr bash -c "mqpull -t T --from beginning -e --no-progress --exec 'sleep 0.015' --jobs 2"
+  [ -z "$stderr" ]
+}

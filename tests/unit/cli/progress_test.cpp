@@ -47,6 +47,8 @@ TEST_CASE("the line says how much is done, how fast, and what is left where that
     CHECK(Progress::line({5, 300, 200}, 1, 100) == "5 messages, 1/s, 300 B, 100%, 0:00 left");
     CHECK(Progress::line({5, 100, 200}, 0, 0) == "5 messages, 0/s, 100 B, 50%");
     CHECK(Progress::line({5, 100, 0}, 0, 0) == "5 messages, 0/s, 100 B");
+    // What is filtered out is passed all the same.
+    CHECK(Progress::line({5, 100, {}, 60, 80}, 1, 10) == "5 messages, 1/s, 100 B, 75%, 0:02 left");
 }
 
 TEST_CASE("it is on where stderr is a terminal, and where somebody wants it") {
