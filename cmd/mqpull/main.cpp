@@ -56,6 +56,7 @@ int main(int argc, char** argv) {
     if (const auto status = settle(cli, o)) return *status;
 
     cli::install_signals();
+    cli::interrupt_again();
     client::Options client_options;
     client_options.namesrv = o.server.namesrv;
     auto client = client::Client::open(std::move(client_options));

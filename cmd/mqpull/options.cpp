@@ -16,6 +16,7 @@ namespace mqd::mqpull {
 namespace {
 
 constexpr std::int32_t exec_messages_max = 100'000;
+constexpr std::int64_t rate_max = 1'000'000'000;
 
 Result<std::optional<std::int32_t>> parse_queue(std::string_view text) {
     const auto id = parse_int<std::int32_t>(text);
@@ -28,6 +29,14 @@ Result<std::optional<std::int64_t>> parse_count(std::string_view text) {
     const auto count = parse_int<std::int64_t>(text);
     if (!count || *count < 0) return Error{Errc::invalid, fmt::format("'{}' is no number", text)};
     return count;
+}
+
+Result<std::optional<std::int64_t>> parse_rate(std::string_view text) {
+    const auto rate = parse_int<std::int64_t>(text);
+    if (!rate || *rate < 1 || *rate > rate_max)
+        return Error{Errc::invalid,
+                     fmt::format("'{}' is not a number from 1 to {}", text, rate_max)};
+    return rate;
 }
 
 /// `1` to `max`.
@@ -122,6 +131,7 @@ void describe(cli::Parser& cli, Options& o) {
     cli.flag("-e,--exit", s.stops_at_end, "stop at the end of the topic as it is now");
     cli.option("-c,--count", s.count, parse_count, "N", "stop after N messages");
     cli.option("--idle", s.idle_ms, parse_idle, "D", "stop after D without a message");
+    cli.option("--rate", s.rate, parse_rate, "N", "at most N messages a second");
     cli.flag("--fail-empty", s.fails_empty, "status 1 when nothing came");
     cli.section("Output");
     cli.option("--out", s.format, record::parse_format, record::format_help,

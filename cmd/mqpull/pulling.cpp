@@ -79,6 +79,7 @@ Pulling::Pulling(cli::Parser& cli, client::Client& client, const Settings& setti
       settings_(settings),
       puller_(client, puller_options(settings)),
       output_(output),
+      pace_(settings.rate),
       intake_(puller_, settings.merges, !settings.stops_at_end),
       progress_(wants_progress(settings), cli.quiet(), STDERR_FILENO),
       last_message_ms_(monotonic_ms()),
@@ -105,7 +106,7 @@ int Pulling::run() {
         output_.has_failed() ? cli_.warn(*report) : cli_.note(*report);
     if (membership_) membership_->leave();
     if (is_pipe_closed) end_by_sigpipe();
-    if (!result) return cli_.fail(result.error());
+    if (!result) return cli::exit_status_after_signals(cli_.fail(result.error()));
     if (cli_.verbose() > 0)
         cli_.note(fmt::format("{} messages, {} requests repeated", count_, puller_.retries()));
     const bool has_failed = output_.has_failed() || (settings_.fails_empty && count_ == 0);
@@ -207,7 +208,7 @@ bool Pulling::is_over() const {
 
 Result<bool> Pulling::move_on() {
     bool has_moved = false;
-    is_blocked_ = false;
+    is_blocked_ = waits_for_pace_ = false;
     for (int i = 0; i < turn_messages; ++i) {
         TRY(BlockReader* const reader, intake_.next());
         if (!reader) return has_moved;
@@ -218,10 +219,9 @@ Result<bool> Pulling::move_on() {
             has_moved = true;
             continue;
         }
-        if (!output_.accepts(queue)) {
-            is_blocked_ = true;
-            return has_moved;
-        }
+        is_blocked_ = !output_.accepts(queue);
+        waits_for_pace_ = !pace_.permits(monotonic_us());
+        if (is_blocked_ || waits_for_pace_) return has_moved;
         has_moved = true;
         TRY(auto message, reader->next());
         TRY(const bool goes_on, handle(queue, message));
@@ -273,6 +273,7 @@ Result<bool> Pulling::handle(client::PulledQueue& queue, message::RecordView& me
     }
     queue.taken = offset + 1;
     last_message_ms_ = monotonic_ms();
+    pace_.count(monotonic_us());
     ++count_;
     body_bytes_ += message.body.size();
     return !settings_.count || count_ < static_cast<std::uint64_t>(*settings_.count);
@@ -409,6 +410,7 @@ std::int64_t Pulling::add_sources(std::int64_t until_ms) {
         until_ms = sooner(until_ms, puller_.due_ms());
     }
     if (is_blocked_) return until_ms;
+    if (waits_for_pace_) return sooner(until_ms, pace_.due_ms());
     if (!intake_.at_end()) return sooner(until_ms, intake_.due_ms());
     if (settings_.idle_ms) until_ms = sooner(until_ms, last_message_ms_ + *settings_.idle_ms);
     if (settings_.until.time_ms) {

@@ -20,6 +20,7 @@
 #include "filter/tags.h"
 #include "intake.h"
 #include "output.h"
+#include "pace.h"
 #include "record/format.h"
 
 namespace mqd::mqpull {
@@ -41,7 +42,8 @@ struct Settings {
     bool merges = false;  ///< across queues by store time
     std::optional<std::int64_t> count;
     std::optional<std::int64_t> idle_ms;
-    std::optional<bool> progress;  ///< nothing: where stderr is a terminal and stdout is none
+    std::optional<std::int64_t> rate;  ///< messages a second
+    std::optional<bool> progress;      ///< nothing: where stderr is a terminal and stdout is none
     record::Format format;
 };
 
@@ -88,6 +90,7 @@ private:
     std::unique_ptr<client::Membership> membership_;
     client::Puller puller_;
     Output& output_;
+    Pace pace_;
     Intake intake_;
     std::vector<pollfd> fds_;
     cli::Progress progress_;
@@ -99,7 +102,9 @@ private:
     std::int64_t look_at_ms_;
     bool has_queues_ = false;  ///< they have been shared out at least once
     bool is_draining_ = false;
-    bool is_blocked_ = false;  ///< the output does not accept the next message
+    // Why the next message is left where it is.
+    bool is_blocked_ = false;  ///< the output does not accept it
+    bool waits_for_pace_ = false;
 };
 
 }  // namespace mqd::mqpull

@@ -4,11 +4,20 @@
 #include <unistd.h>
 
 #include "cli/exit.h"
+#include "cli/signals.h"
 
 namespace mqd::mqpull {
+namespace {
+
+/// How long a reader that does not read holds us behind a signal.
+constexpr std::int64_t give_up_ms = 3000;
+
+}  // namespace
 
 StreamOutput::StreamOutput(const record::Format& format, bool commits)
-    : writer_(STDOUT_FILENO, "standard output", format), commits_(commits) {}
+    : writer_(STDOUT_FILENO, "standard output", format,
+              [] { return cli::interrupted_ms() > give_up_ms; }),
+      commits_(commits) {}
 
 Result<> StreamOutput::put(const Delivery& delivery) {
     auto written = writer_.write(delivery.message, delivery.queue.queue.broker, delivery.body);

@@ -20,6 +20,12 @@ namespace {
 volatile sig_atomic_t came = 0;
 int event = -1;
 std::atomic<void (*)(int)> last_call = nullptr;
+std::atomic<std::int64_t> came_ms = 0;
+std::atomic<bool> interrupts_again = false;
+
+void on_alarm(int) {
+    ::alarm(1);
+}
 
 void on_signal(int signal) {
     if (came != 0) {
@@ -27,6 +33,8 @@ void on_signal(int signal) {
         ::_exit(exit_status::signal_base + signal);
     }
     came = signal;
+    came_ms = monotonic_ms();
+    if (interrupts_again) ::alarm(1);
     const int saved = errno;
     const std::uint64_t one = 1;
     [[maybe_unused]] const auto n = ::write(event, &one, sizeof one);  // the flag is set anyway
@@ -54,6 +62,17 @@ bool interrupted() {
 
 int interrupt_fd() {
     return event;
+}
+
+std::int64_t interrupted_ms() {
+    return came != 0 ? std::max<std::int64_t>(1, monotonic_ms() - came_ms) : 0;
+}
+
+void interrupt_again() {
+    struct sigaction action = {};
+    action.sa_handler = on_alarm;
+    check(::sigaction(SIGALRM, &action, nullptr) == 0);
+    interrupts_again = true;
 }
 
 void before_abrupt_end(void (*call)(int signal)) {

@@ -17,6 +17,13 @@ bool interrupted();
 /// Becomes readable with the first signal and stays so; never read from it.
 int interrupt_fd();
 
+/// Since the first signal, in ms; 0: there was none.
+std::int64_t interrupted_ms();
+
+/// From the first signal on, a call that blocks is interrupted again each second: a loop around it
+/// can give up in time.
+void interrupt_again();
+
 /// `call` runs when a second signal comes, before the process ends, in the signal's handler: only
 /// what is async-signal-safe. One for all.
 void before_abrupt_end(void (*call)(int signal));
