@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <cstring>
+#include <optional>
 #include <utility>
 
 #include "record/block_input.h"
@@ -52,12 +53,13 @@ public:
     std::uint64_t end_at() const { return input_.consumed() + pending_; }
     std::uint64_t skipped_empty() const { return skipped_empty_; }
 
-    bool ready() const {
+    bool ready() {
         if (at_end_ || input_ended_) return true;
-        const auto rest = input_.window().substr(pending_);
+        release();
+        const auto rest = input_.window();
         switch (options_.input) {
             case Input::msgpack:
-                return rest.size() > incomplete_bytes_;
+                return parse_msgpack();
             case Input::file:
                 return false;
             default:
@@ -69,6 +71,7 @@ public:
     Result<> fill() {
         release();
         if (skipping_) return skip_long();
+        if (std::exchange(parsed_, std::nullopt)) incomplete_bytes_ = 0;  // its bytes may move
         TRY(const bool got, more());
         input_ended_ = !got;
         return {};
@@ -165,28 +168,36 @@ private:
         return {};
     }
 
+    /// Whether a map, or something broken, begins the window and is there as a whole.
+    bool parse_msgpack() {
+        if (parsed_) return true;
+        const auto window = input_.window();
+        if (window.size() <= incomplete_bytes_) return false;
+        record_.clear();
+        auto parsed = msgpack_.parse(window, record_);
+        incomplete_bytes_ = window.size();
+        if (!parsed.broken && parsed.bytes == 0) return false;
+        parsed_ = std::move(parsed);
+        return true;
+    }
+
     Result<bool> find_msgpack() {
         for (;;) {
             const auto window = input_.window();
-            if (window.size() > incomplete_bytes_) {
-                record_.clear();
-                auto parsed = msgpack_.parse(window, record_);
+            if (parse_msgpack()) {
+                auto parsed = *std::exchange(parsed_, std::nullopt);
                 if (parsed.broken) {
                     at_end_ = true;
                     ++number_;
                     return Error{Errc::corrupt, fmt::format("{}: {}; nothing behind it can be read",
                                                             where(), parsed.record.error().what)};
                 }
-                if (parsed.bytes > 0) {
-                    incomplete_bytes_ = 0;
-                    msgpack_result_ = std::move(parsed.record);
-                    if (parsed.bytes > options_.record_bytes_max)
-                        msgpack_result_ =
-                            Error{Errc::corrupt,
-                                  fmt::format("longer than {} bytes", options_.record_bytes_max)};
-                    return found(parsed.bytes, parsed.bytes), true;
-                }
-                incomplete_bytes_ = window.size();
+                incomplete_bytes_ = 0;
+                msgpack_result_ = std::move(parsed.record);
+                if (parsed.bytes > options_.record_bytes_max)
+                    msgpack_result_ = Error{Errc::corrupt, fmt::format("longer than {} bytes",
+                                                                       options_.record_bytes_max)};
+                return found(parsed.bytes, parsed.bytes), true;
             }
             if (window.size() > options_.record_bytes_max) {
                 at_end_ = true;
@@ -250,6 +261,7 @@ private:
     const char delimiter_;
     JsonRecords json_;
     MsgpackRecords msgpack_;
+    std::optional<MsgpackRecords::Parsed> parsed_;  ///< the next one, found by ready()
     Result<> msgpack_result_;
     Record record_;
     std::string_view raw_;
@@ -275,7 +287,7 @@ Result<> Reader::fill() {
 std::string_view Reader::raw() const {
     return impl_->raw();
 }
-bool Reader::ready() const {
+bool Reader::ready() {
     return impl_->ready();
 }
 std::uint64_t Reader::number() const {

@@ -44,8 +44,8 @@ public:
 
     /// The bytes the last record was made of, without its delimiter.
     std::string_view raw() const;
-    /// Whether next() would answer without waiting for input.
-    bool ready() const;
+    /// Whether next() would answer without waiting for input. The last record is good no longer.
+    bool ready();
     /// Waits for one read of the input, whatever that gives: for callers with a poll() of their
     /// own. io as next().
     Result<> fill();

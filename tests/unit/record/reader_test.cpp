@@ -218,3 +218,42 @@ TEST_CASE("ready tells whether a whole record is already here") {
     REQUIRE(reader.next().value() != nullptr);
     CHECK(!reader.ready());
 }
+
+TEST_CASE("ready tells of a map only when it is there as a whole") {
+    int ends[2];
+    REQUIRE(::pipe(ends) == 0);
+    const auto give = [&](std::string_view bytes) {
+        REQUIRE(::write(ends[1], bytes.data(), bytes.size()) == static_cast<ssize_t>(bytes.size()));
+    };
+    record::Reader reader(ends[0], "in", {.input = Input::msgpack});
+    CHECK(!reader.ready());
+    give(
+        "\x81\xa4"
+        "body\xa3"
+        "one\x81\xa4"
+        "bo");
+    REQUIRE(reader.fill());
+    CHECK(reader.ready());
+    CHECK(reader.ready());
+    CHECK((*reader.next().value()).body == "one");
+    CHECK(!reader.ready());
+    give(
+        "dy\xa3"
+        "two\x81\xa4"
+        "body\xa5"
+        "three");
+    REQUIRE(reader.fill());
+    REQUIRE(reader.ready());
+    // What was found before more is read is found again.
+    give("\x81");
+    REQUIRE(reader.fill());
+    CHECK(reader.ready());
+    CHECK((*reader.next().value()).body == "two");
+    CHECK((*reader.next().value()).body == "three");
+    CHECK(!reader.ready());
+    ::close(ends[1]);
+    REQUIRE(reader.fill());
+    CHECK(reader.ready());
+    CHECK(reader.next().error().code == Errc::corrupt);
+    ::close(ends[0]);
+}
