@@ -105,6 +105,7 @@ Result<client::Message> Composer::compose(const record::Record& record) {
         return Error{Errc::invalid, "no topic: neither -t nor the record names one"};
     message.body = record.body;
     message.flag = record.flag;
+    message.queue = settings_.queue;
     message.shard = settings_.shard.empty() ? record.shard : settings_.shard;
     message.properties = plain_;
     if (!is_plain(record)) {

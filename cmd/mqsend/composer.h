@@ -30,6 +30,7 @@ struct Settings {
     std::string tag;
     std::vector<std::pair<std::string, std::string>> properties;
     std::string shard;
+    std::optional<std::int32_t> queue;
     Delay delay;  ///< instead of what a record says
     std::optional<Compression> compression;
 };

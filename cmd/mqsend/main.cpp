@@ -69,7 +69,7 @@ void describe_message(cli::Parser& cli, Options& o) {
         "NAME=VALUE", "user property; may be repeated");
     cli.option("--shard", o.settings.shard, "S", "one value, one queue, in order");
     cli.option(
-        "--queue", o.producer.queue,
+        "--queue", o.settings.queue,
         [](std::string_view text) -> Result<std::optional<std::int32_t>> {
             const auto id = parse_int<std::int32_t>(text);
             if (!id || *id < 0)

@@ -35,12 +35,13 @@ std::int32_t flag_of(const Envelope& envelope) {
 
 }  // namespace
 
-Batch::Batch(const Envelope& envelope, Queue queue, std::int32_t sys_flag, std::int32_t opaque)
+Batch::Batch(const Envelope& envelope, Queue queue, std::int32_t sys_flag, std::int64_t born_ms,
+             std::int32_t opaque)
     : envelope_(envelope),
       queue_(std::move(queue)),
       sys_flag_(sys_flag),
       opaque_(opaque),
-      born_ms_(wall_ms()) {
+      born_ms_(born_ms > 0 ? born_ms : wall_ms()) {
     begin_frame(frame_);
     body_begin_ = frame_.size();
 }
@@ -74,7 +75,11 @@ void Batch::add(const Message& message, message::UniqueKeys& keys) {
     at += 2;
     std::memcpy(at, key_prefix.data(), key_prefix.size());
     at += key_prefix.size();
-    keys.next(reinterpret_cast<char*>(at));
+    if (message.unique_key.size() == message::UniqueKeys::length) {
+        std::memcpy(at, message.unique_key.data(), message::UniqueKeys::length);
+    } else {
+        keys.next(reinterpret_cast<char*>(at));
+    }
     at += message::UniqueKeys::length;
     *at++ = std::byte{2};
     if (!message.properties.empty())

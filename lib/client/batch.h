@@ -7,6 +7,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -27,7 +28,10 @@ struct Message {
     std::int32_t sys_flag = 0;  ///< of a compressed body
     std::string_view shard;     ///< one value, one queue
     bool alone = false;         ///< brokers take it in no batch: a delayed one
-    std::uint64_t ordinal = 0;  ///< comes back in Settled
+    std::optional<std::int32_t> queue = std::nullopt;  ///< only queues of that number
+    std::string_view unique_key = {};                  ///< empty: it gets a new one
+    std::int64_t born_ms = 0;                          ///< since the epoch; 0: now
+    std::uint64_t ordinal = 0;                         ///< comes back in Settled
 };
 
 /// The constant parts of a send header.
@@ -39,7 +43,8 @@ struct Envelope {
 
 class Batch {
 public:
-    Batch(const Envelope& envelope, Queue queue, std::int32_t sys_flag, std::int32_t opaque);
+    Batch(const Envelope& envelope, Queue queue, std::int32_t sys_flag, std::int64_t born_ms,
+          std::int32_t opaque);
 
     static std::size_t item_bytes(const Message& message);
     void add(const Message& message, message::UniqueKeys& keys);

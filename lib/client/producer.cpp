@@ -23,6 +23,7 @@ namespace {
 constexpr std::size_t flying_bytes_max = 4 << 20;
 /// Of all open batches together.
 constexpr std::size_t open_bytes_max = 8 << 20;
+constexpr std::size_t topic_bytes_max = 255;
 constexpr std::int64_t slice_ms = 200;
 /// Behind the time that a broker waits for its disk or replicas.
 constexpr std::int64_t ack_answer_ms = 1000;
@@ -37,119 +38,93 @@ Producer::Producer(Client& client, Options options)
     : client_(client),
       options_(std::move(options)),
       envelope_{options_.group, client.options().encoding, options_.oneway},
-      attempt_ms_(options_.attempt_ms),
+      topics_(client, options_.ack),
       window_(options_.window) {}
 
 Producer::~Producer() = default;
 
 // Taking messages
 
-Result<> Producer::send(const Message& message) {
+Result<> Producer::check_message(const Message& message) {
+    if (message.topic.size() > topic_bytes_max)
+        return Error{Errc::invalid, "the topic's name is too long"};
     if (message.body.size() > body_bytes_max)
         return Error{Errc::invalid, fmt::format("the body has {} bytes; {} are allowed",
                                                 message.body.size(), body_bytes_max)};
-    // 32 more are kept for what brokers add to the properties.
-    const auto bytes = Batch::item_bytes(message);
-    if (bytes - message.body.size() > message::properties_bytes_max - 256)
+    // Some bytes are kept for what brokers add to the properties.
+    if (Batch::item_bytes(message) - message.body.size() > message::properties_bytes_max - 256)
         return Error{Errc::invalid, "keys, tag and properties together are too long"};
     // The request of a single message is the only one for it, and its header is JSON.
     if (message.alone && !is_utf8(message.properties))
         return Error{Errc::invalid, "keys, tag and properties of a delayed message must be UTF-8"};
+    return {};
+}
+
+Result<> Producer::send(const Message& message) {
+    TRY_OK(check_message(message));
     TRY(Lane* const lane, lane_of(message));
+    const auto bytes = Batch::item_bytes(message);
     if (lane->open &&
         (message.alone || lane->open->body_bytes() + bytes > options_.batch_bytes_max))
         close(*lane);
-    if (!lane->open) open_batch(*lane);
-    lane->open->add(message, keys_);
-    if (options_.keeps_messages) lane->open->ordinals.push_back(message.ordinal);
-    open_bytes_ += bytes;
+    add(*lane, message);
     if (message.alone) close(*lane);
     if (open_bytes_ > open_bytes_max) flush();
     return {};
 }
 
-Result<Producer::Topic*> Producer::topic_of(std::string_view name) {
-    const auto known = topic_index_.find(std::string(name));
-    if (known != topic_index_.end()) return topics_[known->second].get();
-    TRY(const auto route, publish_route(client_, name));
-    auto topic = std::make_unique<Topic>();
-    topic->name = name;
-    topic->queues = publish_queues(name, route);
-    if (topic->queues.empty())
-        return Error{Errc::refused, fmt::format("topic '{}' has no writeable queue", name)};
-    if (options_.queue) {
-        std::erase_if(topic->queues, [&](const Queue& q) { return q.id != *options_.queue; });
-        if (topic->queues.empty())
-            return Error{Errc::not_found,
-                         fmt::format("topic '{}' has no queue {}", name, *options_.queue)};
+Result<bool> Producer::try_send(const Message& message) {
+    TRY_OK(check_message(message));
+    TRY(Lane* const lane, lane_of(message));
+    const auto bytes = Batch::item_bytes(message);
+    if (open_bytes_ + bytes > open_bytes_max && open_bytes_ > 0) {
+        flush_some();
+        if (open_bytes_ + bytes > open_bytes_max && open_bytes_ > 0) return false;
     }
-    if (options_.ack != Ack::one) TRY_OK(agree_on_ack(topic->queues));
-    topic->next = static_cast<std::size_t>(monotonic_us()) % topic->queues.size();
-    topic_index_[topic->name] = topics_.size();
-    topics_.push_back(std::move(topic));
-    return topics_.back().get();
+    if (lane->open &&
+        (message.alone || lane->open->body_bytes() + bytes > options_.batch_bytes_max)) {
+        if (!has_room(*lane, lane->open->body_bytes())) return false;
+        close(*lane);
+    }
+    if (message.alone && !has_room(*lane, bytes)) return false;
+    add(*lane, message);
+    if (message.alone) close(*lane);
+    return true;
 }
 
-/// What a broker waits for is its configuration: each is asked once, and what does not answer is
-/// not sent to.
-Result<> Producer::agree_on_ack(std::vector<Queue>& queues) {
-    std::optional<Error> silent;
-    std::set<std::string> asked;
-    for (const auto& queue : queues) {
-        const auto& address = queue.address;
-        if (agreed_.contains(address) || !asked.insert(address).second) continue;
-        const auto answer =
-            client_.call(address, wire::request_code::get_broker_config, wire::NoHeader{});
-        if (!answer) {
-            if (answer.error().code != Errc::unavailable) return answer.error();
-            silent = answer.error();
-            continue;
-        }
-        TRY(const auto wait_ms, ack_wait_ms(options_.ack, address, answer->body));
-        // Its own word about a timeout must be heard.
-        attempt_ms_ = std::max(attempt_ms_, wait_ms + ack_answer_ms);
-        agreed_.insert(address);
-    }
-    std::erase_if(queues, [&](const Queue& queue) { return !agreed_.contains(queue.address); });
-    if (queues.empty() && silent) return *silent;
-    return {};
+void Producer::add(Lane& lane, const Message& message) {
+    if (!lane.open) open_batch(lane, message.born_ms);
+    lane.open->add(message, keys_);
+    if (options_.keeps_messages) lane.open->ordinals.push_back(message.ordinal);
+    open_bytes_ += Batch::item_bytes(message);
 }
 
 Result<Producer::Lane*> Producer::lane_of(const Message& message) {
-    if (last_lane_ && message.shard.empty() && last_lane_->sys_flag == message.sys_flag &&
-        (!last_lane_->queue || options_.queue) && topics_[last_lane_->topic]->name == message.topic)
-        return last_lane_;
-    TRY(Topic* const topic, topic_of(message.topic));
+    const bool has_shard = !message.shard.empty();
+    const auto fits = [&](const Lane& lane) {
+        return lane.is_shards == has_shard && lane.sys_flag == message.sys_flag &&
+               lane.topic->only == message.queue && lane.topic->name == message.topic;
+    };
+    if (last_lane_ && !has_shard && fits(*last_lane_)) return last_lane_;
+    TRY(SendTopic* const topic, topics_.find(message.topic, message.queue));
     std::optional<std::size_t> queue;
-    if (!message.shard.empty()) {
+    if (has_shard) {
         const std::int64_t hash = message::java_hash(message.shard);
         queue = static_cast<std::size_t>(std::abs(hash)) % topic->queues.size();
-    } else if (topic->queues.size() == 1 && options_.queue) {
+    } else if (message.queue && topic->queues.size() == 1) {
         queue = 0;
     }
-    const auto index = topic_index_[topic->name];
-    for (auto& lane : lanes_) {
-        if (lane->topic == index && lane->queue == queue && lane->sys_flag == message.sys_flag)
-            return last_lane_ = lane.get();
-    }
+    for (auto& lane : lanes_)
+        if (fits(*lane) && lane->queue == queue) return last_lane_ = lane.get();
     lanes_.push_back(std::make_unique<Lane>());
-    *lanes_.back() = Lane{index, queue, message.sys_flag, nullptr, 0};
+    *lanes_.back() = Lane{topic, has_shard, queue, message.sys_flag, nullptr, 0};
     return last_lane_ = lanes_.back().get();
 }
 
-Queue Producer::next_queue(Topic& topic, std::string_view not_this_broker) {
-    for (std::size_t tried = 0; tried < topic.queues.size(); ++tried) {
-        const Queue& queue = topic.queues[topic.next++ % topic.queues.size()];
-        if (queue.broker != not_this_broker) return queue;
-    }
-    return topic.queues[topic.next++ % topic.queues.size()];
-}
-
-void Producer::open_batch(Lane& lane) {
-    Topic& topic = *topics_[lane.topic];
-    const Queue queue = lane.queue ? topic.queues[*lane.queue] : next_queue(topic);
+void Producer::open_batch(Lane& lane, std::int64_t born_ms) {
+    const Queue queue = lane.queue ? lane.topic->queues[*lane.queue] : lane.topic->next_queue();
     const auto opaque = client_.channel(queue.address)->next_opaque();
-    lane.open = std::make_unique<Batch>(envelope_, queue, lane.sys_flag, opaque);
+    lane.open = std::make_unique<Batch>(envelope_, queue, lane.sys_flag, born_ms, opaque);
     lane.open->opened_ms = monotonic_ms();
     if (open_since_ms_ < 0) open_since_ms_ = lane.open->opened_ms;
     for (std::size_t i = 0; i < lanes_.size(); ++i)
@@ -160,6 +135,19 @@ void Producer::flush() {
     for (std::size_t i = 0; i < lanes_.size(); ++i)
         if (lanes_[i]->open) close(*lanes_[i]);
     open_since_ms_ = -1;
+}
+
+void Producer::flush_some() {
+    open_since_ms_ = -1;
+    for (std::size_t i = 0; i < lanes_.size(); ++i) {
+        Lane& lane = *lanes_[i];
+        if (!lane.open) continue;
+        if (has_room(lane, lane.open->body_bytes())) {
+            close(lane);
+        } else if (open_since_ms_ < 0 || lane.open->opened_ms < open_since_ms_) {
+            open_since_ms_ = lane.open->opened_ms;
+        }
+    }
 }
 
 // Sending
@@ -173,7 +161,8 @@ void Producer::close(Lane& lane) {
         const Error error{Errc::unavailable, "interrupted before it was sent"};
         return settle(*batch, Verdict::refused, nullptr, &error);
     }
-    batch->deadline_ms = monotonic_ms() + options_.timeout_ms;
+    batch->deadline_ms = options_.never_gives_up ? std::numeric_limits<std::int64_t>::max()
+                                                 : monotonic_ms() + options_.timeout_ms;
     ++lane.flying;
     flying_bytes_ += bytes;
     Batch& flying = *batch;
@@ -226,10 +215,17 @@ void Producer::launch(Batch& batch) {
     batch.disconnects_before = client_.disconnects();
     const std::int64_t left_ms = batch.deadline_ms - monotonic_ms();
     channel->send(batch.request(false), batch.opaque(),
-                  std::clamp<std::int64_t>(left_ms, 1, attempt_ms_),
+                  std::clamp<std::int64_t>(left_ms, 1, attempt_ms()),
                   [post = post_, &batch](Result<remoting::Answer> answer) {
                       post->put({&batch, std::move(answer)});
                   });
+}
+
+/// A broker's own word about what it waited for in vain must be heard.
+std::int64_t Producer::attempt_ms() const {
+    const auto wait_ms = topics_.ack_wait_ms();
+    return wait_ms == 0 ? options_.attempt_ms
+                        : std::max(options_.attempt_ms, wait_ms + ack_answer_ms);
 }
 
 void Producer::launch_due() {
@@ -270,7 +266,7 @@ void Producer::finish() {
     while (!flying_.empty()) wait();
     if (!options_.oneway) return;
     std::set<std::string> finished;
-    for (const auto& topic : topics_)
+    for (const auto& topic : topics_.all())
         for (const auto& queue : topic->queues)
             if (finished.insert(queue.address).second) finish_oneway(queue);
 }
@@ -289,11 +285,12 @@ void Producer::answered(Batch& batch, const Result<remoting::Answer>& answer) {
     attempts.ack = options_.ack;
     attempts.made = batch.attempts;
     attempts.retries_max = options_.retries;
+    attempts.never_gives_up = options_.never_gives_up;
     attempts.may_be_stored = batch.may_be_stored;
     attempts.now_ms = monotonic_ms();
     attempts.deadline_ms = batch.deadline_ms;
     if (!lane.queue) {
-        const auto& queues = topics_[lane.topic]->queues;
+        const auto& queues = lane.topic->queues;
         attempts.has_other_broker = std::any_of(queues.begin(), queues.end(), [&](const auto& q) {
             return q.broker != batch.queue().broker;
         });
@@ -303,8 +300,10 @@ void Producer::answered(Batch& batch, const Result<remoting::Answer>& answer) {
         case Verdict::wait:
             return again(batch, true);
         case Verdict::again:
+            is_failing_ = true;
             return again(batch, false);
         case Verdict::stored:
+            is_failing_ = false;
             window_ = std::min(options_.window, window_ + 1);
             return settle(batch, verdict, &*answer, nullptr);
         case Verdict::refused:
@@ -322,19 +321,20 @@ void Producer::answered(Batch& batch, const Result<remoting::Answer>& answer) {
 
 void Producer::again(Batch& batch, bool busy) {
     const Lane& lane = *lanes_[batch.lane];
-    Topic& topic = *topics_[lane.topic];
+    SendTopic& topic = *lane.topic;
+    if (!busy && batch.attempts > 1) topics_.refresh(topic);
     const std::int64_t now_ms = monotonic_ms();
     if (busy) {
         window_ = std::max(1, window_ / 2);
         --batch.attempts;
-        batch.deadline_ms = now_ms + options_.timeout_ms;
+        if (!options_.never_gives_up) batch.deadline_ms = now_ms + options_.timeout_ms;
         batch.retry_at_ms = now_ms + std::min(500, 20 << std::min(batch.busy_answers++, 5));
     } else {
         totals_.retries += batch.count();
         batch.retry_at_ms = now_ms + backoff_ms(batch.attempts);
     }
-    const Queue queue =
-        lane.queue || busy ? batch.queue() : next_queue(topic, batch.queue().broker);
+    Queue queue = batch.queue();
+    if (!busy) queue = lane.queue ? topic.queues[*lane.queue] : topic.next_queue(queue.broker);
     batch.readdress(queue, client_.channel(queue.address)->next_opaque());
     batch.is_waiting = true;
     ++waiting_;
@@ -407,8 +407,8 @@ bool Producer::reach(const Queue& queue) {
         wire::QueueHeader header;
         header.topic = queue.topic;
         header.queue_id = queue.id;
-        const auto answer =
-            channel->call_and_wait(wire::request_code::get_min_offset, header, {}, attempt_ms_);
+        const auto answer = channel->call_and_wait(wire::request_code::get_min_offset, header, {},
+                                                   options_.attempt_ms);
         if (answer) return true;
         const bool is_over = stopping() || monotonic_ms() >= deadline_ms;
         if (is_over || made > options_.retries) return note(answer.error()), false;
@@ -422,13 +422,13 @@ bool Producer::reach(const Queue& queue) {
 void Producer::finish_oneway(const Queue& queue) {
     const auto channel = client_.channel(queue.address);
     if (channel->connected()) {
-        auto done = channel->flush(attempt_ms_);
+        auto done = channel->flush(options_.attempt_ms);
         if (done) {
             wire::QueueHeader header;
             header.topic = queue.topic;
             header.queue_id = queue.id;
-            const auto answer =
-                channel->call_and_wait(wire::request_code::get_max_offset, header, {}, attempt_ms_);
+            const auto answer = channel->call_and_wait(wire::request_code::get_max_offset, header,
+                                                       {}, options_.attempt_ms);
             if (!answer) done = answer.error();
         }
         if (!done) note(done.error());

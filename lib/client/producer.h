@@ -13,13 +13,13 @@
 #include <string>
 #include <string_view>
 #include <unordered_map>
-#include <unordered_set>
 #include <vector>
 
 #include "client/batch.h"
 #include "client/client.h"
 #include "client/mailbox.h"
 #include "client/retry.h"
+#include "client/send_topics.h"
 
 namespace mqd::client {
 
@@ -52,12 +52,14 @@ public:
         int window = 64;     ///< requests in flight
         std::size_t batch_bytes_max = 256 << 10;
         int retries = 16;
-        std::int64_t timeout_ms = 10'000;   ///< for all attempts together
-        std::int64_t attempt_ms = 3000;     ///< for one
-        std::int64_t stop_ms = 5000;        ///< what is left to do once stop_fd is readable
-        std::optional<std::int32_t> queue;  ///< only queues of that number
+        std::int64_t timeout_ms = 10'000;  ///< for all attempts together
+        std::int64_t attempt_ms = 3000;    ///< for one
+        std::int64_t stop_ms = 5000;       ///< what is left to do once stop_fd is readable
         int stop_fd = -1;
         bool keeps_messages = false;  ///< Settled is to have ordinals and ids
+        /// Retries and time have no end; only a broker's word settles a message. For callers of
+        /// try_send() and flush_some(), which never wait.
+        bool never_gives_up = false;
         std::function<void(const Settled&)> on_settled;
     };
     Producer(Client& client, Options options);
@@ -70,8 +72,14 @@ public:
     /// its queue), unavailable (no name server answers), unsupported (a broker that does not wait
     /// for Options::ack).
     Result<> send(const Message& message);
+    /// The same without a wait for room: false, and not taken, when there is none.
+    Result<bool> try_send(const Message& message);
+    /// invalid: what no broker can take, as send().
+    static Result<> check_message(const Message& message);
     /// Open batches leave.
     void flush();
+    /// Those that there is room for.
+    void flush_some();
     /// Takes in the answers that have come, and does what is due. Never waits.
     void pump();
     /// flush(), then waits until every message's fate is known.
@@ -84,6 +92,9 @@ public:
     /// When the oldest open batch was begun; -1: none is open.
     std::int64_t open_since_ms() const { return open_since_ms_; }
 
+    /// Whether the last that was heard of a broker is that it cannot be reached, or does not work.
+    bool is_failing() const { return is_failing_; }
+
     const Totals& totals() const { return totals_; }
     /// Of the first message that was refused or lost.
     const std::optional<Error>& first_error() const { return first_error_; }
@@ -91,14 +102,10 @@ public:
     static constexpr std::size_t body_bytes_max = 4 << 20;
 
 private:
-    struct Topic {
-        std::string name;
-        std::vector<Queue> queues;
-        std::size_t next = 0;
-    };
     /// One open batch and what has been sent of it before: where order matters, one at a time.
     struct Lane {
-        std::size_t topic;
+        SendTopic* topic;
+        bool is_shards;                    ///< of some shards, else of what has none
         std::optional<std::size_t> queue;  ///< index in its topic's queues
         std::int32_t sys_flag;
         std::unique_ptr<Batch> open;
@@ -110,13 +117,12 @@ private:
     };
     using Post = Mailbox<Answered>;
 
-    Result<Topic*> topic_of(std::string_view name);
     Result<Lane*> lane_of(const Message& message);
-    Result<> agree_on_ack(std::vector<Queue>& queues);
-    Queue next_queue(Topic& topic, std::string_view not_this_broker = {});
-    void open_batch(Lane& lane);
+    void add(Lane& lane, const Message& message);
+    void open_batch(Lane& lane, std::int64_t born_ms);
     void close(Lane& lane);
     bool has_room(const Lane& lane, std::size_t bytes) const;
+    std::int64_t attempt_ms() const;
     bool wait_for_room(const Lane& lane, std::size_t bytes);
     void wait();
     bool stopping();
@@ -135,11 +141,8 @@ private:
     Client& client_;
     const Options options_;
     const Envelope envelope_;
-    std::int64_t attempt_ms_;
-    std::unordered_set<std::string> agreed_;  ///< brokers that wait for options_.ack
     message::UniqueKeys keys_;
-    std::vector<std::unique_ptr<Topic>> topics_;
-    std::unordered_map<std::string, std::size_t> topic_index_;
+    SendTopics topics_;
     std::vector<std::unique_ptr<Lane>> lanes_;
     Lane* last_lane_ = nullptr;
     std::unordered_map<Batch*, std::unique_ptr<Batch>> flying_;
@@ -150,6 +153,7 @@ private:
     std::int64_t open_since_ms_ = -1;
     std::int64_t stop_at_ms_ = -1;
     bool lost_hope_ = false;
+    bool is_failing_ = false;
     Totals totals_;
     std::optional<Error> first_error_;
     std::shared_ptr<Post> post_ = std::make_shared<Post>();

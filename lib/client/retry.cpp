@@ -10,9 +10,11 @@ Verdict judge(const Result<remoting::Answer>& answer, const Attempts& attempts) 
     namespace code = wire::response_code;
     const auto given_up = attempts.may_be_stored ? Verdict::unknown : Verdict::refused;
     const bool may_try = attempts.made <= attempts.retries_max;
+    const bool goes_on =
+        attempts.never_gives_up || (may_try && attempts.now_ms < attempts.deadline_ms);
     if (!answer) {
         if (answer.error().code != Errc::unavailable) return Verdict::refused;
-        return may_try && attempts.now_ms < attempts.deadline_ms ? Verdict::again : given_up;
+        return goes_on ? Verdict::again : given_up;
     }
     switch (answer->code) {
         case code::success:
@@ -28,7 +30,7 @@ Verdict judge(const Result<remoting::Answer>& answer, const Attempts& attempts) 
         case code::system_error:
         case code::service_not_available:
         case code::go_away:
-            return may_try && attempts.now_ms < attempts.deadline_ms ? Verdict::again : given_up;
+            return goes_on ? Verdict::again : given_up;
         case code::topic_not_exist:
         case code::no_permission:
             // The same broker would say the same again.

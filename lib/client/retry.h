@@ -17,7 +17,8 @@ struct Attempts {
     int made = 1;
     int retries_max = 0;
     bool has_other_broker = false;
-    bool may_be_stored = false;  ///< an attempt was sent whose end nobody knows
+    bool may_be_stored = false;   ///< an attempt was sent whose end nobody knows
+    bool never_gives_up = false;  ///< while nobody says no
     std::int64_t now_ms = 0;
     std::int64_t deadline_ms = 0;
 };

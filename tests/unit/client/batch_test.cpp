@@ -44,7 +44,7 @@ struct Read {
 };
 
 Batch make_batch(wire::Encoding encoding = wire::Encoding::json, bool oneway = false) {
-    return Batch({"G", encoding, oneway}, queue, 0, 42);
+    return Batch({"G", encoding, oneway}, queue, 0, 0, 42);
 }
 
 std::vector<std::string> ids(const Batch& batch) {

@@ -62,6 +62,10 @@ public:
         Lock lock(lock_);
         return sends_;
     }
+    std::int64_t born_ms() const {  ///< of the last request
+        Lock lock(lock_);
+        return born_ms_;
+    }
     int batches() const {
         Lock lock(lock_);
         return batches_;
@@ -126,6 +130,7 @@ private:
             }
             const auto header = wire::read_send_message(request);
             REQUIRE(header);
+            born_ms_ = header->born_timestamp;
             response.queue_id = header->queue_id;
             response.queue_offset = static_cast<std::int64_t>(bodies_.size());
             response.msg_id = "id";
@@ -158,6 +163,7 @@ private:
     std::vector<std::string> bodies_ GUARDED_BY(lock_);
     std::vector<std::string> properties_ GUARDED_BY(lock_);
     int sends_ GUARDED_BY(lock_) = 0;
+    std::int64_t born_ms_ GUARDED_BY(lock_) = 0;
     int batches_ GUARDED_BY(lock_) = 0;  ///< of what was stored
 };
 

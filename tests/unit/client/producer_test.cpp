@@ -157,6 +157,10 @@ TEST_CASE("too long bodies and properties are not taken") {
     const std::string body(Producer::body_bytes_max, 'x');
     REQUIRE(producer.send(message_of(body)));
     CHECK(producer.send(message_of(body + "x")).error().code == Errc::invalid);
+    auto misnamed = message_of("a");
+    const std::string name(256, 'T');
+    misnamed.topic = name;
+    CHECK(producer.send(misnamed).error().code == Errc::invalid);
     auto wide = message_of("a");
     const std::string properties = "a\x01" + std::string(33'000, 'x') + "\x02";
     wide.properties = properties;
@@ -169,18 +173,21 @@ TEST_CASE("a message that must be alone is a request of its own kind, in its pla
     FakeServers servers;
     servers.queues = 1;
     const auto client = servers.client();
-    Producer::Options options;
-    options.queue = 0;
-    Producer producer(*client, options);
-    REQUIRE(producer.send(message_of("a")));
-    REQUIRE(producer.send(message_of("b")));
-    auto alone = message_of("");
+    Producer producer(*client, {});
+    const auto to_queue = [](std::string_view body) {
+        auto made = message_of(body);
+        made.queue = 0;
+        return made;
+    };
+    REQUIRE(producer.send(to_queue("a")));
+    REQUIRE(producer.send(to_queue("b")));
+    auto alone = to_queue("");
     alone.properties =
         "DELAY\x01"
         "1\x02";
     alone.alone = true;
     REQUIRE(producer.send(alone));
-    REQUIRE(producer.send(message_of("c")));
+    REQUIRE(producer.send(to_queue("c")));
     producer.finish();
     CHECK(servers.bodies() == std::vector<std::string>{"a", "b", "", "c"});
     CHECK(servers.sends() == 3);
@@ -216,6 +223,97 @@ TEST_CASE("who wants it on disk sends only to a broker that waits for that, and 
     CHECK(producer.first_error()->what.find("not known to be on disk (FLUSH_DISK_TIMEOUT)") !=
           std::string::npos);
     CHECK(servers.bodies() == std::vector<std::string>{"a", "b"});
+}
+
+TEST_CASE("a message keeps the unique key and the time of birth that it brings") {
+    FakeServers servers;
+    const auto client = servers.client();
+    Producer producer(*client, {});
+    const std::string key(32, 'K');
+    auto old = message_of("a");
+    old.unique_key = key;
+    old.born_ms = 12345;
+    REQUIRE(producer.send(old));
+    producer.finish();
+    REQUIRE(servers.properties().size() == 1);
+    CHECK(servers.properties()[0].find(key) != std::string::npos);
+    CHECK(servers.born_ms() == 12345);
+}
+
+TEST_CASE("who does not wait is told that there is no room, and loses nothing") {
+    FakeServers servers;
+    servers.answer_sends({-1});
+    const auto client = servers.client();
+    Producer::Options options;
+    options.window = 1;
+    options.batch_bytes_max = 1;
+    options.attempt_ms = 50;
+    options.retries = 0;
+    options.timeout_ms = 1;
+    options.never_gives_up = true;
+    Producer producer(*client, options);
+    CHECK(producer.try_send(message_of("a")).value_or(false));
+    CHECK(producer.try_send(message_of("b")).value_or(false));  // a leaves, b is open
+    CHECK_FALSE(producer.try_send(message_of("c")).value_or(true));
+    producer.flush_some();
+    CHECK(producer.open_since_ms() >= 0);  // no room for b either
+    const auto pump = [&] {
+        wait_for_either(producer.fd(), -1, 20);
+        producer.pump();
+    };
+    while (!producer.is_failing()) pump();
+    CHECK(producer.totals().settled() == 0);
+    for (bool is_taken = false; !is_taken; pump()) {
+        const auto taken = producer.try_send(message_of("c"));
+        REQUIRE(taken);
+        is_taken = *taken;
+    }
+    CHECK_FALSE(producer.is_failing());
+    while (producer.totals().settled() < 3) {
+        producer.flush_some();
+        pump();
+    }
+    CHECK(producer.totals().acknowledged == 3);
+    CHECK(servers.bodies() == std::vector<std::string>{"a", "b", "c"});
+    CHECK(producer.open_since_ms() == -1);
+}
+
+TEST_CASE("what cannot be reached is tried for ever, what is refused is not") {
+    FakeServers servers;
+    servers.answer_sends(
+        {code::system_error, code::system_error, code::system_error, code::message_illegal});
+    const auto client = servers.client();
+    Producer::Options options;
+    options.retries = 0;
+    options.timeout_ms = 1;
+    options.never_gives_up = true;
+    Producer producer(*client, options);
+    REQUIRE(producer.send(message_of("a")));
+    producer.finish();
+    CHECK(servers.sends() == 4);
+    CHECK(producer.totals().refused == 1);
+}
+
+TEST_CASE("a broker that comes back elsewhere is found again") {
+    FakeServers servers;
+    servers.broker_address = "127.0.0.1:1";
+    const auto client = servers.client();
+    SendTopics topics(*client, Ack::one);
+    const auto topic = topics.find("T", {});
+    REQUIRE(topic);
+    CHECK((*topic)->queues[0].address == "127.0.0.1:1");
+    servers.broker_address = "127.0.0.1:2";
+    topics.refresh(**topic);
+    CHECK((*topic)->queues[0].address == "127.0.0.1:1");  // asked just now
+    (*topic)->routed_ms -= 10'000;
+    servers.queues = 5;
+    topics.refresh(**topic);
+    REQUIRE((*topic)->queues.size() == 2);
+    for (const auto& queue : (*topic)->queues) CHECK(queue.address == "127.0.0.1:2");
+    const auto one = topics.find("T", 3);
+    REQUIRE(one);
+    CHECK((*one)->queues.size() == 1);
+    CHECK(topics.find("T", {}).value_or(nullptr) == *topic);
 }
 
 TEST_CASE("messages of one shard go to one queue, one request at a time") {

@@ -1,0 +1,86 @@
+#include "client/send_topics.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <set>
+
+#include "base/clock.h"
+#include "wire/codes.h"
+
+namespace mqd::client {
+namespace {
+
+constexpr std::int64_t refresh_every_ms = 2000;
+
+}  // namespace
+
+const Queue& SendTopic::next_queue(std::string_view not_this_broker) {
+    for (std::size_t tried = 0; tried < queues.size(); ++tried) {
+        const Queue& queue = queues[next++ % queues.size()];
+        if (queue.broker != not_this_broker) return queue;
+    }
+    return queues[next++ % queues.size()];
+}
+
+Result<SendTopic*> SendTopics::find(std::string_view name, std::optional<std::int32_t> only) {
+    // No topic's name has a slash.
+    const std::string key = only ? fmt::format("{}/{}", name, *only) : fmt::format("{}", name);
+    const auto known = index_.find(key);
+    if (known != index_.end()) return known->second;
+    TRY(const auto route, publish_route(client_, name));
+    auto topic = std::make_unique<SendTopic>();
+    topic->name = name;
+    topic->only = only;
+    topic->queues = publish_queues(name, route);
+    topic->routed_ms = monotonic_ms();
+    if (topic->queues.empty())
+        return Error{Errc::refused, fmt::format("topic '{}' has no writeable queue", name)};
+    if (only) {
+        std::erase_if(topic->queues, [&](const Queue& q) { return q.id != *only; });
+        if (topic->queues.empty())
+            return Error{Errc::not_found, fmt::format("topic '{}' has no queue {}", name, *only)};
+    }
+    if (ack_ != Ack::one) TRY_OK(agree_on_ack(topic->queues));
+    topic->next = static_cast<std::size_t>(monotonic_us()) % topic->queues.size();
+    topics_.push_back(std::move(topic));
+    return index_[key] = topics_.back().get();
+}
+
+/// What a broker waits for is its configuration: each is asked once, and what does not answer is
+/// not sent to.
+Result<> SendTopics::agree_on_ack(std::vector<Queue>& queues) {
+    std::optional<Error> silent;
+    std::set<std::string> asked;
+    for (const auto& queue : queues) {
+        const auto& address = queue.address;
+        if (agreed_.contains(address) || !asked.insert(address).second) continue;
+        const auto answer =
+            client_.call(address, wire::request_code::get_broker_config, wire::NoHeader{});
+        if (!answer) {
+            if (answer.error().code != Errc::unavailable) return answer.error();
+            silent = answer.error();
+            continue;
+        }
+        TRY(const auto wait_ms, client::ack_wait_ms(ack_, address, answer->body));
+        ack_wait_ms_ = std::max(ack_wait_ms_, wait_ms);
+        agreed_.insert(address);
+    }
+    std::erase_if(queues, [&](const Queue& queue) { return !agreed_.contains(queue.address); });
+    if (queues.empty() && silent) return *silent;
+    return {};
+}
+
+void SendTopics::refresh(SendTopic& topic) {
+    const std::int64_t now_ms = monotonic_ms();
+    if (now_ms < topic.routed_ms + refresh_every_ms) return;
+    const auto route = publish_route(client_, topic.name);
+    topic.routed_ms = monotonic_ms();
+    if (!route) return;
+    for (const auto& now : publish_queues(topic.name, *route)) {
+        const auto same = std::find(topic.queues.begin(), topic.queues.end(), now);
+        if (same != topic.queues.end()) same->address = now.address;
+    }
+}
+
+}  // namespace mqd::client
