@@ -72,16 +72,17 @@ std::string Fates::stored_line(std::string_view id, const client::Settled& settl
 void Fates::refuse(Fate& fate, std::string_view id, std::string_view why) {
     fate.is_known = true;
     if (print_ != Print::nothing) fate.line = refused_line(print_, id, why);
-    if (rejects_fd_ < 0) return;
+    if (rejects_fd_ < 0 || fate.is_in_spool) return;
     rejects_.put(fate.raw);
     if (delimiter_) rejects_.put_char(*delimiter_);
     reasons_.put(fmt::format("{}: {}\n", fate.where, why));
 }
 
-void Fates::settled(const client::Settled& settled) {
+void Fates::settled(const client::Settled& settled, std::span<const std::uint64_t> ordinals) {
     std::size_t i = 0;
     settled.batch.for_each([&](std::string_view id, std::string_view) {
-        Fate& fate = at(settled.batch.ordinals[i]);
+        if (ordinals[i] == nobody) return void(++i);
+        Fate& fate = at(ordinals[i]);
         if (settled.verdict == client::Verdict::stored) {
             fate.is_known = true;
             // A delayed message's is where it waits, not where it will lie.
@@ -93,6 +94,31 @@ void Fates::settled(const client::Settled& settled) {
         }
         ++i;
     });
+    advance();
+}
+
+void Fates::in_spool(std::uint64_t ordinal, std::string_view id) {
+    Fate& fate = at(ordinal);
+    fate.is_in_spool = true;
+    fate.raw = {};
+    fate.where = {};
+    fate.line = id;
+}
+
+void Fates::left_in_spool(std::uint64_t ordinal) {
+    Fate& fate = at(ordinal);
+    fate.is_known = true;
+    if (print_ == Print::ids) {
+        fate.line += '\n';
+    } else if (print_ == Print::json) {
+        std::string line;
+        json::Writer(line)
+            .begin_object()
+            .member("id", fate.line)
+            .member("level", "spool")
+            .end_object();
+        fate.line = line + "\n";
+    }
     advance();
 }
 

@@ -8,6 +8,7 @@
 #include <deque>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -34,7 +35,13 @@ public:
 
     /// Begins the next message; gives its ordinal.
     std::uint64_t begin(std::string_view raw, std::string_view where);
-    void settled(const client::Settled& settled);
+    /// `ordinals`: of the batch's messages; `nobody` for one whose fate has been told.
+    void settled(const client::Settled& settled, std::span<const std::uint64_t> ordinals);
+    static constexpr std::uint64_t nobody = ~std::uint64_t{0};
+    /// It is in the spool: there it can be read again, and is kept here no longer.
+    void in_spool(std::uint64_t ordinal, std::string_view id);
+    /// And it may be there for long: that is its fate for now.
+    void left_in_spool(std::uint64_t ordinal);
     void refused(std::uint64_t ordinal, std::string_view why);
 
     /// A refused input that never became a message, in pieces; then why.
@@ -50,6 +57,7 @@ private:
         std::string line;  ///< for --print, with its newline
         std::string raw;   ///< for --rejects
         std::string where;
+        bool is_in_spool = false;
     };
     Fates(Print print, std::optional<char> delimiter, std::string_view level)
         : print_(print), delimiter_(delimiter), level_(level) {}

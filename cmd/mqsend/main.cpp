@@ -13,11 +13,14 @@
 #include "create_topic.h"
 #include "message/sys_flag.h"
 #include "sending.h"
+#include "spooled_outlet.h"
 
 namespace {
 
 using namespace mqd;
 using namespace mqd::mqsend;
+
+constexpr std::size_t spooled_read_bytes = 64 << 10;
 
 struct Options {
     cli::Server server;
@@ -28,6 +31,8 @@ struct Options {
     Print print = Print::nothing;
     std::string rejects;
     std::string metrics;
+    std::string spool;
+    std::int64_t spool_bytes_max = 1LL << 30;
     std::optional<bool> progress;
     bool create = false;
     std::vector<std::string> files;
@@ -52,6 +57,13 @@ Result<std::optional<std::int32_t>> parse_level(std::string_view text) {
     if (!level || *level < 1)
         return Error{Errc::invalid, fmt::format("'{}' is not a number above 0", text)};
     return level;
+}
+
+Result<std::int64_t> parse_spool_max(std::string_view text) {
+    TRY(const auto bytes, parse_size(text));
+    if (bytes < Spool::file_bytes)
+        return Error{Errc::invalid, fmt::format("'{}' is less than 16M", text)};
+    return bytes;
 }
 
 void describe_message(cli::Parser& cli, Options& o) {
@@ -142,6 +154,11 @@ void describe_delivery(cli::Parser& cli, Options& o) {
         "N", "further attempts (default: 16)");
     cli.option("--timeout", o.producer.timeout_ms, parse_duration_ms, "D",
                "for all attempts together (default: 10s)");
+    cli.option("--spool", o.spool, "DIR", "what cannot be sent now waits there, over any crash");
+    cli.option("--spool-max", o.spool_bytes_max, parse_spool_max, "SIZE",
+               "then the input waits too (default: 1G)");
+    cli.flag("--drain", o.limits.drains, "read nothing, send what is left in the spool");
+    cli.exclusive({"--oneway", "--spool"});
     cli.flag("--create", o.create, "make the topic if it is missing");
     cli.choice<Print>("--print", o.print, {{"ids", Print::ids}, {"json", Print::json}},
                       "a line a message on standard output");
@@ -221,6 +238,77 @@ std::string_view level_of(const client::Producer::Options& producer) {
     return "memory";
 }
 
+/// Wrong usage that the option table cannot see.
+std::optional<std::string_view> contradiction(const Options& o) {
+    const bool names_topics =
+        o.input.input == record::Input::json || o.input.input == record::Input::msgpack;
+    if (o.limits.drains) {
+        if (o.spool.empty()) return "--drain needs --spool DIR";
+        if (!o.files.empty()) return "--drain reads nothing";
+        return std::nullopt;
+    }
+    if (o.settings.topic.empty() && !names_topics) return "-t TOPIC is needed";
+    if (o.settings.topic.empty() && o.create) return "--create needs -t TOPIC";
+    return std::nullopt;
+}
+
+struct Sent {
+    const cli::Parser& cli;
+    Options& options;
+    client::Client& client;
+    Composer& composer;
+    Fates& fates;
+    Reporting& reporting;
+
+    int through(Outlet& outlet) const {
+        Sending sending(cli, outlet, composer, fates, reporting, options.limits);
+        for (const auto& file : options.files)
+            if (!send_file(sending, options, fates, file)) break;
+        return sending.finish();
+    }
+};
+
+int send_directly(const Sent& sent) {
+    auto& o = sent.options;
+    if (o.create)
+        if (const auto made = create_topic(sent.client, o.settings.topic); !made)
+            return sent.cli.fail(made.error());
+    o.producer.stop_fd = cli::interrupt_fd();
+    DirectOutlet outlet(sent.client, o.producer, sent.fates, o.limits.linger_ms);
+    return sent.through(outlet);
+}
+
+int send_spooled(const Sent& sent) {
+    auto& o = sent.options;
+    const auto& cli = sent.cli;
+    // A drain of what was never there is a mistake in the name.
+    if (o.limits.drains && ::access(o.spool.c_str(), F_OK) != 0) {
+        auto error = errno_error(o.spool);
+        error.code = Errc::not_found;
+        return cli.fail(error);
+    }
+    auto spool = Spool::open(store::posix_files(), o.spool, o.spool_bytes_max);
+    if (!spool) return cli.fail(spool.error());
+    if ((*spool)->damaged_bytes() > 0)
+        sent.reporting.warn(fmt::format("{}: {} bytes are damaged, what lay there is lost", o.spool,
+                                        (*spool)->damaged_bytes()));
+    SpooledOutlet::Options options;
+    options.linger_ms = o.limits.linger_ms;
+    options.timeout_ms = o.producer.timeout_ms;
+    options.stop_ms = o.producer.stop_ms;
+    options.rate = std::exchange(o.limits.rate, std::nullopt);
+    options.ack = o.producer.ack;
+    options.skips_errors = o.limits.skips_errors;
+    options.warn = [&](std::string_view what) { sent.reporting.warn(what); };
+    if (o.create)
+        options.before_first = [&] { return create_topic(sent.client, o.settings.topic); };
+    o.limits.has_spool = true;
+    // All that one read gives is in the spool before the next.
+    o.input.read_bytes_max = spooled_read_bytes;
+    SpooledOutlet outlet(sent.client, o.producer, **spool, sent.fates, std::move(options));
+    return sent.through(outlet);
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -228,15 +316,11 @@ int main(int argc, char** argv) {
     cli::Parser cli("mqsend", "send messages to a topic");
     describe(cli, o);
     if (const auto status = cli.parse(argc, argv)) return *status;
-    const bool names_topics =
-        o.input.input == record::Input::json || o.input.input == record::Input::msgpack;
-    if (o.settings.topic.empty() && !names_topics) return cli.usage_error("-t TOPIC is needed");
-    if (o.settings.topic.empty() && o.create) return cli.usage_error("--create needs -t TOPIC");
+    if (const auto wrong = contradiction(o)) return cli.usage_error(*wrong);
     auto composer = Composer::make(o.settings);
     if (!composer) return cli.usage_error(composer.error().what);
     auto fates = Fates::open(o.print, o.rejects, delimiter_of(o.input.input), level_of(o.producer));
     if (!fates) return cli.fail(fates.error());
-
     Reporting reporting(cli, o.progress, o.metrics);
     if (const auto made = reporting.begin(); !made) return cli.fail(made.error());
 
@@ -245,16 +329,8 @@ int main(int argc, char** argv) {
     client_options.namesrv = o.server.namesrv;
     auto client = client::Client::open(std::move(client_options));
     if (!client) return cli.fail(client.error());
-    if (o.create)
-        if (const auto made = create_topic(**client, o.settings.topic); !made)
-            return cli.fail(made.error());
-    o.producer.stop_fd = cli::interrupt_fd();
-    o.producer.keeps_messages = (*fates)->keeps_messages();
-    if (o.files.empty()) o.files.emplace_back("-");
+    if (o.files.empty() && !o.limits.drains) o.files.emplace_back("-");
     o.limits.input_bytes = bytes_of(o.files);
-
-    Sending sending(cli, **client, o.producer, *composer, **fates, reporting, o.limits);
-    for (const auto& file : o.files)
-        if (!send_file(sending, o, **fates, file)) break;
-    return sending.finish();
+    const Sent sent{cli, o, **client, *composer, **fates, reporting};
+    return o.spool.empty() ? send_directly(sent) : send_spooled(sent);
 }

@@ -9,7 +9,6 @@
 #include <utility>
 
 #include "record/writer.h"
-#include "wire/codes.h"
 
 namespace mqd::mqsend {
 namespace {
@@ -36,14 +35,6 @@ Error path_error(const std::string& path) {
 
 }  // namespace
 
-std::string reason_of(const Error& error) {
-    if (error.remote_code >= 0) {
-        const auto name = wire::response_name(error.remote_code);
-        return name.empty() ? fmt::format("code_{}", error.remote_code) : std::string(name);
-    }
-    return std::string(error.code == Errc::corrupt ? "malformed" : to_string(error.code));
-}
-
 Metrics::Metrics(std::string path) : path_(std::move(path)) {
     std::string_view name = path_;
     if (const auto slash = name.rfind('/'); slash != std::string_view::npos)
@@ -68,6 +59,10 @@ std::string Metrics::text(const Tally& tally) const {
         tally.acknowledged);
     one("messages_handed_over_total", "counter", "One-way messages handed to the system.",
         tally.handed_over);
+    one("messages_spooled", "gauge", "Messages in the spool, of this run and of earlier ones.",
+        tally.spooled + tally.old_left);
+    one("spool_sent_total", "counter", "Messages of earlier runs sent from the spool.",
+        tally.old_sent);
     begin("messages_refused_total", "counter", "Messages that were not taken, by reason.");
     for (const auto& [reason, count] : tally.refused_by)
         out += fmt::format("mqsend_messages_refused_total{{name=\"{}\",reason=\"{}\"}} {}\n", name_,

@@ -34,7 +34,8 @@ std::int64_t Reporting::due_ms(std::uint64_t changes) const {
     return due;
 }
 
-void Reporting::tick(std::uint64_t changes, const Tally& tally, const cli::Progress::Now& input) {
+void Reporting::tick(const Tally& tally, const cli::Progress::Now& input) {
+    const auto changes = tally.changes();
     const std::int64_t now_ms = monotonic_ms();
     if (progress_.is_on() && changes != shown_changes_ && now_ms >= progress_.due_ms()) {
         shown_changes_ = changes;

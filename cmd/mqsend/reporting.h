@@ -25,10 +25,11 @@ public:
     /// Makes the metrics file, so that a wrong path is known before anything is sent.
     Result<> begin() const;
 
-    /// When tick() must be called at the latest, in monotonic ms; -1: never. `changes` grows with
-    /// whatever is counted.
+    bool is_on() const { return metrics_ || progress_.is_on(); }
+    /// When tick() must be called at the latest, in monotonic ms; -1: never, while Tally::changes()
+    /// stays what it is.
     std::int64_t due_ms(std::uint64_t changes) const;
-    void tick(std::uint64_t changes, const Tally& tally, const cli::Progress::Now& input);
+    void tick(const Tally& tally, const cli::Progress::Now& input);
     /// The last state of all.
     void finish(const Tally& tally);
     /// A line of another kind on stderr.

@@ -14,21 +14,20 @@ namespace {
 /// So many messages are taken without a look at the clock.
 constexpr std::uint64_t messages_a_report = 1024;
 
-client::Producer::Options with_settled(client::Producer::Options options,
-                                       std::function<void(const client::Settled&)> on_settled) {
-    options.on_settled = std::move(on_settled);
-    return options;
+std::int64_t earlier(std::int64_t one, std::int64_t other) {
+    if (one < 0 || other < 0) return std::max(one, other);
+    return std::min(one, other);
 }
 
 }  // namespace
 
-Sending::Sending(const cli::Parser& cli, client::Client& client, client::Producer::Options options,
-                 Composer& composer, Fates& fates, Reporting& reporting, Limits limits)
+Sending::Sending(const cli::Parser& cli, Outlet& outlet, Composer& composer, Fates& fates,
+                 Reporting& reporting, Limits limits)
     : cli_(cli),
       composer_(composer),
       fates_(fates),
       reporting_(reporting),
-      producer_(client, with_settled(std::move(options), [this](const auto& is) { settled(is); })),
+      outlet_(outlet),
       limits_(limits),
       begin_us_(monotonic_us()) {}
 
@@ -56,7 +55,10 @@ bool Sending::take(record::Reader& reader, const std::string& name) {
         fates_.rejected(
             fmt::format("{}: input {} at byte {}", name, reader.number(), reader.begin_at()),
             error.what);
-        return refused(error), true;
+        refused(error);
+        // The rest of a line that is too long is read without a wait_for_input() before it.
+        if (const auto secured = outlet_.may_read(); !secured) fail(secured.error());
+        return true;
     }
     if (!*record) return false;
     ++read_;
@@ -66,10 +68,7 @@ bool Sending::take(record::Reader& reader, const std::string& name) {
                                                          reader.number(), reader.begin_at()));
     auto message = composer_.compose(**record);
     Result<> sent = message ? Result<>() : message.error();
-    if (message) {
-        message->ordinal = ordinal;
-        sent = producer_.send(*message);
-    }
+    if (message) sent = outlet_.send(*message, ordinal);
     if (!sent) {
         if (fates_.keeps_messages()) fates_.refused(ordinal, sent.error().what);
         refused(message ? sent.error()
@@ -77,20 +76,11 @@ bool Sending::take(record::Reader& reader, const std::string& name) {
                                 fmt::format("{}: input {} at byte {}: {}", name, reader.number(),
                                             reader.begin_at(), sent.error().what)});
     }
-    if (producer_.totals().refused + producer_.totals().unknown != failed_) look_at_fates();
+    if (outlet_.failed() != failed_) look_at_fates();
     input_at_ = reader.end_at();
     if (limits_.rate) keep_pace();
     if (read_ % messages_a_report == 0) report();
     return true;
-}
-
-void Sending::settled(const client::Settled& settled) {
-    if (settled.verdict == client::Verdict::stored) {
-        last_success_ms_ = wall_ms();
-    } else if (settled.verdict == client::Verdict::refused) {
-        refused_by_[reason_of(*settled.error)] += settled.batch.count();
-    }
-    if (fates_.keeps_messages()) fates_.settled(settled);
 }
 
 void Sending::refused(const Error& error) {
@@ -111,58 +101,58 @@ void Sending::fail(const Error& error) {
 
 /// The input has no whole record: what is open may wait for more, answers are taken in meanwhile.
 void Sending::wait_for_input(record::Reader& reader, int fd) {
-    look_at_fates();
-    if (is_stopped_) return;
-    const std::int64_t now_ms = monotonic_ms();
-    std::int64_t until_ms = producer_.due_ms();
-    if (const std::int64_t since_ms = producer_.open_since_ms(); since_ms >= 0) {
-        const std::int64_t flush_ms = since_ms + limits_.linger_ms;
-        if (now_ms >= flush_ms) return producer_.flush();
-        until_ms = until_ms < 0 ? flush_ms : std::min(until_ms, flush_ms);
-    }
     input_at_ = reader.end_at();
-    report();
-    if (const std::int64_t due_ms = reporting_.due_ms(changes()); due_ms >= 0)
-        until_ms = until_ms < 0 ? due_ms : std::min(until_ms, due_ms);
-    const std::int64_t timeout_ms =
-        until_ms < 0 ? -1 : std::max<std::int64_t>(0, until_ms - now_ms);
-    pollfd fds[3] = {
-        {fd, POLLIN, 0}, {producer_.fd(), POLLIN, 0}, {cli::interrupt_fd(), POLLIN, 0}};
-    const int n = ::poll(fds, 3, static_cast<int>(std::min<std::int64_t>(timeout_ms, 1'000'000)));
-    if (n <= 0 || fds[2].revents != 0) return producer_.pump();
-    if (fds[1].revents != 0) producer_.pump();
-    if (fds[0].revents == 0) return;
+    if (!work()) return;
+    const auto may_read = outlet_.may_read();
+    if (!may_read) return fail(may_read.error());
+    if (!wait(*may_read ? fd : -1)) return;
     if (const auto filled = reader.fill(); !filled) fail(filled.error());
 }
 
+/// False: nothing goes on.
+bool Sending::work() {
+    if (const auto worked = outlet_.work(); !worked) fail(worked.error());
+    look_at_fates();
+    report();
+    return !is_stopped_;
+}
+
+/// Until there is something to do; whether that is a read of `fd` (-1: none).
+bool Sending::wait(int fd) {
+    std::int64_t until_ms = outlet_.due_ms();
+    if (reporting_.is_on()) until_ms = earlier(until_ms, reporting_.due_ms(tally().changes()));
+    const std::int64_t timeout_ms =
+        until_ms < 0 ? -1 : std::clamp<std::int64_t>(until_ms - monotonic_ms(), 0, 1'000'000);
+    // Once it is readable it stays so.
+    const int interrupt_fd = cli::interrupted() ? -1 : cli::interrupt_fd();
+    pollfd fds[3] = {{fd, POLLIN, 0}, {outlet_.fd(), POLLIN, 0}, {interrupt_fd, POLLIN, 0}};
+    const int n = ::poll(fds, 3, static_cast<int>(timeout_ms));
+    return n > 0 && fds[0].revents != 0 && fds[2].revents == 0;
+}
+
 void Sending::look_at_fates() {
-    const auto& totals = producer_.totals();
-    if (totals.refused + totals.unknown != failed_) {
-        failed_ = totals.refused + totals.unknown;
+    if (outlet_.failed() != failed_) {
+        failed_ = outlet_.failed();
         if (!limits_.skips_errors) is_stopped_ = true;
     }
     if (const auto written = fates_.flush(); !written) fail(written.error());
 }
 
 Tally Sending::tally() const {
-    const auto& totals = producer_.totals();
-    Tally tally{
-        read_,           totals.acknowledged,  totals.handed_over, refused_ + totals.refused,
-        totals.unknown,  totals.payload_bytes, totals.retries,     refused_by_,
-        last_success_ms_};
-    // One-way messages that were lost with their connection.
-    std::uint64_t explained = 0;
-    for (const auto& [reason, count] : refused_by_) explained += count;
-    if (explained < tally.refused)
-        tally.refused_by[reason_of({Errc::unavailable, {}})] += tally.refused - explained;
+    Tally tally;
+    tally.read = read_;
+    tally.refused = refused_;
+    tally.refused_by = refused_by_;
+    outlet_.count(tally);
     return tally;
 }
 
 void Sending::report() {
-    const auto now = changes();
-    const auto due_ms = reporting_.due_ms(now);
+    if (!reporting_.is_on()) return;
+    const auto now = tally();
+    const auto due_ms = reporting_.due_ms(now.changes());
     if (due_ms < 0 || monotonic_ms() < due_ms) return;
-    reporting_.tick(now, tally(), {read_, input_bytes_ + input_at_, limits_.input_bytes});
+    reporting_.tick(now, {read_, input_bytes_ + input_at_, limits_.input_bytes});
 }
 
 void Sending::keep_pace() {
@@ -170,33 +160,41 @@ void Sending::keep_pace() {
                                                 std::max<std::int64_t>(1, *limits_.rate);
     std::int64_t ahead_ms = (due_us - monotonic_us()) / 1000;
     if (ahead_ms <= limits_.linger_ms || cli::interrupted()) return;
-    producer_.flush();
+    outlet_.flush();
     for (; ahead_ms > 0 && !cli::interrupted(); ahead_ms = (due_us - monotonic_us()) / 1000) {
-        cli::wait_readable(producer_.fd(), ahead_ms);
-        producer_.pump();
-        look_at_fates();
-        report();
+        cli::wait_readable(outlet_.fd(), ahead_ms);
+        if (!work()) return;
     }
 }
 
 int Sending::finish() {
-    producer_.finish();
-    look_at_fates();
-    reporting_.finish(tally());
-    if (!first_error_ && producer_.first_error()) first_error_ = producer_.first_error();
+    for (;;) {
+        const auto finished = outlet_.finish(cli::interrupted());
+        if (!finished) fail(finished.error());
+        look_at_fates();
+        if (!finished || *finished) break;
+        report();
+        wait(-1);
+    }
+    const auto sums = tally();
+    reporting_.finish(sums);
+    if (limits_.skips_errors && outlet_.first_error()) cli_.warn(outlet_.first_error()->what);
+    if (!first_error_) first_error_ = outlet_.first_error();
+    if (!first_error_ && limits_.drains && sums.old_left > 0)
+        first_error_ =
+            Error{Errc::unavailable,
+                  fmt::format("no broker takes the {} messages that are left", sums.old_left)};
     if (first_error_ && !limits_.skips_errors) cli_.warn(first_error_->what);
-    if (limits_.skips_errors && producer_.first_error()) cli_.warn(producer_.first_error()->what);
-    print_sums();
-    return cli::exit_status_after_signals(status());
+    print_sums(sums);
+    return cli::exit_status_after_signals(status(sums));
 }
 
 /// A command of which nothing succeeded ends as its error says, one that did some of it with 1.
-int Sending::status() const {
-    const auto& totals = producer_.totals();
-    const bool all_done = refused_ + totals.refused + totals.unknown == 0;
+int Sending::status(const Tally& sums) const {
+    const bool all_done = sums.refused + sums.unknown + sums.old_failed == 0;
     if (all_done) return first_error_ ? cli::exit_status_of(*first_error_) : cli::exit_status::done;
-    if (totals.acknowledged + totals.handed_over > 0 || !first_error_)
-        return cli::exit_status::failed;
+    const auto done = sums.acknowledged + sums.handed_over + sums.spooled + sums.old_sent;
+    if (done > 0 || !first_error_) return cli::exit_status::failed;
     switch (first_error_->code) {
         case Errc::not_found:
         case Errc::unavailable:
@@ -208,15 +206,19 @@ int Sending::status() const {
     }
 }
 
-void Sending::print_sums() const {
-    const auto& totals = producer_.totals();
+void Sending::print_sums(const Tally& sums) const {
     const double seconds = static_cast<double>(monotonic_us() - begin_us_) / 1e6;
-    const auto ok = totals.acknowledged + totals.handed_over;
-    std::string line = fmt::format(
-        "read {} = {} {} + refused {} + unknown {}; {} bytes, {:.3f} s, {:.0f}/s, retries {}",
-        read_, totals.handed_over > 0 ? "handed over" : "acknowledged", ok,
-        refused_ + totals.refused, totals.unknown, totals.payload_bytes, seconds,
-        static_cast<double>(ok) / std::max(seconds, 1e-6), totals.retries);
+    const auto ok = sums.acknowledged + sums.handed_over;
+    std::string line = fmt::format("read {} = {} {}", sums.read,
+                                   sums.handed_over > 0 ? "handed over" : "acknowledged", ok);
+    if (limits_.has_spool) line += fmt::format(" + spooled {}", sums.spooled);
+    line += fmt::format(" + refused {} + unknown {}; {} bytes, {:.3f} s, {:.0f}/s, retries {}",
+                        sums.refused, sums.unknown, sums.bytes, seconds,
+                        static_cast<double>(ok + sums.old_sent) / std::max(seconds, 1e-6),
+                        sums.retries);
+    if (sums.old_sent + sums.old_failed + sums.old_left > 0)
+        line += fmt::format("; of earlier runs: sent {}, failed {}, left {}", sums.old_sent,
+                            sums.old_failed, sums.old_left);
     if (skipped_empty_ > 0) line += fmt::format(", {} empty skipped", skipped_empty_);
     cli_.note(line);
 }

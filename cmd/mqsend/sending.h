@@ -11,9 +11,9 @@
 #include <string>
 
 #include "cli/parser.h"
-#include "client/producer.h"
 #include "composer.h"
 #include "fates.h"
+#include "outlet.h"
 #include "record/reader.h"
 #include "reporting.h"
 
@@ -23,15 +23,16 @@ struct Limits {
     std::optional<std::int64_t> count;  ///< stop after so many
     std::optional<std::int64_t> rate;   ///< a second
     std::int64_t linger_ms = 5;         ///< what is read may wait so long for more
+    bool has_spool = false;
+    bool drains = false;  ///< nothing is read, and nothing may be left in the spool
     bool skips_errors = false;
     std::optional<std::uint64_t> input_bytes;  ///< of all inputs together, where that is known
 };
 
 class Sending {
 public:
-    /// `options.on_settled` is taken by this.
-    Sending(const cli::Parser& cli, client::Client& client, client::Producer::Options options,
-            Composer& composer, Fates& fates, Reporting& reporting, Limits limits);
+    Sending(const cli::Parser& cli, Outlet& outlet, Composer& composer, Fates& fates,
+            Reporting& reporting, Limits limits);
 
     /// Reads one input to its end; `fd` is the reader's. False: no further one is to be read.
     bool run(record::Reader& reader, int fd, const std::string& name);
@@ -45,30 +46,29 @@ private:
     bool take(record::Reader& reader, const std::string& name);
     void wait_for_input(record::Reader& reader, int fd);
     void keep_pace();
-    void settled(const client::Settled& settled);
+    bool work();
+    bool wait(int fd);
     void refused(const Error& error);
-    std::uint64_t changes() const { return read_ + refused_ + producer_.totals().settled(); }
     Tally tally() const;
     void report();
     void look_at_fates();
-    int status() const;
-    void print_sums() const;
+    int status(const Tally& sums) const;
+    void print_sums(const Tally& sums) const;
 
     const cli::Parser& cli_;
     Composer& composer_;
     Fates& fates_;
     Reporting& reporting_;
-    client::Producer producer_;
+    Outlet& outlet_;
     const Limits limits_;
     const std::int64_t begin_us_;
     std::uint64_t read_ = 0;
-    std::uint64_t refused_ = 0;                        ///< that the producer never got
-    std::map<std::string, std::uint64_t> refused_by_;  ///< of both
-    std::int64_t last_success_ms_ = 0;
+    std::uint64_t refused_ = 0;  ///< that the outlet never got
+    std::map<std::string, std::uint64_t> refused_by_;
     std::uint64_t skipped_empty_ = 0;
     std::uint64_t input_bytes_ = 0;  ///< of the inputs before this one
     std::uint64_t input_at_ = 0;     ///< in this one
-    std::uint64_t failed_ = 0;       ///< of the producer's, as far as looked at
+    std::uint64_t failed_ = 0;       ///< of the outlet's, as far as looked at
     std::optional<Error> first_error_;
     bool is_stopped_ = false;
 };

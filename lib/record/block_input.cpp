@@ -3,6 +3,7 @@
 #include <poll.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 
@@ -14,9 +15,10 @@ constexpr std::size_t read_bytes_min = 1 << 16;
 
 }  // namespace
 
-BlockInput::BlockInput(int fd, int stop_fd, std::string name)
+BlockInput::BlockInput(int fd, int stop_fd, std::size_t read_bytes_max, std::string name)
     : fd_(fd),
       stop_fd_(stop_fd),
+      read_bytes_max_(read_bytes_max),
       name_(std::move(name)),
       data_(std::make_unique_for_overwrite<char[]>(block_bytes + padding_bytes)),
       capacity_(block_bytes) {
@@ -52,7 +54,7 @@ Result<bool> BlockInput::more() {
             stopped_ = true;
             return false;
         }
-        const auto n = ::read(fd_, data_.get() + end_, capacity_ - end_);
+        const auto n = ::read(fd_, data_.get() + end_, std::min(read_bytes_max_, capacity_ - end_));
         if (n > 0) {
             end_ += static_cast<std::size_t>(n);
             return true;

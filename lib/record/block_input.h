@@ -19,7 +19,8 @@ public:
     static constexpr std::size_t padding_bytes = 64;
 
     /// `fd` stays the caller's. When `stop_fd` (-1: none) becomes readable, the input ends.
-    BlockInput(int fd, int stop_fd, std::string name);
+    /// Nothing more than `read_bytes_max` is taken at once.
+    BlockInput(int fd, int stop_fd, std::size_t read_bytes_max, std::string name);
 
     std::string_view window() const { return {data_.get() + begin_, end_ - begin_}; }
     /// Of the memory from the window's front on.
@@ -39,6 +40,7 @@ private:
 
     int fd_;
     int stop_fd_;
+    std::size_t read_bytes_max_;
     std::string name_;
     std::unique_ptr<char[]> data_;
     std::size_t capacity_ = 0;

@@ -16,7 +16,7 @@ public:
     Impl(int fd, std::string name, ReaderOptions options)
         : options_(std::move(options)),
           name_(std::move(name)),
-          input_(fd, options_.stop_fd, name_),
+          input_(fd, options_.stop_fd, options_.read_bytes_max, name_),
           delimiter_(options_.input == Input::nul ? '\0' : '\n') {}
 
     Result<const Record*> next() {

@@ -27,6 +27,7 @@ struct ReaderOptions {
     std::string key_delimiter = {};          ///< lines, nul: KEY<D>BODY
     bool follow = false;  ///< an end in the middle of a record is not its end: ask again later
     int stop_fd = -1;     ///< readable: the input ends here
+    std::size_t read_bytes_max = 64 << 20;  ///< taken off the input at once
     /// Gets every byte of a refused record, its delimiter too, in one or more pieces.
     std::function<void(std::string_view piece)> refused = {};
 };

@@ -1,0 +1,82 @@
+#include "outlet.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "base/clock.h"
+
+namespace mqd::mqsend {
+
+DirectOutlet::DirectOutlet(client::Client& client, client::Producer::Options options, Fates& fates,
+                           std::int64_t linger_ms)
+    : fates_(fates),
+      producer_(client,
+                [&] {
+                    options.keeps_messages = fates.keeps_messages();
+                    options.on_settled = [this](const auto& is) { settled(is); };
+                    return std::move(options);
+                }()),
+      linger_ms_(linger_ms) {}
+
+Result<> DirectOutlet::send(const client::Message& message, std::uint64_t fate) {
+    auto numbered = message;
+    numbered.ordinal = fate;
+    return producer_.send(numbered);
+}
+
+Result<bool> DirectOutlet::may_read() {
+    return true;
+}
+
+Result<> DirectOutlet::work() {
+    producer_.pump();
+    const std::int64_t since_ms = producer_.open_since_ms();
+    if (since_ms >= 0 && monotonic_ms() >= since_ms + linger_ms_) producer_.flush();
+    return {};
+}
+
+Result<bool> DirectOutlet::finish(bool) {
+    producer_.finish();
+    return true;
+}
+
+std::int64_t DirectOutlet::due_ms() const {
+    const std::int64_t due_ms = producer_.due_ms();
+    const std::int64_t since_ms = producer_.open_since_ms();
+    if (since_ms < 0) return due_ms;
+    return due_ms < 0 ? since_ms + linger_ms_ : std::min(due_ms, since_ms + linger_ms_);
+}
+
+void DirectOutlet::settled(const client::Settled& settled) {
+    if (settled.verdict == client::Verdict::stored) {
+        last_success_ms_ = wall_ms();
+    } else if (settled.verdict == client::Verdict::refused) {
+        refused_by_[reason_of(*settled.error)] += settled.batch.count();
+    }
+    if (fates_.keeps_messages()) fates_.settled(settled, settled.batch.ordinals);
+}
+
+void DirectOutlet::count(Tally& tally) const {
+    const auto& totals = producer_.totals();
+    tally.acknowledged = totals.acknowledged;
+    tally.handed_over = totals.handed_over;
+    tally.unknown = totals.unknown;
+    tally.bytes = totals.payload_bytes;
+    tally.retries = totals.retries;
+    tally.last_success_ms = last_success_ms_;
+    tally.refused += totals.refused;
+    std::uint64_t explained = 0;
+    for (const auto& [reason, count] : refused_by_) {
+        tally.refused_by[reason] += count;
+        explained += count;
+    }
+    // One-way messages that were lost with their connection.
+    if (explained < totals.refused)
+        tally.refused_by[reason_of({Errc::unavailable, {}})] += totals.refused - explained;
+}
+
+std::uint64_t DirectOutlet::failed() const {
+    return producer_.totals().refused + producer_.totals().unknown;
+}
+
+}  // namespace mqd::mqsend

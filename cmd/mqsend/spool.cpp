@@ -1,0 +1,274 @@
+#include "spool.h"
+
+#include <fmt/format.h>
+
+#include <utility>
+
+#include "base/clock.h"
+#include "base/parse.h"
+#include "message/properties.h"
+#include "message/sys_flag.h"
+
+namespace mqd::mqsend {
+namespace {
+
+constexpr std::size_t offset_digits = 20;
+constexpr std::string_view key_prefix = "UNIQ_KEY\x01";
+constexpr std::size_t key_bytes = key_prefix.size() + message::UniqueKeys::length + 1;
+
+/// A log as somebody has left it, from `begin` on.
+struct Found {
+    PhysicalOffset end;
+    std::uint64_t records = 0;
+    std::int64_t next_count = 0;
+    std::int64_t damaged_bytes = 0;
+};
+
+Result<Found> look_through(const std::filesystem::path& dir, PhysicalOffset begin) {
+    Found found{begin};
+    TRY(const auto scan, store::LogScan::open(dir));
+    if (scan->segments().empty()) return found;
+    scan->seek({std::max(begin, scan->begin())});
+    found.end = scan->position();
+    for (;;) {
+        TRY(const auto item, scan->next());
+        using Kind = store::LogItem::Kind;
+        switch (item.kind) {
+            case Kind::record:
+                ++found.records;
+                found.next_count = item.record.queue_offset.value + 1;
+                break;
+            case Kind::damage:
+                found.damaged_bytes += item.bytes;
+                break;
+            case Kind::blank:
+                break;
+            case Kind::zeros:
+            case Kind::torn:
+            case Kind::full:
+                return found;
+        }
+        found.end = scan->position();
+    }
+}
+
+client::Message message_of(const message::RecordView& record) {
+    client::Message out;
+    out.topic = record.topic;
+    out.body = record.body;
+    out.flag = record.flag;
+    out.sys_flag =
+        record.sys_flag & (message::sys_flag::compressed | message::sys_flag::compression_mask);
+    out.born_ms = record.born_ts_ms;
+    if (record.queue_id >= 0) out.queue = record.queue_id;
+    out.properties = record.properties;
+    if (out.properties.starts_with(key_prefix) && out.properties.size() >= key_bytes) {
+        out.unique_key = out.properties.substr(key_prefix.size(), message::UniqueKeys::length);
+        out.properties.remove_prefix(key_bytes);
+    }
+    if (out.properties.empty()) return out;
+    using namespace message;
+    out.shard = find_property(out.properties, property::sharding_key).value_or("");
+    out.alone = find_property(out.properties, property::delay).has_value() ||
+                find_property(out.properties, property::timer_deliver_ms).has_value();
+    return out;
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Spool>> Spool::open(store::Files& files, std::filesystem::path dir,
+                                           std::int64_t bytes_max) {
+    std::unique_ptr<Spool> spool(new Spool(files, std::move(dir), bytes_max));
+    TRY_OK(files.make_directories(spool->dir_));
+    auto lock = files.lock(spool->dir_ / "lock");
+    if (!lock) {
+        auto error = std::move(lock).error();
+        if (error.code == Errc::refused) error.code = Errc::invalid;
+        return error;
+    }
+    spool->lock_ = std::move(*lock);
+    TRY_OK(spool->load());
+    return spool;
+}
+
+Result<> Spool::load() {
+    TRY(sent_, os_.open(dir_ / "sent", store::OpenMode::create));
+    std::string text(offset_digits, '\0');
+    TRY(const auto got, sent_->read(0, {reinterpret_cast<std::byte*>(text.data()), text.size()}));
+    // Unreadable, everything that is there is sent once more.
+    const std::int64_t mark = parse_int<std::int64_t>(text.substr(0, got)).value_or(0);
+    TRY_OK(os_.make_directories(dir_ / "commitlog"));
+    TRY(const auto found, look_through(dir_, {std::max<std::int64_t>(mark, 0)}));
+    damaged_bytes_ = found.damaged_bytes;
+    old_left_ = found.records;
+    count_ = found.next_count;
+    next_at_ = settled_ = {std::max<std::int64_t>(mark, 0)};
+    new_at_ = found.end;
+    TRY(log_, SpoolLog::open(os_, dir_, file_bytes, settled_, found.end));
+    if (old_left_ == 0) next_at_ = found.end;
+    return {};
+}
+
+// In
+
+std::string_view Spool::add(const client::Message& message) {
+    properties_.assign(key_prefix);
+    properties_ += keys_.next();
+    properties_ += '\x02';
+    properties_ += message.properties;
+    message::Draft draft;
+    draft.topic = message.topic;
+    draft.queue_id = message.queue.value_or(-1);
+    draft.flag = message.flag;
+    draft.sys_flag = message.sys_flag;
+    draft.born_ts_ms = message.born_ms > 0 ? message.born_ms : wall_ms();
+    draft.body = message.body;
+    draft.properties = properties_;
+    message::encode(draft, staged_);
+    ++staged_count_;
+    return std::string_view(properties_).substr(key_prefix.size(), message::UniqueKeys::length);
+}
+
+bool Spool::has_room() const {
+    return log_->used_bytes() + static_cast<std::int64_t>(staged_.size()) < bytes_max_;
+}
+
+Result<> Spool::commit() {
+    if (staged_.empty()) return {};
+    PhysicalOffset at = log_->place_for(staged_.size());
+    const PhysicalOffset begin = at;
+    const std::int64_t now_ms = wall_ms();
+    std::int64_t count = count_;
+    for (MutableBytes rest = staged_.bytes(); !rest.empty();) {
+        const auto bytes =
+            static_cast<std::size_t>(message::RecordHead::read(rest.data()).total_bytes);
+        message::place(rest.first(bytes), {count++}, at, now_ms);
+        rest = rest.subspan(bytes);
+        at = at + static_cast<std::int64_t>(bytes);
+    }
+    const bool had_unsent = has_unsent();
+    TRY_OK(log_->append(std::as_const(staged_).bytes()));
+    check(log_->end() == at);
+    if (!had_unsent) next_at_ = begin;
+    count_ = count;
+    new_left_ += std::exchange(staged_count_, 0);
+    std::swap(hot_, staged_);
+    hot_at_ = begin;
+    staged_.clear();
+    return {};
+}
+
+std::uint64_t Spool::forget_staged() {
+    staged_.clear();
+    return std::exchange(staged_count_, 0);
+}
+
+// Out
+
+Result<std::optional<Spool::Next>> Spool::next() {
+    if (!has_unsent()) return std::optional<Next>();
+    std::optional<message::RecordView> record;
+    if (next_at_ >= hot_at_ && !hot_.empty()) {
+        const auto from = static_cast<std::size_t>(next_at_ - hot_at_);
+        TRY(record, message::RecordView::parse(std::as_const(hot_).bytes().subspan(from)));
+    } else {
+        TRY(record, record_in_files());
+        if (!record) return std::optional<Next>();
+    }
+    next_bytes_ = record->bytes.size();
+    return std::optional(Next{next_at_, next_at_ < new_at_, message_of(*record)});
+}
+
+/// The record at or behind next_at_, which goes there; nothing at the end.
+Result<std::optional<message::RecordView>> Spool::record_in_files() {
+    if (!scan_) {
+        TRY(scan_, store::LogScan::open(dir_));
+    }
+    if (scan_->position() != next_at_) scan_->seek(next_at_);
+    for (bool has_looked_again = false; has_unsent();) {
+        TRY(const auto item, scan_->next());
+        using Kind = store::LogItem::Kind;
+        switch (item.kind) {
+            case Kind::record:
+                next_at_ = item.at;
+                return std::optional(item.record);
+            case Kind::blank:
+            case Kind::damage:  // load() has counted it
+                next_at_ = item.at + item.bytes;
+                break;
+            case Kind::zeros:
+            case Kind::torn:
+            case Kind::full:
+                // Files that have been made since are not known to it.
+                if (std::exchange(has_looked_again, true))
+                    return Error{Errc::corrupt, fmt::format("{}: nothing lies at {} any more",
+                                                            dir_.native(), next_at_.value)};
+                TRY_OK(scan_->grown());
+                break;
+        }
+    }
+    return std::optional<message::RecordView>();
+}
+
+std::uint64_t Spool::give_out(std::uint64_t fate) {
+    given_.push_back({next_at_, fate, next_at_ < new_at_, false});
+    next_at_ = next_at_ + static_cast<std::int64_t>(next_bytes_);
+    return first_given_ + given_.size() - 1;
+}
+
+void Spool::take_back() {
+    next_at_ = given_.back().at;
+    given_.pop_back();
+}
+
+void Spool::settle(std::uint64_t number) {
+    Given& given = given_[number - first_given_];
+    check(!given.is_settled);
+    given.is_settled = true;
+    --(given.is_old ? old_left_ : new_left_);
+    while (!given_.empty() && given_.front().is_settled) {
+        given_.pop_front();
+        ++first_given_;
+    }
+}
+
+Result<> Spool::note_settled() {
+    const PhysicalOffset mark = given_.empty() ? next_at_ : given_.front().at;
+    if (mark == settled_) return {};
+    const auto text = fmt::format("{:0{}}\n", mark.value, offset_digits);
+    TRY_OK(sent_->write(0, as_bytes(text)));
+    settled_ = mark;
+    return log_->drop_before(mark);
+}
+
+Result<> Spool::keep_refused(PhysicalOffset at) {
+    if (!refused_) {
+        TRY_OK(os_.make_directories(dir_ / "refused" / "commitlog"));
+        TRY(const auto found, look_through(dir_ / "refused", {}));
+        TRY(refused_, SpoolLog::open(os_, dir_ / "refused", file_bytes, {}, found.end));
+        refused_count_ = found.next_count;
+    }
+    TRY(const auto scan, store::LogScan::open(dir_));
+    TRY(const auto record, scan->record_at(at));
+    Buffer copy;
+    copy.put(record.bytes);
+    message::place(copy.bytes(), {refused_count_}, refused_->place_for(copy.size()), wall_ms());
+    TRY_OK(refused_->append(std::as_const(copy).bytes()));
+    ++refused_count_;
+    return {};
+}
+
+Result<> Spool::close() {
+    TRY_OK(note_settled());
+    if (refused_) TRY_OK(refused_->sync());
+    if (old_left_ + new_left_ > 0 || has_unsent()) {
+        TRY_OK(log_->sync());
+        TRY_OK(sent_->sync());
+        return os_.sync_directory(dir_);
+    }
+    scan_.reset();
+    TRY_OK(log_->remove());
+    return os_.remove(dir_ / "sent");
+}
+
+}  // namespace mqd::mqsend
