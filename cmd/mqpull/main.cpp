@@ -23,7 +23,7 @@ using namespace mqd::mqpull;
 Result<std::unique_ptr<Output>> make_dir_output(const cli::Parser& cli, const Options& o) {
     TRY(auto folder, record::Folder::open(o.to_dir.dir));
     // A group gets again what was in them; without one, that may be all there is of it.
-    const bool removes = !o.settings.group.empty();
+    const bool removes = o.settings.commits();
     TRY(const int count, folder->abandoned(o.to_dir.names, removes));
     if (count > 0)
         cli.note(fmt::format("{}: {} .part {} of a run that was killed {}", o.to_dir.dir, count,
@@ -41,7 +41,7 @@ Result<std::unique_ptr<Output>> make_output(const cli::Parser& cli, client::Clie
     } else if (o.ack_fd) {
         output = std::make_unique<AckOutput>(cli, o.settings.format, *o.ack_fd);
     } else {
-        output = std::make_unique<StreamOutput>(o.settings.format, !o.settings.group.empty());
+        output = std::make_unique<StreamOutput>(o.settings.format, o.settings.commits());
     }
     return output;
 }

@@ -129,6 +129,7 @@ Result<> Pulling::begin() {
     options.expression_type = settings_.expression_type();
     options.tags = settings_.tags;
     options.from = settings_.from;
+    options.broadcasts = settings_.broadcasts;
     TRY(membership_, client::Membership::join(client_, std::move(options)));
     return {};
 }
@@ -281,7 +282,7 @@ Result<bool> Pulling::handle(client::PulledQueue& queue, message::RecordView& me
 
 void Pulling::commit() {
     commit_at_ms_ = monotonic_ms() + commit_every_ms;
-    if (!membership_) return;
+    if (!settings_.commits()) return;
     for (auto* const queue : puller_.queues()) {
         const std::int64_t done = queue->ledger.committable();
         if (done == queue->committed) continue;
@@ -298,7 +299,7 @@ Result<> Pulling::take_on(const std::vector<client::Queue>& queues, const client
     for (std::size_t i = 0; i < queues.size(); ++i) {
         const client::Queue& queue = queues[i];
         std::int64_t start = client::start_offset(from, bounds[i]);
-        if (membership_) {
+        if (settings_.commits()) {
             const auto stored = membership_->stored_offset(queue);
             if (!stored) {
                 cli_.warn(stored.error().what);
@@ -311,7 +312,7 @@ Result<> Pulling::take_on(const std::vector<client::Queue>& queues, const client
         if (settings_.stops_at_end) stop = std::min(stop, bounds[i].max);
         auto& added = puller_.add(queue, start, stop);
         intake_.add(added);
-        if (membership_) added.committed = start;
+        added.committed = start;
     }
     return {};
 }
@@ -359,8 +360,9 @@ Result<> Pulling::settle_on(std::vector<client::Queue> queues) {
         intake_.drop(*pulled);
         puller_.drop(*pulled);
     }
-    // What a topic got while a plain reader was reading it is new from its first message on.
-    const client::From from = has_queues_ && !membership_
+    // What a topic got while it was being read is new from its first message on; a group's offsets
+    // say so by themselves.
+    const client::From from = has_queues_ && !settings_.commits()
                                   ? client::From{client::From::Kind::beginning, 0}
                                   : settings_.from;
     if (const auto taken = take_on(queues, from); !taken) cli_.warn(taken.error().what);
@@ -388,7 +390,7 @@ void Pulling::wait() {
     fds_.clear();
     output_.add_fds(fds_);
     std::int64_t until_ms = output_.due_ms();
-    if (membership_) until_ms = sooner(until_ms, commit_at_ms_);
+    if (settings_.commits()) until_ms = sooner(until_ms, commit_at_ms_);
     if (count_ != shown_count_) until_ms = sooner(until_ms, progress_.due_ms());
     // Once it has come it stays readable.
     if (!cli::interrupted()) fds_.push_back({cli::interrupt_fd(), POLLIN, 0});

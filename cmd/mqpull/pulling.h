@@ -27,7 +27,10 @@ namespace mqd::mqpull {
 
 struct Settings {
     std::vector<std::string> topics;
-    std::string group;  ///< empty: a plain reader
+    std::string group;        ///< empty: a plain reader
+    bool broadcasts = false;  ///< as each of the group's members
+    /// The group's offsets are the broker's to keep.
+    bool commits() const { return !group.empty() && !broadcasts; }
     client::From from;
     client::Until until;
     std::optional<std::int32_t> queue;

@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <iterator>
 
 #include "base/clock.h"
 #include "base/parse.h"
@@ -147,6 +148,7 @@ std::string Membership::heartbeat() const {
     wire::ConsumerData consumer;
     consumer.group_name = options_.group;
     consumer.consume_from_where = where_of(options_.from);
+    if (options_.broadcasts) consumer.message_model = wire::MessageModel::broadcasting;
     for (const auto& topic : options_.topics) {
         wire::SubscriptionData subscription;
         subscription.topic = topic;
@@ -156,10 +158,12 @@ std::string Membership::heartbeat() const {
         subscription.tags = options_.tags.tags();
         consumer.subscriptions.push_back(std::move(subscription));
     }
-    wire::SubscriptionData retry;
-    retry.topic = retry_topic_;
-    retry.sub_version = joined_ms_;
-    consumer.subscriptions.push_back(std::move(retry));
+    if (!options_.broadcasts) {
+        wire::SubscriptionData retry;
+        retry.topic = retry_topic_;
+        retry.sub_version = joined_ms_;
+        consumer.subscriptions.push_back(std::move(retry));
+    }
     wire::HeartbeatData data;
     data.client_id = client_id_;
     data.consumers.push_back(std::move(consumer));
@@ -188,11 +192,32 @@ bool Membership::wants_rebalance() {
     return wanted;
 }
 
+/// Of one topic's queues ours are left.
+Result<> Membership::keep_share(std::vector<Queue>& queues) {
+    if (queues.empty()) return {};
+    const auto& address = queues.front().address;
+    wire::ConsumerGroupHeader header;
+    header.consumer_group = options_.group;
+    TRY(const auto answer,
+        client_.call(address, wire::request_code::get_consumer_list_by_group, header));
+    TRY(const auto body, json::parse(answer.body));
+    std::vector<std::string> members;
+    for (const auto& id : body["consumerIdList"].items()) members.push_back(id.as_text());
+    const bool are_listed = std::find(members.begin(), members.end(), client_id_) != members.end();
+    if (!are_listed)
+        return Error{Errc::unavailable, fmt::format("{} does not list this member of {} yet",
+                                                    address, options_.group)};
+    const auto [begin, end] = average_share(queues.size(), std::move(members), client_id_);
+    queues.erase(queues.begin() + static_cast<std::ptrdiff_t>(end), queues.end());
+    queues.erase(queues.begin(), queues.begin() + static_cast<std::ptrdiff_t>(begin));
+    return {};
+}
+
 Result<std::vector<Queue>> Membership::assigned() {
     rebalance_at_ms_ = monotonic_ms() + rebalance_again_ms;  // unless all goes well
     TRY_OK(learn_brokers());
     auto topics = options_.topics;
-    topics.push_back(retry_topic_);
+    if (!options_.broadcasts) topics.push_back(retry_topic_);
     std::vector<Queue> ours;
     for (const auto& topic : topics) {
         const auto route = client_.route(topic);
@@ -200,24 +225,9 @@ Result<std::vector<Queue>> Membership::assigned() {
             if (topic == retry_topic_ && route.error().code == Errc::not_found) continue;
             return route.error();
         }
-        const auto all = subscribe_queues(topic, *route);
-        if (all.empty()) continue;
-        wire::ConsumerGroupHeader header;
-        header.consumer_group = options_.group;
-        TRY(const auto answer,
-            client_.call(all.front().address, wire::request_code::get_consumer_list_by_group,
-                         header));
-        TRY(const auto body, json::parse(answer.body));
-        std::vector<std::string> members;
-        for (const auto& id : body["consumerIdList"].items()) members.push_back(id.as_text());
-        const bool are_listed =
-            std::find(members.begin(), members.end(), client_id_) != members.end();
-        if (!are_listed)
-            return Error{Errc::unavailable, fmt::format("{} does not list this member of {} yet",
-                                                        all.front().address, options_.group)};
-        const auto [begin, end] = average_share(all.size(), std::move(members), client_id_);
-        ours.insert(ours.end(), all.begin() + static_cast<std::ptrdiff_t>(begin),
-                    all.begin() + static_cast<std::ptrdiff_t>(end));
+        auto all = subscribe_queues(topic, *route);
+        if (!options_.broadcasts) TRY_OK(keep_share(all));
+        std::move(all.begin(), all.end(), std::back_inserter(ours));
     }
     rebalance_at_ms_ = monotonic_ms() + rebalance_ms;
     return ours;

@@ -31,6 +31,7 @@ public:
         std::string expression_type = "TAG";  ///< or SQL92
         filter::Tags tags;
         From from;
+        bool broadcasts = false;  ///< every member has all queues, and keeps its own offsets
     };
     /// Every broker of the topics knows the member when this returns.
     /// not_found: a topic. unavailable: no name server, or a broker.
@@ -64,6 +65,7 @@ private:
 
     Result<> learn_brokers();
     Result<> beat_and_wait();
+    Result<> keep_share(std::vector<Queue>& queues);
     std::string heartbeat() const;
     std::vector<std::string> brokers() const;
 

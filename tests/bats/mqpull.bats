@@ -13,7 +13,7 @@ has_lines() { [ "$(cat "$1" | wc -l)" -ge "$2" ]; }
   run --separate-stderr mqpull --help
   [ "$status" = 0 ]
   [[ $output == *--from* && $output == *'mqpull -t logs'* ]]
-  for wrong in '' '-t T --from somewhere' '-t T --until never' '-t T --out xml' '-t T -c -1' '-t T --queue x' '-t T --lag' '-t T --json-body' '-t T --sql a>' '-t T --sql a>1)' '-t T --tag A --sql a>1' '-t , -e'; do
+  for wrong in '' '-t T --from somewhere' '-t T --until never' '-t T --out xml' '-t T -c -1' '-t T --queue x' '-t T --lag' '-t T --json-body' '-t T --broadcast' '-t T -g g --broadcast --lag' '-t T --sql a>' '-t T --sql a>1)' '-t T --tag A --sql a>1' '-t , -e'; do
     # shellcheck disable=SC2086  # words
     run --separate-stderr mqpull $wrong
     [ "$status" = 2 ]
@@ -331,4 +331,28 @@ has_lines() { [ "$(cat "$1" | wc -l)" -ge "$2" ]; }
   [[ $stderr =~ $'\r'[0-9]+\ messages,\ [0-9]+/s,\ .*,\ [0-9]+%,\ [0-9]:[0-9]+\ left ]]
   run --separate-stderr bash -c "mqpull -t T --from beginning -e --no-progress --exec 'sleep 0.015' --jobs 2"
   [ -z "$stderr" ]
+}
+
+@test "--broadcast: every member gets everything, and nothing is committed" {
+  start_broker
+  mqsend -q -t T --create < /dev/null
+  for n in 1 2; do
+    mqpull -t T -g g --broadcast > "$BATS_TEST_TMPDIR/out$n" 3>&- &
+    members[n]=$!
+  done
+  both_are_there() {
+    mqsend -q -t T --queue 0 <<< first
+    grep -q first "$BATS_TEST_TMPDIR/out1" && grep -q first "$BATS_TEST_TMPDIR/out2"
+  }
+  wait_until both_are_there
+  for n in 0 1 2 3; do seq $n 4 12 | mqsend -q -t T --queue $n; done
+  have_all() { [ "$(grep -hv first "$BATS_TEST_TMPDIR"/out[12] | wc -l)" = 26 ]; }
+  wait_until have_all
+  for n in 1 2; do
+    stop_daemon "${members[n]}" || true
+    seq 0 12 | cmp - <(grep -v first "$BATS_TEST_TMPDIR/out$n" | sort -n)
+  done
+  [[ $(mqpull -t T -g g --lag | cut -d' ' -f4 | sort -u) == - ]]
+  [ "$(mqpull -t T -g g --broadcast --from beginning -e | grep -vc first)" = 13 ]
+  run -1 mqpull -q -t T -g g --broadcast --from -1 -e --exec false
 }

@@ -230,3 +230,31 @@ start_quick_broker() {
   [ "$status" = 143 ]
   [ "$(lag_of T g)" = 3 ]
 }
+
+@test "members come and go, one is killed, and every message is done at least once" {
+  start_broker
+  local log=$BATS_TEST_TMPDIR/log total=600
+  mqsend -q -t T --create < /dev/null
+  for queue in 0 1 2 3; do seq $queue 4 $((total - 1)) | mqsend -q -t T --queue $queue; done
+  member() { mqpull -q -t T -g g --from beginning --jobs 2 --exec "read n; echo \$n >> '$log'; sleep 0.005" 3>&- & }
+  member
+  local first=$!
+  wait_until has_lines "$log" 20
+  member
+  local second=$!
+  wait_until has_lines "$log" 100
+  member
+  local third=$!
+  wait_until has_lines "$log" 200
+  kill -9 $first
+  wait $first || true
+  wait_until has_lines "$log" 300
+  stop_daemon $second || true
+  all_done() { [ "$(sort -un "$log" | wc -l)" = $total ]; }
+  wait_until all_done
+  is_committed() { [ "$(lag_of T g)" = 0 ]; }
+  wait_until is_committed
+  stop_daemon $third || true
+  # What comes twice is what a killed or leaving member had begun.
+  [ "$(wc -l < "$log")" -lt $((2 * total)) ]
+}
