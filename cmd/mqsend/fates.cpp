@@ -71,6 +71,7 @@ std::string Fates::stored_line(std::string_view id, const client::Settled& settl
 
 void Fates::refuse(Fate& fate, std::string_view id, std::string_view why) {
     fate.is_known = true;
+    fate.is_failed = true;
     if (print_ != Print::nothing) fate.line = refused_line(print_, id, why);
     if (rejects_fd_ < 0 || fate.is_in_spool) return;
     rejects_.put(fate.raw);
@@ -137,10 +138,11 @@ void Fates::rejected_piece(std::string_view piece) {
 }
 
 void Fates::rejected(std::string_view where, std::string_view why) {
-    if (print_ != Print::nothing) {
+    if (print_ != Print::nothing || counts_kept_) {
         Fate fate;
         fate.is_known = true;
-        fate.line = refused_line(print_, {}, why);
+        fate.is_failed = true;
+        if (print_ != Print::nothing) fate.line = refused_line(print_, {}, why);
         fates_.push_back(std::move(fate));
         advance();
     }
@@ -151,6 +153,8 @@ void Fates::rejected(std::string_view where, std::string_view why) {
 void Fates::advance() {
     while (!fates_.empty() && fates_.front().is_known) {
         out_.put(fates_.front().line);
+        has_stopped_ |= stops_ && fates_.front().is_failed;
+        if (!has_stopped_) kept_ = first_ + 1;
         fates_.pop_front();
         ++first_;
     }

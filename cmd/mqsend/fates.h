@@ -31,7 +31,17 @@ public:
     Fates(const Fates&) = delete;
     Fates& operator=(const Fates&) = delete;
 
-    bool keeps_messages() const { return print_ != Print::nothing || rejects_fd_ >= 0; }
+    bool keeps_messages() const {
+        return print_ != Print::nothing || rejects_fd_ >= 0 || counts_kept_;
+    }
+    /// For kept(): every message is kept here until its fate is known. `stops`: at one that fails.
+    void count_kept(bool stops) {
+        counts_kept_ = true;
+        stops_ = stops;
+    }
+    /// How many messages were begun, and how many of the first of them need not be read again.
+    std::uint64_t begun() const { return first_ + fates_.size(); }
+    std::uint64_t kept() const { return kept_; }
 
     /// Begins the next message; gives its ordinal.
     std::uint64_t begin(std::string_view raw, std::string_view where);
@@ -54,6 +64,7 @@ public:
 private:
     struct Fate {
         bool is_known = false;
+        bool is_failed = false;
         std::string line;  ///< for --print, with its newline
         std::string raw;   ///< for --rejects
         std::string where;
@@ -75,6 +86,10 @@ private:
     std::string rejects_name_;
     std::deque<Fate> fates_;
     std::uint64_t first_ = 0;  ///< ordinal of fates_.front()
+    bool counts_kept_ = false;
+    bool stops_ = false;
+    bool has_stopped_ = false;
+    std::uint64_t kept_ = 0;
     Buffer out_, rejects_, reasons_;
     Result<> piece_written_;
 };

@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 
 #include "base/parse.h"
@@ -35,6 +36,8 @@ struct Options {
     std::int64_t spool_bytes_max = 1LL << 30;
     std::optional<bool> progress;
     bool create = false;
+    bool follow = false;
+    std::string state;
     std::vector<std::string> files;
 };
 
@@ -118,6 +121,8 @@ void describe_input(cli::Parser& cli, Options& o) {
                      "at a message that is refused (default: stop)");
     cli.option("--rejects", o.rejects, "FILE",
                "keeps refused inputs as they were; FILE.reasons says why");
+    cli.flag("-f,--follow", o.follow, "go on at the ends of the files, over their rotations");
+    cli.option("--state", o.state, "FILE", "where a next --follow goes on, kept there");
     cli.option("--count", o.limits.count, parse_positive, "N", "stop after N messages");
     cli.option("--rate", o.limits.rate, parse_positive, "N", "at most N a second");
     cli.positional("FILE", o.files, "inputs; none or `-`: standard input");
@@ -172,11 +177,19 @@ void describe(cli::Parser& cli, Options& o) {
     describe_message(cli, o);
     describe_input(cli, o);
     describe_delivery(cli, o);
-    cli.example("tail -F app.log | mqsend -t logs", "each line as it comes");
+    cli.example("mqsend -t logs --follow app.log --state app.pos", "each line as it comes");
     cli.example("mqsend -t orders --in json --on-error skip --rejects bad.jsonl orders.jsonl",
                 "records with keys, tags and properties");
     cli.example("mqpull -t a -e --from beginning --out json | mqsend -t b --in json",
                 "a topic copied");
+}
+
+record::ReaderOptions reader_options(const Options& o, Fates& fates) {
+    auto options = o.input;
+    options.stop_fd = cli::interrupt_fd();
+    if (!o.rejects.empty())
+        options.refused = [&fates](std::string_view piece) { fates.rejected_piece(piece); };
+    return options;
 }
 
 bool send_file(Sending& sending, const Options& o, Fates& fates, const std::string& path) {
@@ -188,11 +201,7 @@ bool send_file(Sending& sending, const Options& o, Fates& fates, const std::stri
         if (errno == ENOENT) error.code = Errc::not_found;
         return sending.fail(error), false;
     }
-    auto options = o.input;
-    options.stop_fd = cli::interrupt_fd();
-    if (!o.rejects.empty())
-        options.refused = [&fates](std::string_view piece) { fates.rejected_piece(piece); };
-    record::Reader reader(fd, name, std::move(options));
+    record::Reader reader(fd, name, reader_options(o, fates));
     const bool goes_on = sending.run(reader, fd, name);
     if (!is_stdin) ::close(fd);
     return goes_on;
@@ -249,6 +258,13 @@ std::optional<std::string_view> contradiction(const Options& o) {
     }
     if (o.settings.topic.empty() && !names_topics) return "-t TOPIC is needed";
     if (o.settings.topic.empty() && o.create) return "--create needs -t TOPIC";
+    if (!o.follow) {
+        if (!o.state.empty()) return "--state needs --follow";
+        return std::nullopt;
+    }
+    if (o.files.empty()) return "--follow needs a FILE";
+    if (std::ranges::find(o.files, "-") != o.files.end()) return "--follow cannot follow -";
+    if (o.input.input == record::Input::file) return "--follow cannot go with --in file";
     return std::nullopt;
 }
 
@@ -262,6 +278,13 @@ struct Sent {
 
     int through(Outlet& outlet) const {
         Sending sending(cli, outlet, composer, fates, reporting, options.limits);
+        if (options.follow) {
+            auto following =
+                Following::open(options.files, reader_options(options, fates), options.state);
+            if (!following) return cli.fail(following.error());
+            sending.follow(**following);
+            return sending.finish();
+        }
         for (const auto& file : options.files)
             if (!send_file(sending, options, fates, file)) break;
         return sending.finish();
@@ -321,6 +344,7 @@ int main(int argc, char** argv) {
     if (!composer) return cli.usage_error(composer.error().what);
     auto fates = Fates::open(o.print, o.rejects, delimiter_of(o.input.input), level_of(o.producer));
     if (!fates) return cli.fail(fates.error());
+    if (o.follow) (*fates)->count_kept(!o.limits.skips_errors);
     Reporting reporting(cli, o.progress, o.metrics);
     if (const auto made = reporting.begin(); !made) return cli.fail(made.error());
 
@@ -330,7 +354,7 @@ int main(int argc, char** argv) {
     auto client = client::Client::open(std::move(client_options));
     if (!client) return cli.fail(client.error());
     if (o.files.empty() && !o.limits.drains) o.files.emplace_back("-");
-    o.limits.input_bytes = bytes_of(o.files);
+    if (!o.follow) o.limits.input_bytes = bytes_of(o.files);
     const Sent sent{cli, o, **client, *composer, **fates, reporting};
     return o.spool.empty() ? send_directly(sent) : send_spooled(sent);
 }

@@ -1,14 +1,10 @@
 #include "metrics.h"
 
-#include <fcntl.h>
 #include <fmt/format.h>
-#include <unistd.h>
 
-#include <cerrno>
-#include <cstdio>
 #include <utility>
 
-#include "record/writer.h"
+#include "replace_file.h"
 
 namespace mqd::mqsend {
 namespace {
@@ -24,13 +20,6 @@ std::string quoted(std::string_view text) {
         }
     }
     return out;
-}
-
-Error path_error(const std::string& path) {
-    const int number = errno;
-    auto error = errno_error(path, number);
-    if (number == ENOENT) error.code = Errc::not_found;
-    return error;
 }
 
 }  // namespace
@@ -77,14 +66,7 @@ std::string Metrics::text(const Tally& tally) const {
 }
 
 Result<> Metrics::write(const Tally& tally) const {
-    const std::string beside = path_ + ".tmp";
-    const int fd = ::open(beside.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
-    if (fd < 0) return path_error(beside);
-    auto written = record::write_all(fd, beside, as_bytes(text(tally)));
-    if (::close(fd) != 0 && written) written = errno_error(beside);
-    if (written && ::rename(beside.c_str(), path_.c_str()) != 0) written = path_error(path_);
-    if (!written) ::unlink(beside.c_str());
-    return written;
+    return replace_file(path_, text(tally));
 }
 
 }  // namespace mqd::mqsend

@@ -38,6 +38,9 @@ public:
     virtual int fd() const = 0;
     virtual std::int64_t due_ms() const = 0;
 
+    /// How many of the first messages need not be read again, whatever happens; by their number
+    /// in Fates, which is told to count them.
+    virtual std::uint64_t kept() const = 0;
     /// Sets all but `read`; what the input has been refused is added to.
     virtual void count(Tally& tally) const = 0;
     /// Messages that were not delivered, for good.
@@ -60,6 +63,7 @@ public:
     Result<bool> finish(bool is_interrupted) override;
     int fd() const override { return producer_.fd(); }
     std::int64_t due_ms() const override;
+    std::uint64_t kept() const override { return fates_.kept(); }
     void count(Tally& tally) const override;
     std::uint64_t failed() const override;
     const std::optional<Error>& first_error() const override { return producer_.first_error(); }

@@ -4,6 +4,7 @@
 #include <poll.h>
 
 #include <algorithm>
+#include <vector>
 
 #include "base/clock.h"
 #include "cli/signals.h"
@@ -13,6 +14,8 @@ namespace {
 
 /// So many messages are taken without a look at the clock.
 constexpr std::uint64_t messages_a_report = 1024;
+/// Of a followed file, before the others and the positions are looked after.
+constexpr int reads_a_turn = 16;
 
 std::int64_t earlier(std::int64_t one, std::int64_t other) {
     if (one < 0 || other < 0) return std::max(one, other);
@@ -105,7 +108,7 @@ void Sending::wait_for_input(record::Reader& reader, int fd) {
     if (!work()) return;
     const auto may_read = outlet_.may_read();
     if (!may_read) return fail(may_read.error());
-    if (!wait(*may_read ? fd : -1)) return;
+    if (!wait({&fd, *may_read ? 1U : 0U}, -1)) return;
     if (const auto filled = reader.fill(); !filled) fail(filled.error());
 }
 
@@ -117,17 +120,63 @@ bool Sending::work() {
     return !is_stopped_;
 }
 
-/// Until there is something to do; whether that is a read of `fd` (-1: none).
-bool Sending::wait(int fd) {
-    std::int64_t until_ms = outlet_.due_ms();
+/// Until there is something to do, at the latest at `until_ms` (-1: never); whether one of the
+/// inputs can be read.
+bool Sending::wait(std::span<const int> inputs, std::int64_t until_ms) {
+    until_ms = earlier(until_ms, outlet_.due_ms());
     if (reporting_.is_on()) until_ms = earlier(until_ms, reporting_.due_ms(tally().changes()));
     const std::int64_t timeout_ms =
         until_ms < 0 ? -1 : std::clamp<std::int64_t>(until_ms - monotonic_ms(), 0, 1'000'000);
     // Once it is readable it stays so.
     const int interrupt_fd = cli::interrupted() ? -1 : cli::interrupt_fd();
-    pollfd fds[3] = {{fd, POLLIN, 0}, {outlet_.fd(), POLLIN, 0}, {interrupt_fd, POLLIN, 0}};
-    const int n = ::poll(fds, 3, static_cast<int>(timeout_ms));
-    return n > 0 && fds[0].revents != 0 && fds[2].revents == 0;
+    std::vector<pollfd> fds = {{outlet_.fd(), POLLIN, 0}, {interrupt_fd, POLLIN, 0}};
+    for (const int fd : inputs) fds.push_back({fd, POLLIN, 0});
+    const int n = ::poll(fds.data(), fds.size(), static_cast<int>(timeout_ms));
+    if (n <= 0 || fds[1].revents != 0) return false;
+    return std::any_of(fds.begin() + 2, fds.end(), [](const auto& is) { return is.revents != 0; });
+}
+
+// Following
+
+void Sending::follow(Following& following) {
+    following_ = &following;
+    for (bool is_first = true; !is_stopped_ && !has_enough() && !cli::interrupted();
+         is_first = false) {
+        if (const auto looked = following.look(); !looked) return fail(looked.error());
+        bool is_through = true;
+        for (const auto& file : following.files()) {
+            if (is_first && file->reader() == nullptr)
+                reporting_.warn(fmt::format("{}: not there yet", file->path()));
+            is_through &= take_followed(*file);
+            if (const auto warning = file->take_warning(); !warning.empty())
+                reporting_.warn(warning);
+        }
+        const auto may_read = outlet_.may_read();
+        if (!may_read) return fail(may_read.error());
+        if (!work()) return;
+        if (const auto kept = following.keep(outlet_.kept(), false); !kept)
+            return fail(kept.error());
+        if (is_through || !*may_read) wait(following.fds(*may_read), following.due_ms());
+    }
+}
+
+/// False: there may be more, but the others have their turn, or the outlet takes no more.
+bool Sending::take_followed(FollowedFile& file) {
+    for (int reads = 0; reads < reads_a_turn; ++reads) {
+        while (auto* const reader = file.reader()) {
+            if (!reader->ready() || !take(*reader, file.path())) break;
+            following_->taken(file, fates_.begun() - 1);
+            if (is_stopped_ || has_enough()) return true;
+        }
+        if (is_stopped_) return true;
+        const auto may_read = outlet_.may_read();
+        if (!may_read) return fail(may_read.error()), true;
+        if (!*may_read) return false;
+        const auto filled = file.fill();
+        if (!filled) return fail(filled.error()), true;
+        if (!*filled) return true;
+    }
+    return false;
 }
 
 void Sending::look_at_fates() {
@@ -174,8 +223,10 @@ int Sending::finish() {
         look_at_fates();
         if (!finished || *finished) break;
         report();
-        wait(-1);
+        wait({}, -1);
     }
+    if (following_ != nullptr)
+        if (const auto kept = following_->keep(outlet_.kept(), true); !kept) fail(kept.error());
     const auto sums = tally();
     reporting_.finish(sums);
     if (limits_.skips_errors && outlet_.first_error()) cli_.warn(outlet_.first_error()->what);

@@ -8,11 +8,13 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 
 #include "cli/parser.h"
 #include "composer.h"
 #include "fates.h"
+#include "following.h"
 #include "outlet.h"
 #include "record/reader.h"
 #include "reporting.h"
@@ -36,6 +38,9 @@ public:
 
     /// Reads one input to its end; `fd` is the reader's. False: no further one is to be read.
     bool run(record::Reader& reader, int fd, const std::string& name);
+    /// Reads them for ever: until there are enough, an error stops it, or an interrupt.
+    /// `following` is told until finish() what has been delivered.
+    void follow(Following& following);
     /// Waits for the fate of all that was read, prints the sums; the exit status.
     int finish();
     /// For an input that cannot even be opened: no further one is read.
@@ -47,7 +52,8 @@ private:
     void wait_for_input(record::Reader& reader, int fd);
     void keep_pace();
     bool work();
-    bool wait(int fd);
+    bool wait(std::span<const int> inputs, std::int64_t until_ms);
+    bool take_followed(FollowedFile& file);
     void refused(const Error& error);
     Tally tally() const;
     void report();
@@ -69,6 +75,7 @@ private:
     std::uint64_t input_bytes_ = 0;  ///< of the inputs before this one
     std::uint64_t input_at_ = 0;     ///< in this one
     std::uint64_t failed_ = 0;       ///< of the outlet's, as far as looked at
+    Following* following_ = nullptr;
     std::optional<Error> first_error_;
     bool is_stopped_ = false;
 };

@@ -66,6 +66,7 @@ Result<> SpooledOutlet::secure() {
         auto committed = spool_.commit();
         if (committed) {
             space_due_ms_ = -1;
+            if (!staged_fates_.empty()) kept_ = staged_fates_.back() + 1;
             waiting_fates_.insert(waiting_fates_.end(), staged_fates_.begin(), staged_fates_.end());
             staged_fates_.clear();
         } else {

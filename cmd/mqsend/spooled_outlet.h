@@ -41,6 +41,7 @@ public:
     Result<bool> finish(bool is_interrupted) override;
     int fd() const override { return producer_.fd(); }
     std::int64_t due_ms() const override;
+    std::uint64_t kept() const override { return kept_; }
     void count(Tally& tally) const override;
     std::uint64_t failed() const override { return failed_; }
     const std::optional<Error>& first_error() const override { return first_error_; }
@@ -66,6 +67,7 @@ private:
     std::vector<std::uint64_t> staged_fates_;
     std::deque<std::uint64_t> waiting_fates_;  ///< not given out; the first told_ ones are missing
     std::uint64_t told_ = 0;
+    std::uint64_t kept_ = 0;         ///< behind the last one in the files
     std::int64_t untold_given_ = 0;  ///< given out
     std::vector<std::uint64_t> settled_fates_;
 

@@ -30,6 +30,8 @@ public:
         consumed_ += bytes;
     }
     std::uint64_t consumed() const { return consumed_; }
+    /// Before the first more(): consumed() counts from here.
+    void begin_at(std::uint64_t at) { consumed_ = at; }
     /// Waits for one more read; false: the end, or the caller was asked to stop. Moves the
     /// window. io: `what` has the name.
     Result<bool> more();

@@ -17,7 +17,9 @@ public:
         : options_(std::move(options)),
           name_(std::move(name)),
           input_(fd, options_.stop_fd, options_.read_bytes_max, name_),
-          delimiter_(options_.input == Input::nul ? '\0' : '\n') {}
+          delimiter_(options_.input == Input::nul ? '\0' : '\n') {
+        input_.begin_at(options_.at);
+    }
 
     Result<const Record*> next() {
         release();
@@ -68,13 +70,21 @@ public:
         }
     }
 
-    Result<> fill() {
+    Result<bool> fill() {
         release();
-        if (skipping_) return skip_long();
+        if (skipping_) {
+            TRY_OK(skip_long());
+            return !skipping_ && !at_end_;
+        }
         if (std::exchange(parsed_, std::nullopt)) incomplete_bytes_ = 0;  // its bytes may move
         TRY(const bool got, more());
-        input_ended_ = !got;
-        return {};
+        if (!options_.follow || input_.stopped()) input_ended_ = !got;
+        return got;
+    }
+
+    void end_here() {
+        options_.follow = false;
+        input_ended_ = true;
     }
 
 private:
@@ -94,7 +104,7 @@ private:
     Result<bool> find() {
         if (at_end_) return false;
         if (skipping_) TRY_OK(skip_long());
-        if (at_end_) return false;
+        if (at_end_ || skipping_) return false;
         begin_at_ = input_.consumed();
         switch (options_.input) {
             case Input::msgpack:
@@ -159,10 +169,10 @@ private:
             input_.consume(bytes);
             if (at != std::string_view::npos) break;
             TRY(const bool got, more());
-            if (!got) {
-                at_end_ = true;
-                break;
-            }
+            if (got) continue;
+            if (options_.follow && !input_.stopped()) return {};
+            at_end_ = true;
+            break;
         }
         skipping_ = false;
         return {};
@@ -255,7 +265,7 @@ private:
                            begin_at_);
     }
 
-    const ReaderOptions options_;
+    ReaderOptions options_;
     const std::string name_;
     BlockInput input_;
     const char delimiter_;
@@ -281,8 +291,11 @@ Reader::~Reader() = default;
 Result<const Record*> Reader::next() {
     return impl_->next();
 }
-Result<> Reader::fill() {
+Result<bool> Reader::fill() {
     return impl_->fill();
+}
+void Reader::end_here() {
+    impl_->end_here();
 }
 std::string_view Reader::raw() const {
     return impl_->raw();

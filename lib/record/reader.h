@@ -25,8 +25,9 @@ struct ReaderOptions {
     bool split_long = false;                 ///< lines, nul: cut instead of refusing
     bool skip_empty = false;                 ///< lines, nul, file: empty ones are only counted
     std::string key_delimiter = {};          ///< lines, nul: KEY<D>BODY
-    bool follow = false;  ///< an end in the middle of a record is not its end: ask again later
-    int stop_fd = -1;     ///< readable: the input ends here
+    bool follow = false;   ///< an end is not the end: ask again later, until end_here()
+    std::uint64_t at = 0;  ///< the descriptor's position, for begin_at() and end_at()
+    int stop_fd = -1;      ///< readable: the input ends here
     std::size_t read_bytes_max = 64 << 20;  ///< taken off the input at once
     /// Gets every byte of a refused record, its delimiter too, in one or more pieces.
     std::function<void(std::string_view piece)> refused = {};
@@ -48,8 +49,10 @@ public:
     /// Whether next() would answer without waiting for input. The last record is good no longer.
     bool ready();
     /// Waits for one read of the input, whatever that gives: for callers with a poll() of their
-    /// own. io as next().
-    Result<> fill();
+    /// own. False: the end, or what is one for now. io as next().
+    Result<bool> fill();
+    /// With `follow`: nothing more will come, and a last line needs no newline.
+    void end_here();
     std::uint64_t number() const;    ///< of the last record, counted from 1, refused ones too
     std::uint64_t begin_at() const;  ///< byte at which the last record began
     std::uint64_t end_at() const;    ///< byte behind it: where to go on another day

@@ -361,7 +361,9 @@ metric_is() { [ "$(metric "$1" "$2")" = "$3" ]; }
   grep -qF 'mqsend_messages_refused_total{name="m",reason="malformed"} 1' "$BATS_TEST_TMPDIR/m.prom"
   [ "$(metric last_success_timestamp_seconds m | cut -d. -f1)" -ge "$before" ]
   exec {pipe}>&-
-  ! wait "$sender"
+  local status=0
+  wait "$sender" || status=$?
+  [ "$status" = 1 ]
   [ "$(metric messages_read_total m)" = 3 ]
   [ "$(metric bytes_total m)" = 2 ]
   [ ! -e "$BATS_TEST_TMPDIR/m.prom.tmp" ]

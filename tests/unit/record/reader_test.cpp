@@ -257,3 +257,40 @@ TEST_CASE("ready tells of a map only when it is there as a whole") {
     CHECK(reader.next().error().code == Errc::corrupt);
     ::close(ends[0]);
 }
+
+TEST_CASE("a followed file goes on behind its end, and a line that is too long too") {
+    const TemporaryFile file("one\nhalf");
+    std::string refused;
+    record::ReaderOptions options;
+    options.follow = true;
+    options.at = 100;
+    options.record_bytes_max = 10;
+    options.refused = [&](std::string_view piece) { refused += piece; };
+    record::Reader reader(file.fd(), "in", options);
+    const auto append = [&](std::string_view text) {
+        const auto at = ::lseek(file.fd(), 0, SEEK_CUR);
+        REQUIRE(::pwrite(file.fd(), text.data(), text.size(), at) ==
+                static_cast<ssize_t>(text.size()));
+    };
+    CHECK(reader.fill().value_or(false));
+    REQUIRE(reader.ready());
+    CHECK((*reader.next().value()).body == "one");
+    CHECK(reader.end_at() == 104);
+    CHECK_FALSE(reader.ready());
+    CHECK_FALSE(reader.fill().value_or(true));
+    CHECK_FALSE(reader.ready());
+    append(" line\n0123456789a");
+    CHECK(reader.fill().value_or(false));
+    CHECK((*reader.next().value()).body == "half line");
+    CHECK(reader.next().error().code == Errc::corrupt);
+    CHECK_FALSE(reader.fill().value_or(true));
+    append("bc\nbehind");
+    CHECK(reader.fill().value_or(false));
+    CHECK(refused == "0123456789abc\n");
+    CHECK_FALSE(reader.ready());
+    CHECK_FALSE(reader.fill().value_or(true));
+    reader.end_here();
+    REQUIRE(reader.ready());
+    CHECK((*reader.next().value()).body == "behind");
+    CHECK(reader.next().value() == nullptr);
+}

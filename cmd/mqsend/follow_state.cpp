@@ -1,0 +1,86 @@
+#include "follow_state.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+
+#include "base/parse.h"
+#include "json/value.h"
+#include "json/writer.h"
+#include "replace_file.h"
+
+namespace mqd::mqsend {
+namespace {
+
+Result<std::string> read_file(const std::string& path) {
+    const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+    if (fd < 0) {
+        if (errno == ENOENT) return std::string();
+        return errno_error(path);
+    }
+    std::string text;
+    char block[16384];
+    for (;;) {
+        const auto n = ::read(fd, block, sizeof block);
+        if (n > 0) {
+            text.append(block, static_cast<std::size_t>(n));
+        } else if (n == 0) {
+            break;
+        } else if (errno != EINTR) {
+            auto error = errno_error(path);
+            ::close(fd);
+            return error;
+        }
+    }
+    ::close(fd);
+    return text;
+}
+
+}  // namespace
+
+Result<Positions> load_positions(const std::string& path) {
+    TRY(const auto text, read_file(path));
+    Positions positions;
+    if (text.empty()) return positions;
+    const auto parsed = json::parse(text);
+    if (!parsed || !(*parsed)["files"].is_array())
+        return Error{Errc::corrupt, fmt::format("{} is no list of positions", path)};
+    for (const auto& item : (*parsed)["files"].items()) {
+        Position position;
+        position.file.device = static_cast<std::uint64_t>(item["device"].as_int());
+        position.file.inode = static_cast<std::uint64_t>(item["inode"].as_int());
+        position.offset = static_cast<std::uint64_t>(item["offset"].as_int());
+        auto last = base64_decode(item["last"].as_text());
+        if (!item["path"].is_text() || item["offset"].as_int(-1) < 0 || !last)
+            return Error{Errc::corrupt, fmt::format("{} is no list of positions", path)};
+        position.last = std::move(*last);
+        positions[item["path"].as_text()] = std::move(position);
+    }
+    return positions;
+}
+
+Result<> save_positions(const std::string& path, const Positions& positions) {
+    std::string text;
+    json::Writer out(text);
+    out.begin_object().key("files").begin_array();
+    for (const auto& [name, position] : positions) {
+        out.begin_object().member("path", name).member("offset", position.offset);
+        out.member("device", position.file.device).member("inode", position.file.inode);
+        out.member("last", base64_encode(position.last)).end_object();
+    }
+    out.end_array().end_object();
+    return replace_file(path, text + "\n");
+}
+
+std::string bytes_before(int fd, std::uint64_t offset) {
+    std::string bytes(std::min<std::uint64_t>(offset, Position::last_bytes), '\0');
+    const auto n =
+        ::pread(fd, bytes.data(), bytes.size(), static_cast<off_t>(offset - bytes.size()));
+    bytes.resize(n > 0 ? static_cast<std::size_t>(n) : 0);
+    return bytes;
+}
+
+}  // namespace mqd::mqsend

@@ -1,0 +1,209 @@
+#include "followed_file.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <poll.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <filesystem>
+#include <utility>
+
+#include "base/clock.h"
+
+namespace mqd::mqsend {
+namespace {
+
+/// Who has renamed a file may write to it until he is told to open the new one.
+constexpr std::int64_t rename_grace_ms = 1000;
+
+FileId id_of(const struct stat& is) {
+    return {static_cast<std::uint64_t>(is.st_dev), static_cast<std::uint64_t>(is.st_ino)};
+}
+
+}  // namespace
+
+FollowedFile::FollowedFile(std::string path, record::ReaderOptions options,
+                           std::optional<Position> resume)
+    : path_(std::move(path)), options_(std::move(options)), resume_(std::move(resume)) {}
+
+FollowedFile::~FollowedFile() {
+    for (const auto& file : files_) ::close(file.fd);
+}
+
+/// Nothing when the path names nothing, or `unless`. A FIFO is held open for writing too: it has no
+/// end then when its writer goes.
+Result<std::optional<FollowedFile::Open>> FollowedFile::open_path(const std::string& path,
+                                                                  const FileId* unless) const {
+    struct stat is = {};
+    if (::stat(path.c_str(), &is) != 0) {
+        if (errno == ENOENT) return std::optional<Open>();
+        return errno_error(path);
+    }
+    if (unless != nullptr && id_of(is) == *unless) return std::optional<Open>();
+    const bool is_fifo = S_ISFIFO(is.st_mode);
+    if (!is_fifo && !S_ISREG(is.st_mode))
+        return Error{Errc::invalid, fmt::format("{} is neither a file nor a FIFO", path)};
+    const int fd = ::open(path.c_str(), (is_fifo ? O_RDWR : O_RDONLY) | O_NONBLOCK | O_CLOEXEC);
+    if (fd < 0) {
+        if (errno == ENOENT) return std::optional<Open>();  // renamed this moment
+        auto error = errno_error(path);
+        if (errno == EACCES || errno == EPERM) error.code = Errc::refused;
+        return error;
+    }
+    if (::fstat(fd, &is) != 0) {
+        auto error = errno_error(path);
+        ::close(fd);
+        return error;
+    }
+    return std::optional(Open{fd, id_of(is), is_fifo});
+}
+
+Result<> FollowedFile::look() {
+    // Each new one is opened at once: it may be renamed itself before its turn comes.
+    const FileId* const newest = files_.empty() ? nullptr : &files_.back().id;
+    TRY(const auto now, open_path(path_, newest));
+    if (!now) return {};
+    if (!files_.empty()) {
+        files_.push_back(*now);
+        return {};
+    }
+    if (resume_) {
+        resume(*now);
+    } else {
+        files_.push_back(*now);
+        read_front(0);
+    }
+    return {};
+}
+
+void FollowedFile::resume(Open now) {
+    const auto from = *std::exchange(resume_, std::nullopt);
+    struct stat is = {};
+    const bool is_same = now.id == from.file && ::fstat(now.fd, &is) == 0 &&
+                         static_cast<std::uint64_t>(is.st_size) >= from.offset &&
+                         (from.last.empty() || bytes_before(now.fd, from.offset) == from.last);
+    if (now.is_fifo || is_same) {
+        files_.push_back(now);
+        return read_front(is_same ? from.offset : 0);
+    }
+    if (now.id != from.file) {
+        if (const auto renamed = find_renamed(from.file)) {
+            files_ = {*renamed, now};
+            if (from.last.empty() || bytes_before(renamed->fd, from.offset) == from.last)
+                return read_front(from.offset);
+            ::close(renamed->fd);
+            files_.pop_front();
+        }
+        warning_ = fmt::format(
+            "{}: the file that was read up to byte {} is not in its folder any more; its rest is "
+            "lost",
+            path_, from.offset);
+    }
+    if (files_.empty()) files_.push_back(now);
+    read_front(0);
+}
+
+std::optional<FollowedFile::Open> FollowedFile::find_renamed(const FileId& id) const {
+    std::error_code code;
+    const auto parent = std::filesystem::path(path_).parent_path();
+    std::filesystem::directory_iterator entries(parent.empty() ? "." : parent, code);
+    for (; !code && entries != std::filesystem::directory_iterator(); entries.increment(code)) {
+        struct stat is = {};
+        if (::stat(entries->path().c_str(), &is) != 0 || id_of(is) != id) continue;
+        const auto opened = open_path(entries->path(), nullptr);
+        if (opened && *opened && (*opened)->id == id) return *opened;
+    }
+    return std::nullopt;
+}
+
+void FollowedFile::read_front(std::uint64_t at) {
+    auto options = options_;
+    options.follow = true;
+    options.at = at;
+    const auto& file = files_.front();
+    if (!file.is_fifo) ::lseek(file.fd, static_cast<off_t>(at), SEEK_SET);
+    reader_ = std::make_unique<record::Reader>(file.fd, path_, std::move(options));
+    ends_ms_ = -1;
+    is_ending_ = false;
+    rest_last_.clear();
+    rest_at_ = at;
+}
+
+Result<bool> FollowedFile::fill() {
+    if (files_.empty()) return false;
+    const auto& file = files_.front();
+    if (file.is_fifo) {
+        pollfd one = {file.fd, POLLIN, 0};
+        if (::poll(&one, 1, 0) > 0) return reader_->fill();
+        // A renamed FIFO is nobody's any more.
+        if (files_.size() > 1) next_file();
+        return false;
+    }
+    if (is_ending_) {  // the reader has given its last record
+        next_file();
+        return true;
+    }
+    if (was_cut()) {
+        // The writer begins anew, and half a line from before will not become a whole one.
+        ++cuts_;
+        read_front(0);
+        return true;
+    }
+    TRY(const bool got, reader_->fill());
+    if (got) {
+        ends_ms_ = -1;
+        return true;
+    }
+    rest();
+    if (files_.size() < 2) return false;
+    const std::int64_t now_ms = monotonic_ms();
+    if (ends_ms_ < 0) ends_ms_ = now_ms + rename_grace_ms;
+    if (now_ms < ends_ms_) return false;
+    reader_->end_here();
+    is_ending_ = true;
+    return true;
+}
+
+/// Notes where there is nothing more, to know the file again when there is.
+void FollowedFile::rest() {
+    const int fd = files_.front().fd;
+    const auto at = static_cast<std::uint64_t>(::lseek(fd, 0, SEEK_CUR));
+    if (at == rest_at_ && !rest_last_.empty()) return;
+    rest_at_ = at;
+    rest_last_ = bytes_before(fd, at);
+}
+
+/// It is shorter than it was, or was, and has become longer again.
+bool FollowedFile::was_cut() const {
+    struct stat is = {};
+    const int fd = files_.front().fd;
+    if (::fstat(fd, &is) != 0) return false;
+    if (static_cast<std::uint64_t>(is.st_size) < rest_at_) return true;
+    const bool has_grown = static_cast<std::uint64_t>(is.st_size) > rest_at_;
+    return has_grown && !rest_last_.empty() && bytes_before(fd, rest_at_) != rest_last_;
+}
+
+void FollowedFile::next_file() {
+    ::close(files_.front().fd);
+    files_.pop_front();
+    read_front(0);
+}
+
+std::optional<Position> FollowedFile::position() const {
+    if (files_.empty() || files_.front().is_fifo) return std::nullopt;
+    return Position{files_.front().id, reader_->end_at(), {}, cuts_};
+}
+
+void FollowedFile::complete(Position& position) const {
+    if (files_.empty() || files_.front().id != position.file) return;
+    if (position.cut != cuts_) position = {position.file, 0, {}, cuts_};
+    position.last = bytes_before(files_.front().fd, position.offset);
+}
+
+std::int64_t FollowedFile::due_ms() const {
+    return ends_ms_;
+}
+
+}  // namespace mqd::mqsend

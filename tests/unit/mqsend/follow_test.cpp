@@ -1,0 +1,210 @@
+#include <doctest/doctest.h>
+
+#include <filesystem>
+#include <fstream>
+#include <string>
+#include <vector>
+
+#include "base/clock.h"
+#include "client/mailbox.h"
+#include "fates.h"
+#include "folder.h"
+#include "follow_state.h"
+#include "followed_file.h"
+
+using namespace mqd;
+using namespace mqd::mqsend;
+using mqd::testing::Folder;
+namespace fs = std::filesystem;
+
+namespace {
+
+/// A file that is followed; what it has given, line by line.
+class Followed {
+public:
+    explicit Followed(std::string path, std::optional<Position> resume = {})
+        : file_(std::move(path), {}, std::move(resume)) {}
+
+    /// All that is there now.
+    std::vector<std::string> lines() {
+        std::vector<std::string> lines;
+        REQUIRE(file_.look());
+        for (;;) {
+            while (auto* const reader = file_.reader()) {
+                if (!reader->ready()) break;
+                const auto record = reader->next();
+                REQUIRE(record);
+                if (*record == nullptr) break;
+                lines.emplace_back((*record)->body);
+                position_ = file_.position();
+            }
+            const auto filled = file_.fill();
+            REQUIRE(filled);
+            if (!*filled) return lines;
+        }
+    }
+    /// The same, until the file that was renamed is taken for done.
+    std::vector<std::string> lines_over_rename() {
+        auto all = lines();
+        while (file_.due_ms() >= 0) {
+            client::wait_for_either(-1, -1, file_.due_ms() - monotonic_ms() + 1);
+            for (auto& line : lines()) all.push_back(std::move(line));
+        }
+        return all;
+    }
+    /// As it would be kept.
+    Position position() {
+        REQUIRE(position_);
+        file_.complete(*position_);
+        return *position_;
+    }
+    FollowedFile& file() { return file_; }
+
+private:
+    FollowedFile file_;
+    std::optional<Position> position_;
+};
+
+void append(const fs::path& path, std::string_view text) {
+    std::ofstream out(path, std::ios::app | std::ios::binary);
+    out << text;
+    REQUIRE(out.good());
+}
+
+using Lines = std::vector<std::string>;
+
+}  // namespace
+
+TEST_CASE("positions come back as they were kept, and anything else is no list of them") {
+    const Folder folder;
+    const auto path = folder.path() / "state";
+    const auto none = load_positions(path);
+    REQUIRE(none);
+    CHECK(none->empty());
+    Positions positions;
+    positions["/a \"b\""] = {{1, ~0ULL >> 1}, 1ULL << 40, std::string("x\0\xff", 3)};
+    positions["/c"] = {{2, 3}, 0, {}};
+    REQUIRE(save_positions(path, positions));
+    const auto loaded = load_positions(path);
+    REQUIRE(loaded);
+    CHECK(*loaded == positions);
+    for (const auto* const bad :
+         {"x", "[]", "{\"files\":[{\"offset\":1}]}", "{\"files\":[{\"path\":\"a\",\"offset\":-1}]}",
+          "{\"files\":[{\"path\":\"a\",\"offset\":1,\"last\":\"?\"}]}"}) {
+        fs::remove(path);
+        append(path, bad);
+        const auto refused = load_positions(path);
+        REQUIRE_FALSE(refused);
+        CHECK(refused.error().code == Errc::corrupt);
+    }
+    CHECK(save_positions(folder.path() / "none" / "state", positions).error().code ==
+          Errc::not_found);
+}
+
+TEST_CASE("a file gives whole lines as they come, and goes on there another day") {
+    const Folder folder;
+    const auto path = folder.path() / "log";
+    Followed followed(path);
+    CHECK(followed.lines().empty());
+    append(path, "a\nb\nhal");
+    CHECK(followed.lines() == Lines{"a", "b"});
+    const auto position = followed.position();
+    CHECK(position.offset == 4);
+    CHECK(position.last == "a\nb\n");
+    append(path, "f\n");
+    CHECK(followed.lines() == Lines{"half"});
+    Followed again(path, position);
+    CHECK(again.lines() == Lines{"half"});
+    CHECK(again.file().take_warning().empty());
+}
+
+TEST_CASE("renamed files are read to their ends, in their order, however fast they come") {
+    const Folder folder;
+    const auto path = folder.path() / "log";
+    append(path, "a\n");
+    Followed followed(path);
+    CHECK(followed.lines() == Lines{"a"});
+    fs::rename(path, folder.path() / "log.2");
+    append(path, "c\n");
+    CHECK(followed.lines().empty());
+    append(folder.path() / "log.2", "b");
+    fs::rename(path, folder.path() / "log.1");
+    append(path, "d\n");
+    CHECK(followed.lines_over_rename() == Lines{"b", "c", "d"});
+}
+
+TEST_CASE("a position is found again in a file that was renamed, never in another one") {
+    const Folder folder;
+    const auto path = folder.path() / "log";
+    append(path, "a\nb\n");
+    Position position;
+    {
+        Followed followed(path);
+        CHECK(followed.lines() == Lines{"a", "b"});
+        position = followed.position();
+    }
+    SUBCASE("renamed") {
+        append(path, "c\n");
+        fs::rename(path, folder.path() / "elsewhere");
+        append(path, "d\n");
+        Followed again(path, position);
+        CHECK(again.lines_over_rename() == Lines{"c", "d"});
+        CHECK(again.file().take_warning().empty());
+    }
+    SUBCASE("gone") {
+        fs::rename(path, folder.path() / "kept");
+        append(path, "d\n");
+        fs::remove(folder.path() / "kept");
+        Followed again(path, position);
+        CHECK(again.lines() == Lines{"d"});
+        CHECK_FALSE(again.file().take_warning().empty());
+    }
+    SUBCASE("cut short") {
+        fs::resize_file(path, 0);
+        append(path, "c\n");
+        CHECK(Followed(path, position).lines() == Lines{"c"});
+    }
+    SUBCASE("cut short, and longer again") {
+        fs::resize_file(path, 0);
+        append(path, "c\nd\ne\n");
+        CHECK(Followed(path, position).lines() == Lines{"c", "d", "e"});
+    }
+}
+
+TEST_CASE("a file that was cut short begins anew, and so does what is kept of it") {
+    const Folder folder;
+    const auto path = folder.path() / "log";
+    append(path, "a\nb\nc");
+    Followed followed(path);
+    CHECK(followed.lines() == Lines{"a", "b"});
+    fs::resize_file(path, 0);
+    append(path, "a much longer line than before\n");
+    CHECK(followed.lines() == Lines{"a much longer line than before"});
+    const auto position = followed.position();
+    CHECK(position.offset == 31);
+    fs::resize_file(path, 0);
+    CHECK(followed.lines().empty());
+    // What was delivered of it is not in it any more.
+    CHECK(followed.position().offset == 0);
+}
+
+TEST_CASE("what need not be read again ends at the first that failed, or does not") {
+    for (const bool stops : {true, false}) {
+        auto made = Fates::open(Print::nothing, "", {}, "");
+        REQUIRE(made);
+        Fates& fates = **made;
+        CHECK_FALSE(fates.keeps_messages());
+        fates.count_kept(stops);
+        CHECK(fates.keeps_messages());
+        const auto first = fates.begin("a", "");
+        fates.rejected("", "malformed");
+        const auto third = fates.begin("b", "");
+        CHECK(third == 2);
+        CHECK(fates.begun() == 3);
+        CHECK(fates.kept() == 0);
+        fates.left_in_spool(first);
+        CHECK(fates.kept() == (stops ? 1 : 2));
+        fates.left_in_spool(third);
+        CHECK(fates.kept() == (stops ? 1 : 3));
+    }
+}
