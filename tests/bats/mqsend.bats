@@ -11,7 +11,7 @@ lines() { seq -f 'line %g of the input' "$@"; }
 @test "help has examples, and wrong usage is one line and status 2" {
   run --separate-stderr mqsend --help
   [ "$status" = 0 ]
-  [[ $output == *--oneway* && $output == *'| mqsend -t logs'* ]]
+  [[ $output == *--oneway* && $output == *'mqsend -t logs --follow'* ]]
   for wrong in '' '-t T --in words' '-t T --window 0' '-t T --queue -1' '-t T -p x' '-t T --ack some' '-t T --ack flush --oneway' '-t T --batch-bytes 5M' '-t T --on-error ask' '-t T --delay-level 0' '-t T --delay 1s --at now'; do
     # shellcheck disable=SC2086  # words
     run --separate-stderr mqsend $wrong < /dev/null
