@@ -14,6 +14,7 @@ constexpr std::size_t batch_bytes_max = 16 << 20;
 /// Done messages behind one that is not are remembered, and delivered again after a kill.
 constexpr std::size_t ledger_max = 10'000;
 constexpr std::size_t returned_max = 1000;
+constexpr std::int64_t suspend_ms = 1000;
 constexpr std::int64_t give_up_ms = 10'000;
 constexpr std::int64_t hurried_give_up_ms = 2'000;
 
@@ -54,53 +55,81 @@ bool ExecOutput::is_full() const {
 
 bool ExecOutput::accepts(const client::PulledQueue& queue) const {
     if (returned_.size() >= returned_max || queue.ledger.size() >= ledger_max) return false;
+    if (options_.is_orderly && has_begun(queue)) return false;
     const bool fits = batch_.items.empty() || (batch_.queue.get() == &queue && !is_full());
     return fits || has_free_job();
 }
 
+/// Of an orderly queue there is no second one.
+bool ExecOutput::has_begun(const client::PulledQueue& queue) const {
+    const auto is_its = [&](const auto& one) { return one.batch.queue.get() == &queue; };
+    return std::any_of(runs_.begin(), runs_.end(), is_its) ||
+           std::any_of(suspended_.begin(), suspended_.end(), is_its);
+}
+
+bool ExecOutput::is_busy(const client::PulledQueue& queue) const {
+    return std::any_of(runs_.begin(), runs_.end(),
+                       [&](const Run& run) { return run.batch.queue.get() == &queue; });
+}
+
 Result<> ExecOutput::put(const Delivery& delivery) {
     const bool fits = batch_.items.empty() || (batch_.queue.get() == &delivery.queue && !is_full());
-    if (!fits) TRY_OK(start());
+    if (!fits) TRY_OK(start_next());
     if (batch_.items.empty()) {
         batch_.queue = delivery.queue.shared_from_this();
         batch_.environment = environment_of(delivery, fields_);
+        batch_.failures_before = delivery.message.reconsume_times;
     }
     const std::int64_t offset = delivery.message.queue_offset.value;
     encoder_.append(batch_.input, delivery.message, delivery.queue.queue.broker, delivery.body);
     batch_.items.push_back({offset, delivery.message.at});
     delivery.queue.ledger.take(offset);
-    if (is_full() && has_free_job()) TRY_OK(start());
+    if (is_full() && has_free_job()) TRY_OK(start_next());
     return {};
 }
 
 Result<> ExecOutput::flush() {
     if (batch_.items.empty() || !has_free_job()) return {};
-    return start();
+    return start_next();
 }
 
-/// A run of the batch, which is empty then.
-Result<> ExecOutput::start() {
-    if (!batch_.queue->is_dropped) {
-        batch_.environment.push_back(variable("MQ_COUNT", std::to_string(batch_.items.size())));
-        auto process =
-            cli::Process::start(options_.command, batch_.input.bytes(), batch_.environment);
-        if (!process) {
-            drop_batch();
-            return process.error();
+/// The batch is empty then.
+Result<> ExecOutput::start_next() {
+    Batch batch = std::exchange(batch_, {});
+    batch.environment.push_back(variable("MQ_COUNT", std::to_string(batch.items.size())));
+    return start(std::move(batch));
+}
+
+Result<> ExecOutput::start(Batch batch) {
+    if (batch.queue->is_dropped || (options_.is_orderly && batch.queue->is_leaving)) return {};
+    TRY(auto process,
+        cli::Process::start(options_.command, batch.input.bytes(), batch.environment));
+    ++commands_;
+    if (!options_.is_orderly) batch.input = {};
+    runs_.push_back({std::move(process), std::move(batch)});
+    return {};
+}
+
+Result<> ExecOutput::start_suspended() {
+    for (std::size_t i = 0; i < suspended_.size() && has_free_job();) {
+        if (suspended_[i].again_at_ms > monotonic_ms()) {
+            ++i;
+            continue;
         }
-        ++commands_;
-        runs_.push_back(
-            {std::move(*process), std::move(batch_.queue), std::exchange(batch_.items, {})});
+        Batch batch = std::move(suspended_[i].batch);
+        suspended_.erase(suspended_.begin() + static_cast<std::ptrdiff_t>(i));
+        constexpr std::string_view name = "MQ_RECONSUME";
+        std::erase_if(batch.environment,
+                      [&](const std::string& one) { return one.starts_with(name); });
+        batch.environment.push_back(
+            variable(name, std::to_string(batch.failures_before + batch.failures)));
+        TRY_OK(start(std::move(batch)));
     }
-    drop_batch();
     return {};
 }
 
 void ExecOutput::drop_batch() {
-    batch_.items.clear();
-    batch_.queue.reset();
-    batch_.input.clear();
-    batch_.input.shrink_if_above(batch_bytes_max);
+    batch_ = {};
 }
 
 // Commands that end
@@ -117,9 +146,10 @@ Result<> ExecOutput::advance() {
         runs_.pop_back();
     }
     take_returned();
+    TRY_OK(start_suspended());
     if (ended_at_ms_ < 0) return {};
     TRY_OK(flush());
-    if (!runs_.empty() || !batch_.items.empty()) {
+    if (!runs_.empty() || !batch_.items.empty() || !suspended_.empty()) {
         ended_at_ms_ = monotonic_ms();
     } else if (!returned_.empty() && monotonic_ms() >= ended_at_ms_ + give_up_ms_) {
         give_up();
@@ -127,22 +157,29 @@ Result<> ExecOutput::advance() {
     return {};
 }
 
-void ExecOutput::finished(const Run& run, int status) {
-    if (status != cli::exit_status::done) {
+void ExecOutput::finished(Run& run, int status) {
+    Batch& batch = run.batch;
+    client::PulledQueue& queue = *batch.queue;
+    const bool has_failed = status != cli::exit_status::done;
+    if (has_failed) {
         ++commands_failed_;
         if (cli_.verbose() > 0)
             cli_.warn(fmt::format("the command ended with status {}: {}, offset {}", status,
-                                  run.queue->queue.to_string(), run.items.front().offset));
+                                  queue.queue.to_string(), batch.items.front().offset));
     }
     // Whoever has the queue now gets its messages again.
-    if (run.queue->is_dropped) return;
-    const bool goes_back = status != cli::exit_status::done && !options_.group.empty();
-    for (const auto& item : run.items) {
-        if (goes_back) {
-            const auto id = send_back_.send(run.queue->queue, item.at);
-            returned_[id] = {run.queue, item.offset};
+    if (queue.is_dropped) return;
+    if (has_failed && options_.is_orderly) {
+        ++batch.failures;
+        suspended_.push_back({std::move(batch), monotonic_ms() + suspend_ms});
+        return;
+    }
+    for (const auto& item : batch.items) {
+        if (has_failed && !options_.group.empty()) {
+            const auto id = send_back_.send(queue.queue, item.at);
+            returned_[id] = {batch.queue, item.offset};
         } else {
-            run.queue->ledger.settle(item.offset);
+            queue.ledger.settle(item.offset);
         }
     }
 }
@@ -173,11 +210,14 @@ void ExecOutput::add_fds(std::vector<pollfd>& fds) const {
 }
 
 std::int64_t ExecOutput::due_ms() const {
-    if (returned_.empty()) return -1;
-    const std::int64_t retry_ms = send_back_.due_ms();
-    if (ended_at_ms_ < 0 || !runs_.empty()) return retry_ms;
-    const std::int64_t end_ms = ended_at_ms_ + give_up_ms_;
-    return retry_ms < 0 ? end_ms : std::min(retry_ms, end_ms);
+    std::int64_t due = -1;
+    const auto also = [&](std::int64_t ms) { due = due < 0 ? ms : std::min(due, ms); };
+    if (has_free_job())
+        for (const auto& one : suspended_) also(one.again_at_ms);
+    if (returned_.empty()) return due;
+    if (send_back_.due_ms() >= 0) also(send_back_.due_ms());
+    if (ended_at_ms_ >= 0 && runs_.empty()) also(ended_at_ms_ + give_up_ms_);
+    return due;
 }
 
 // The end
@@ -189,11 +229,12 @@ Result<> ExecOutput::end() {
 
 void ExecOutput::hurry() {
     give_up_ms_ = hurried_give_up_ms;
+    suspended_.clear();
     drop_batch();
 }
 
 bool ExecOutput::is_idle() const {
-    return runs_.empty() && batch_.items.empty() && returned_.empty();
+    return runs_.empty() && batch_.items.empty() && suspended_.empty() && returned_.empty();
 }
 
 bool ExecOutput::has_failed() const {
@@ -203,7 +244,7 @@ bool ExecOutput::has_failed() const {
 std::optional<std::string> ExecOutput::report() const {
     if (commands_failed_ == 0) return std::nullopt;
     auto text = fmt::format("{} of {} commands failed", commands_failed_, commands_);
-    if (options_.group.empty()) return text;
+    if (options_.group.empty() || options_.is_orderly) return text;
     text += fmt::format("; messages sent back: {}", messages_returned_);
     if (messages_lost_ > 0) text += fmt::format("; neither done nor sent back: {}", messages_lost_);
     return text;

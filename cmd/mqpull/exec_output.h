@@ -30,11 +30,13 @@ public:
         std::string group;              ///< empty: a failure is counted and no more
         std::int32_t jobs = 1;          ///< at once
         std::int32_t messages_max = 1;  ///< to one run
+        bool is_orderly = false;        ///< one run a queue; one that fails is tried again
     };
     ExecOutput(const cli::Parser& cli, client::Client& client, record::Format format,
                Options options);
 
     bool accepts(const client::PulledQueue& queue) const override;
+    bool is_busy(const client::PulledQueue& queue) const override;
     Result<> put(const Delivery& delivery) override;
     Result<> flush() override;
     Result<> settle() override { return advance(); }
@@ -58,11 +60,16 @@ private:
         Buffer input;
         std::vector<std::string> environment;
         std::vector<Item> items;
+        std::int32_t failures_before = 0;  // of its first message, elsewhere
+        std::int32_t failures = 0;         // here
     };
     struct Run {
         cli::Process process;
-        std::shared_ptr<client::PulledQueue> queue;
-        std::vector<Item> items;
+        Batch batch;  // its input only where it may be tried again
+    };
+    struct Suspended {
+        Batch batch;
+        std::int64_t again_at_ms;
     };
     struct Returned {
         std::shared_ptr<client::PulledQueue> queue;
@@ -70,9 +77,12 @@ private:
     };
     bool has_free_job() const { return runs_.size() < static_cast<std::size_t>(options_.jobs); }
     bool is_full() const;
-    Result<> start();
+    bool has_begun(const client::PulledQueue& queue) const;
+    Result<> start_next();
+    Result<> start(Batch batch);
+    Result<> start_suspended();
     void drop_batch();
-    void finished(const Run& run, int status);
+    void finished(Run& run, int status);
     void take_returned();
     void give_up();
 
@@ -83,6 +93,7 @@ private:
     client::SendBack send_back_;
     Batch batch_;  // the next run's
     std::vector<Run> runs_;
+    std::vector<Suspended> suspended_;  // orderly: failed, and tried again before all others
     std::unordered_map<std::uint64_t, Returned> returned_;  // by what SendBack calls them
     bool has_warned_ = false;
     std::int64_t ended_at_ms_ = -1;  // when nothing more was left to run; -1: more may come

@@ -15,7 +15,7 @@ constexpr std::int64_t others_ms = 200;
 }  // namespace
 
 void Intake::add(client::PulledQueue& queue) {
-    if (!merges_) return;
+    if (!has_lanes()) return;
     Lane& lane = lanes_[&queue];
     lane.queue = &queue;
     lane.since_ms = monotonic_ms();
@@ -23,7 +23,7 @@ void Intake::add(client::PulledQueue& queue) {
 }
 
 void Intake::drop(client::PulledQueue& queue) {
-    if (!merges_) {
+    if (!has_lanes()) {
         if (held_ == 0 || reader_.block().queue != &queue) return;
         reader_.drop_rest();
         held_ = 0;
@@ -38,10 +38,11 @@ void Intake::drop(client::PulledQueue& queue) {
 }
 
 Result<BlockReader*> Intake::next() {
-    if (!merges_ && held_ > 0) return &reader_;
+    if (!has_lanes() && held_ > 0) return &reader_;
     TRY_OK(take_blocks());
-    if (!merges_) return held_ > 0 ? &reader_ : nullptr;
+    if (!has_lanes()) return held_ > 0 ? &reader_ : nullptr;
     if (!ended_.empty()) return *ended_.begin();
+    if (order_ == Order::any_accepted) return heads_.empty() ? nullptr : heads_.begin()->lane;
     const std::int64_t due = due_ms();
     const bool is_known =
         !heads_.empty() && (asked_.empty() || (due >= 0 && monotonic_ms() >= due));
@@ -54,7 +55,7 @@ Result<> Intake::take_blocks() {
         TRY(const bool has_come, puller_.take(block));
         if (!has_come) return {};
         ++held_;
-        if (!merges_) {
+        if (!has_lanes()) {
             reader_.begin(std::move(block));
             return {};
         }
@@ -74,26 +75,27 @@ Result<> Intake::line_up(Lane& lane) {
         return {};
     }
     TRY(const auto* const head, lane.peek());
-    heads_.insert({head->store_ts_ms, head->at.value, &lane});
+    lane.head = {head->store_ts_ms, head->at.value, &lane};
+    heads_.insert(lane.head);
     return {};
 }
 
 void Intake::leave_line(Lane& lane) {
     ended_.erase(&lane);
-    std::erase_if(heads_, [&](const Head& head) { return head.lane == &lane; });
+    heads_.erase(lane.head);
 }
 
 Result<> Intake::moved(BlockReader& reader) {
-    if (!merges_) return {};
-    // It was the first in line.
-    heads_.erase(heads_.begin());
-    return line_up(static_cast<Lane&>(reader));
+    if (!has_lanes()) return {};
+    Lane& lane = static_cast<Lane&>(reader);
+    leave_line(lane);
+    return line_up(lane);
 }
 
 void Intake::finished(BlockReader& reader) {
     --held_;
     reader.drop_rest();
-    if (!merges_) return;
+    if (!has_lanes()) return;
     Lane& lane = static_cast<Lane&>(reader);
     leave_line(lane);
     lane.has_block = false;
@@ -104,7 +106,7 @@ void Intake::finished(BlockReader& reader) {
 }
 
 std::int64_t Intake::due_ms() const {
-    if (!waits_ || heads_.empty() || asked_.empty()) return -1;
+    if (order_ != Order::merged || !waits_ || heads_.empty() || asked_.empty()) return -1;
     std::int64_t since_ms = heads_.begin()->lane->since_ms;
     for (const Lane* const lane : asked_) since_ms = std::max(since_ms, lane->since_ms);
     return since_ms + others_ms;

@@ -85,6 +85,8 @@ std::optional<std::string> settle_exec(const cli::Parser& cli, Options& o) {
     if (!checked) return "--exec: " + checked.error().what;
     // Nothing is sent back for one of many.
     if (o.settings.commits()) o.exec.group = o.settings.group;
+    o.exec.is_orderly = o.settings.is_orderly;
+    o.settings.runs_commands = true;
     return std::nullopt;
 }
 
@@ -121,6 +123,7 @@ void describe(cli::Parser& cli, Options& o) {
     cli.required("-t,--topic", o.topics, "TOPIC[,TOPIC...]", "what to read");
     cli.option("-g,--group", s.group, "G",
                "share the queues with the group, commit what is written out");
+    cli.flag("--orderly", s.is_orderly, "with -g: no queue in two places at once, and in order");
     cli.flag("--broadcast", s.broadcasts, "with -g: every member of the group gets everything");
     cli.option("--queue", s.queue, parse_queue, "N", "only queues of this number");
     cli.option("--broker", s.broker, "B", "only on the broker of this name");
@@ -162,7 +165,7 @@ void describe(cli::Parser& cli, Options& o) {
     cli.section("Instead");
     cli.flag("--lag", o.lag, "print what the group has left, a line a queue, and stop");
     cli.exclusive({"--lag", "--exec", "--ack-fd", "--to-dir"});
-    cli.exclusive({"--lag", "--broadcast"});
+    cli.exclusive({"--lag", "--broadcast", "--orderly"});
     cli.example("mqpull -t logs", "what comes from now on");
     cli.example("mqpull -t orders --from -10 -e --out json", "the last ten of each queue");
     cli.example("mqpull -t orders -g billing | ./bill", "each message once, from where it stopped");
@@ -182,7 +185,9 @@ std::optional<int> settle(cli::Parser& cli, Options& o) {
     if (const auto wrong = settle_exec(cli, o)) return cli.usage_error(*wrong);
     if (const auto wrong = settle_ack_fd(o)) return cli.usage_error(*wrong);
     if (const auto wrong = settle_to_dir(cli)) return cli.usage_error(*wrong);
-    if (s.broadcasts && s.group.empty()) return cli.usage_error("--broadcast needs -g GROUP");
+    for (const auto* const name : {"--broadcast", "--orderly"})
+        if (cli.given(name) && s.group.empty())
+            return cli.usage_error(fmt::format("{} needs -g GROUP", name));
     if (o.lag && s.group.empty()) return cli.usage_error("--lag needs -g GROUP");
     // Nothing of what is wanted is still to come.
     if (s.until.time_ms && *s.until.time_ms <= wall_ms()) s.stops_at_end = true;

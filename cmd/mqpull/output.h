@@ -42,6 +42,9 @@ public:
     /// As flush(), and what can be settled at once is: queues are about to be given away.
     virtual Result<> settle() { return flush(); }
 
+    /// Work on a message of the queue has begun and cannot be taken back.
+    virtual bool is_busy(const client::PulledQueue&) const { return false; }
+
     /// Looks after what goes on by itself; when one of add_fds() is ready, or at due_ms().
     virtual Result<> advance() { return {}; }
     virtual void add_fds(std::vector<pollfd>&) const {}

@@ -35,13 +35,20 @@ std::int64_t sooner(std::int64_t a, std::int64_t b) {
     return b < 0 ? a : std::min(a, b);
 }
 
+Intake::Order intake_order(const Settings& settings) {
+    if (settings.merges) return Intake::Order::merged;
+    // One queue's command must not keep the others from theirs.
+    return settings.is_orderly && settings.runs_commands ? Intake::Order::any_accepted
+                                                         : Intake::Order::as_they_come;
+}
+
 client::Puller::Options puller_options(const Settings& settings) {
     client::Puller::Options options;
     options.group = settings.group.empty() ? std::string(plain_group) : settings.group;
     options.subscription = settings.expression;
     options.expression_type = settings.expression_type();
     options.suspends = !settings.stops_at_end;
-    options.asks_ahead = !settings.merges;
+    options.asks_ahead = intake_order(settings) == Intake::Order::as_they_come;
     options.give_up_ms = settings.stops_at_end ? give_up_ms : -1;
     return options;
 }
@@ -80,7 +87,7 @@ Pulling::Pulling(cli::Parser& cli, client::Client& client, const Settings& setti
       puller_(client, puller_options(settings)),
       output_(output),
       pace_(settings.rate),
-      intake_(puller_, settings.merges, !settings.stops_at_end),
+      intake_(puller_, intake_order(settings), !settings.stops_at_end),
       progress_(wants_progress(settings), cli.quiet(), STDERR_FILENO),
       last_message_ms_(monotonic_ms()),
       commit_at_ms_(monotonic_ms() + commit_every_ms),
@@ -104,6 +111,7 @@ int Pulling::run() {
     progress_.clear();
     if (const auto report = output_.report(); report && !is_pipe_closed)
         output_.has_failed() ? cli_.warn(*report) : cli_.note(*report);
+    if (locks_) locks_->release_all();
     if (membership_) membership_->leave();
     if (is_pipe_closed) end_by_sigpipe();
     if (!result) return cli::exit_status_after_signals(cli_.fail(result.error()));
@@ -131,6 +139,7 @@ Result<> Pulling::begin() {
     options.from = settings_.from;
     options.broadcasts = settings_.broadcasts;
     TRY(membership_, client::Membership::join(client_, std::move(options)));
+    if (settings_.is_orderly) locks_.emplace(client_, settings_.group, membership_->client_id());
     return {};
 }
 
@@ -186,11 +195,22 @@ Result<> Pulling::drain() {
             output_.hurry();
         }
         TRY_OK(output_.advance());
-        if (monotonic_ms() >= commit_at_ms_) commit();
+        if (monotonic_ms() >= commit_at_ms_) {
+            commit();
+            keep_locks();
+        }
         show_progress();
         if (!output_.is_idle()) wait();
     }
     return {};
+}
+
+/// While nothing is shared out any more, a command may still take its time.
+void Pulling::keep_locks() {
+    if (!locks_) return;
+    std::vector<client::Queue> held;
+    for (const auto* const queue : puller_.queues()) held.push_back(queue->queue);
+    [[maybe_unused]] const auto ours = locks_->keep(held);
 }
 
 bool Pulling::is_over() const {
@@ -211,7 +231,10 @@ Result<bool> Pulling::move_on() {
     bool has_moved = false;
     is_blocked_ = waits_for_pace_ = false;
     for (int i = 0; i < turn_messages; ++i) {
-        TRY(BlockReader* const reader, intake_.next());
+        const auto accepts = [&](const client::PulledQueue& queue) {
+            return !queue.is_leaving && output_.accepts(queue);
+        };
+        TRY(BlockReader* const reader, intake_.next(accepts));
         if (!reader) return has_moved;
         client::PulledQueue& queue = *reader->block().queue;
         if (reader->at_end()) {
@@ -220,7 +243,7 @@ Result<bool> Pulling::move_on() {
             has_moved = true;
             continue;
         }
-        is_blocked_ = !output_.accepts(queue);
+        is_blocked_ = !accepts(queue);
         waits_for_pace_ = !pace_.permits(monotonic_us());
         if (is_blocked_ || waits_for_pace_) return has_moved;
         has_moved = true;
@@ -328,8 +351,10 @@ Result<> Pulling::share_out() {
         return (settings_.queue && q.id != *settings_.queue) ||
                (!settings_.broker.empty() && q.broker != settings_.broker);
     });
-    TRY_OK(settle_on(std::move(*assigned)));
-    has_queues_ = true;
+    const bool has_all = !locks_;
+    TRY_OK(settle_on(locks_ ? locked(*assigned) : std::move(*assigned)));
+    // With locks, the first ones may still be another's.
+    has_queues_ = has_queues_ || has_all || has_all_locks_;
     return {};
 }
 
@@ -342,6 +367,13 @@ Result<> Pulling::look_for_queues() {
     return settle_on(std::move(*queues));
 }
 
+std::vector<client::Queue> Pulling::locked(const std::vector<client::Queue>& queues) {
+    auto ours = locks_->keep(queues);
+    has_all_locks_ = ours.size() == queues.size();
+    if (!has_all_locks_) membership_->rebalance_soon();
+    return ours;
+}
+
 Result<> Pulling::settle_on(std::vector<client::Queue> queues) {
     const auto current = puller_.queues();
     bool has_settled = false;
@@ -349,7 +381,13 @@ Result<> Pulling::settle_on(std::vector<client::Queue> queues) {
         const auto kept = std::find(queues.begin(), queues.end(), pulled->queue);
         if (kept != queues.end()) {
             pulled->queue.address = kept->address;
+            pulled->is_leaving = false;
             queues.erase(kept);
+            continue;
+        }
+        if (locks_ && output_.is_busy(*pulled)) {
+            pulled->is_leaving = true;
+            membership_->rebalance_soon();
             continue;
         }
         if (!has_settled) {
@@ -357,8 +395,10 @@ Result<> Pulling::settle_on(std::vector<client::Queue> queues) {
             commit();
             has_settled = true;
         }
+        const client::Queue queue = pulled->queue;
         intake_.drop(*pulled);
         puller_.drop(*pulled);
+        if (locks_) locks_->release(queue);
     }
     // What a topic got while it was being read is new from its first message on; a group's offsets
     // say so by themselves.

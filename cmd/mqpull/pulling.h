@@ -16,6 +16,7 @@
 #include "client/client.h"
 #include "client/membership.h"
 #include "client/puller.h"
+#include "client/queue_locks.h"
 #include "client/start.h"
 #include "filter/tags.h"
 #include "intake.h"
@@ -42,7 +43,9 @@ struct Settings {
     std::string expression_type() const { return is_sql ? "SQL92" : "TAG"; }
     bool stops_at_end = false;
     bool fails_empty = false;
-    bool merges = false;  ///< across queues by store time
+    bool merges = false;      ///< across queues by store time
+    bool is_orderly = false;  ///< a group's queues are locked, one message of each at a time
+    bool runs_commands = false;
     std::optional<std::int64_t> count;
     std::optional<std::int64_t> idle_ms;
     std::optional<std::int64_t> rate;  ///< messages a second
@@ -71,6 +74,7 @@ private:
     Result<> loop();
     /// What the output has begun comes to its end.
     Result<> drain();
+    void keep_locks();
     bool is_over() const;
     /// As many messages as the output accepts, up to a turn's. False: none are there.
     Result<bool> move_on();
@@ -81,6 +85,8 @@ private:
     Result<> share_out();
     Result<> take_on(const std::vector<client::Queue>& queues, const client::From& from);
     Result<> settle_on(std::vector<client::Queue> queues);
+    /// Those that no other member holds.
+    std::vector<client::Queue> locked(const std::vector<client::Queue>& queues);
     Result<> look_for_queues();
     void show_progress();
     void wait();
@@ -91,6 +97,7 @@ private:
     client::Client& client_;
     const Settings& settings_;
     std::unique_ptr<client::Membership> membership_;
+    std::optional<client::QueueLocks> locks_;
     client::Puller puller_;
     Output& output_;
     Pace pace_;
@@ -104,6 +111,7 @@ private:
     std::int64_t commit_at_ms_;
     std::int64_t look_at_ms_;
     bool has_queues_ = false;  ///< they have been shared out at least once
+    bool has_all_locks_ = false;
     bool is_draining_ = false;
     // Why the next message is left where it is.
     bool is_blocked_ = false;  ///< the output does not accept it

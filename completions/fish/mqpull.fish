@@ -4,6 +4,7 @@ complete -c mqpull -l profile -x -d 'table [profile.NAME] of the file; else $MQD
 complete -c mqpull -l config -r -d 'configuration; else $MQD_CONFIG, ~/.config/mqd/config.toml, /etc/mqd/config.toml'
 complete -c mqpull -s t -l topic -x -d 'what to read'
 complete -c mqpull -s g -l group -x -d 'share the queues with the group, commit what is written out'
+complete -c mqpull -l orderly -d 'with -g: no queue in two places at once, and in order'
 complete -c mqpull -l broadcast -d 'with -g: every member of the group gets everything'
 complete -c mqpull -l queue -x -d 'only queues of this number'
 complete -c mqpull -l broker -x -d 'only on the broker of this name'

@@ -233,6 +233,10 @@ Result<std::vector<Queue>> Membership::assigned() {
     return ours;
 }
 
+void Membership::rebalance_soon() {
+    rebalance_at_ms_ = std::min(rebalance_at_ms_, monotonic_ms() + rebalance_again_ms / 2);
+}
+
 Result<std::optional<std::int64_t>> Membership::stored_offset(const Queue& queue) {
     wire::QueryConsumerOffset header;
     header.consumer_group = options_.group;

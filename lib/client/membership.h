@@ -49,6 +49,9 @@ public:
     /// Our queues. unavailable: nobody can tell at the moment; keep what you have.
     Result<std::vector<Queue>> assigned();
 
+    /// Not before long, since something is still to be settled.
+    void rebalance_soon();
+
     /// Nothing: the group never committed one.
     Result<std::optional<std::int64_t>> stored_offset(const Queue& queue);
     /// Tells nobody whether it arrived.

@@ -32,6 +32,7 @@ struct PulledQueue : std::enable_shared_from_this<PulledQueue> {
     std::int64_t committed = -1;
     bool is_pulling = false;
     bool is_done = false;
+    bool is_leaving = false;  ///< begin nothing new: it will be dropped
     bool is_dropped = false;  ///< not ours any more: answers are thrown away
     int failures = 0;
     std::int64_t failing_since_ms = 0;
