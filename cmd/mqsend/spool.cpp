@@ -135,8 +135,27 @@ bool Spool::has_room() const {
 
 Result<> Spool::commit() {
     if (staged_.empty()) return {};
-    PhysicalOffset at = log_->place_for(staged_.size());
-    const PhysicalOffset begin = at;
+    const bool had_unsent = has_unsent();
+    auto written = write_staged();
+    if (!written && written.error().code == Errc::refused && old_left_ + new_left_ == 0) {
+        // The disk is full, and its space may be held by what is settled in the last file.
+        scan_.reset();
+        TRY_OK(log_->drop_all());
+        written = write_staged();
+    }
+    TRY(const auto begin, std::move(written));
+    if (!had_unsent) next_at_ = begin;
+    new_left_ += std::exchange(staged_count_, 0);
+    std::swap(hot_, staged_);
+    hot_at_ = begin;
+    staged_.clear();
+    return {};
+}
+
+/// Where it lies then.
+Result<PhysicalOffset> Spool::write_staged() {
+    const PhysicalOffset begin = log_->place_for(staged_.size());
+    PhysicalOffset at = begin;
     const std::int64_t now_ms = wall_ms();
     std::int64_t count = count_;
     for (MutableBytes rest = staged_.bytes(); !rest.empty();) {
@@ -146,16 +165,10 @@ Result<> Spool::commit() {
         rest = rest.subspan(bytes);
         at = at + static_cast<std::int64_t>(bytes);
     }
-    const bool had_unsent = has_unsent();
     TRY_OK(log_->append(std::as_const(staged_).bytes()));
     check(log_->end() == at);
-    if (!had_unsent) next_at_ = begin;
     count_ = count;
-    new_left_ += std::exchange(staged_count_, 0);
-    std::swap(hot_, staged_);
-    hot_at_ = begin;
-    staged_.clear();
-    return {};
+    return begin;
 }
 
 std::uint64_t Spool::forget_staged() {
@@ -169,6 +182,7 @@ Result<std::optional<Spool::Next>> Spool::next() {
     if (!has_unsent()) return std::optional<Next>();
     std::optional<message::RecordView> record;
     if (next_at_ >= hot_at_ && !hot_.empty()) {
+        scan_.reset();  // it would hold the space of a file that is gone
         const auto from = static_cast<std::size_t>(next_at_ - hot_at_);
         TRY(record, message::RecordView::parse(std::as_const(hot_).bytes().subspan(from)));
     } else {

@@ -101,6 +101,7 @@ private:
         : os_(files), dir_(std::move(dir)), bytes_max_(bytes_max) {}
 
     Result<> load();
+    Result<PhysicalOffset> write_staged();
     Result<std::optional<message::RecordView>> record_in_files();
 
     store::Files& os_;

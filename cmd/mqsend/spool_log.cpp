@@ -109,10 +109,15 @@ Result<> SpoolLog::sync() {
     return os_.sync_directory(dir_);
 }
 
-Result<> SpoolLog::remove() {
+Result<> SpoolLog::drop_all() {
     tail_.reset();
     for (; !files_.empty(); files_.erase(files_.begin()))
         TRY_OK(os_.remove(path_of(files_.front().base)));
+    return {};
+}
+
+Result<> SpoolLog::remove() {
+    TRY_OK(drop_all());
     return os_.remove_all(dir_);
 }
 

@@ -35,9 +35,11 @@ public:
 
     /// Removes the files that end at or before `at`. io
     Result<> drop_before(PhysicalOffset at);
+    /// Removes the files, all of which is settled; end() stays where it is. io
+    Result<> drop_all();
     /// Brings all of it to disk. io
     Result<> sync();
-    /// Removes all files. io
+    /// Removes the files and their folder. io
     Result<> remove();
 
     PhysicalOffset end() const { return {end_}; }

@@ -38,13 +38,14 @@ private:
 /// The real files; every call that changes something asks first. A refused write may be half done.
 class GuardedFiles final : public store::Files {
 public:
-    using Guard = std::function<Result<>()>;
+    enum class Call { write, remove };  ///< what makes or changes something, and what takes it away
+    using Guard = std::function<Result<>(Call)>;
     explicit GuardedFiles(Guard guard, bool tears = false)
         : guard_(std::move(guard)), tears_(tears) {}
 
     Result<std::unique_ptr<store::File>> open(const std::filesystem::path& path,
                                               store::OpenMode mode) override {
-        if (mode == store::OpenMode::create) TRY_OK(guard_());
+        if (mode == store::OpenMode::create) TRY_OK(guard_(Call::write));
         TRY(auto file, real_.open(path, mode));
         return std::unique_ptr<store::File>(std::make_unique<Guarded>(*this, std::move(file)));
     }
@@ -59,19 +60,19 @@ public:
         return real_.modified_ms(path);
     }
     Result<> make_directories(const std::filesystem::path& dir) override {
-        TRY_OK(guard_());
+        TRY_OK(guard_(Call::write));
         return real_.make_directories(dir);
     }
     Result<> rename(const std::filesystem::path& from, const std::filesystem::path& to) override {
-        TRY_OK(guard_());
+        TRY_OK(guard_(Call::write));
         return real_.rename(from, to);
     }
     Result<> remove(const std::filesystem::path& path) override {
-        TRY_OK(guard_());
+        TRY_OK(guard_(Call::remove));
         return real_.remove(path);
     }
     Result<> remove_all(const std::filesystem::path& dir) override {
-        TRY_OK(guard_());
+        TRY_OK(guard_(Call::remove));
         return real_.remove_all(dir);
     }
     Result<> sync_directory(const std::filesystem::path&) override { return {}; }
@@ -90,7 +91,7 @@ private:
             return real_->read(at, into);
         }
         Result<> write(std::int64_t at, Bytes bytes) override {
-            if (auto allowed = of_.guard_(); !allowed) {
+            if (auto allowed = of_.guard_(Call::write); !allowed) {
                 if (of_.tears_ && !std::exchange(of_.has_torn_, true))
                     REQUIRE(real_->write(at, bytes.first(bytes.size() / 2)));
                 return allowed;
@@ -100,7 +101,7 @@ private:
         Result<> sync() override { return {}; }
         Result<std::int64_t> size() const override { return real_->size(); }
         Result<> resize(std::int64_t bytes) override {
-            TRY_OK(of_.guard_());
+            TRY_OK(of_.guard_(Call::write));
             return real_->resize(bytes);
         }
         Result<std::unique_ptr<store::Mapping>> map() const override { return real_->map(); }

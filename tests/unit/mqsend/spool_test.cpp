@@ -301,7 +301,7 @@ TEST_CASE("killed before any of its calls, a spool has all that was written, and
             int calls = 0;
             const auto is_dead = [&] { return calls > lives; };
             GuardedFiles files(
-                [&]() -> Result<> {
+                [&](GuardedFiles::Call) -> Result<> {
                     if (++calls > lives) return Error{Errc::io, "dead"};
                     return {};
                 },
