@@ -41,14 +41,16 @@ Result<std::unique_ptr<Broker>> Broker::open(store::Files& files, const Clock& c
     TRY(broker->groups_, Groups::open(files, clock, settings));
     TRY(broker->offsets_, Offsets::open(files, clock, settings));
     TRY(broker->delay_, Delay::open(files, clock, store, broker->counters_, settings));
+    TRY(broker->timers_, Timers::open(files, clock, store, broker->counters_, settings));
     TRY(broker->transactions_,
         Transactions::open(files, {clock, store, settings, *broker->topics_, *broker->offsets_,
                                    broker->clients_, broker->counters_}));
     store.on_arrival(
-        [arrivals = broker->arrivals_, delay = broker->delay_,
+        [arrivals = broker->arrivals_, delay = broker->delay_, timers = broker->timers_,
          transactions = broker->transactions_](std::span<const store::Arrival> arrived) {
             arrivals->arrived(arrived);
             delay->arrived(arrived);
+            timers->arrived(arrived);
             transactions->arrived(arrived);
         });
     broker->topics_->on_change([&is = *broker](const std::string& name, const TopicRef& topic) {
@@ -57,6 +59,7 @@ Result<std::unique_ptr<Broker>> Broker::open(store::Files& files, const Clock& c
     });
     broker->arrivals_->start();
     broker->delay_->start();
+    if (settings.timers) broker->timers_->start();
     broker->transactions_->start();
     broker->thread_ = std::thread([&broker = *broker] {
         pthread_setname_np(pthread_self(), "mqd-save");
@@ -74,6 +77,7 @@ void Broker::stop() {
     readers_.stop();
     arrivals_->stop();
     if (delay_ != nullptr) delay_->stop();
+    if (timers_ != nullptr) timers_->stop();
     if (transactions_ != nullptr) transactions_->stop();
     {
         const Lock lock(mutex_);
@@ -90,6 +94,7 @@ Result<> Broker::close() {
     auto progress = transactions_->save_progress();
     TRY_OK(offsets_->save());
     TRY_OK(delay_->save());
+    TRY_OK(timers_->close());
     return progress;
 }
 
@@ -137,6 +142,7 @@ void Broker::run() {
         const std::int64_t now = clock_.monotonic_ms();
         if (now >= next_tick) {
             counters_.sample();
+            report(timers_->save());
             next_tick = now + tick_ms;
         }
         if (now >= next_transactions) {

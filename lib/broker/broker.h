@@ -3,7 +3,7 @@
 // turn requests into calls on this.
 //
 // Threads: any. Its own thread `mqd-save` saves the tables, closes dead clients and samples the
-//          counters; Arrivals, Delay and Transactions have theirs.
+//          counters; Arrivals, Delay, Timers and Transactions have theirs.
 // Owner:   main; the Store outlives it, front ends do not.
 
 #include <cstdint>
@@ -24,6 +24,7 @@
 #include "broker/offsets.h"
 #include "broker/queue_locks.h"
 #include "broker/settings.h"
+#include "broker/timers.h"
 #include "broker/topics.h"
 #include "broker/transactions.h"
 #include "store/reader_threads.h"
@@ -56,6 +57,7 @@ public:
     Delay& delay() { return *delay_; }
     Transactions& transactions() { return *transactions_; }
     store::ReaderThreads& readers() { return readers_; }
+    Timers& timers() { return *timers_; }
 
     /// Before traffic: told of each change of a topic; null for a removal.
     void on_topic_change(std::function<void(const std::string&, const TopicRef&)> listener) {
@@ -106,7 +108,8 @@ private:
     const std::shared_ptr<Arrivals> arrivals_;  // the store's listener has a share
     Counters counters_;
     std::shared_ptr<Delay> delay_;                // the store's listener has a share
-    std::shared_ptr<Transactions> transactions_;  // and of this
+    std::shared_ptr<Timers> timers_;              // the same
+    std::shared_ptr<Transactions> transactions_;  // the same
     std::function<void(const std::string&, const TopicRef&)> topic_listener_;
 
     Mutex mutex_;

@@ -5,9 +5,7 @@
 #include <algorithm>
 
 #include "base/log.h"
-#include "base/parse.h"
 #include "broker/names.h"
-#include "broker/topics.h"
 #include "message/properties.h"
 #include "message/record.h"
 
@@ -18,7 +16,6 @@ namespace property = message::property;
 
 constexpr int read_messages = 256;
 constexpr std::int64_t read_bytes = 1 << 20;
-constexpr std::size_t kept_bytes = 4 << 20;
 /// After an append that failed.
 constexpr std::int64_t retry_ms = 100;
 /// The wall clock may be set while we sleep.
@@ -65,10 +62,10 @@ Delay::Delay(store::Files& files, const Clock& clock, store::Store& store, Count
              const Settings& settings, store::DelayLevels levels)
     : clock_(clock),
       store_(store),
-      counters_(counters),
-      settings_(settings),
       delay_levels_(std::move(levels)),
-      offsets_(files, clock, store, settings) {}
+      offsets_(files, clock, store, settings),
+      redelivery_(store, counters, settings.append_crc),
+      mark_(files, store, settings.config_dir() / "mqd.delay") {}
 
 Result<std::shared_ptr<Delay>> Delay::open(store::Files& files, const Clock& clock,
                                            store::Store& store, Counters& counters,
@@ -83,11 +80,17 @@ Result<std::shared_ptr<Delay>> Delay::open(store::Files& files, const Clock& clo
         level.wait_ms = delay->delay_levels_.wait_ms(n);
         level.queue = store.queue(schedule_topic, n - 1);
         const auto saved = delay->offsets_.find(n);
-        level.next = std::clamp(saved.value_or(0), level.queue->min().value,
-                                std::max(level.queue->min(), level.queue->max()).value);
-        if (saved || level.queue->max().value > 0) delay->offsets_.set(n, level.next);
+        level.next = saved.value_or(0);
         level.queue->watch();
         delay->levels_.push_back(level);
+    }
+    TRY(const auto left, delay->mark_.load());
+    if (left) delay->go_on_from(*left);
+    for (auto& level : delay->levels_) {
+        level.next = std::clamp(level.next, level.queue->min().value,
+                                std::max(level.queue->min(), level.queue->max()).value);
+        if (delay->offsets_.find(level.level) || level.queue->max().value > 0)
+            delay->offsets_.set(level.level, level.next);
     }
     return delay;
 }
@@ -113,8 +116,8 @@ void Delay::run() {
     }
 }
 
-Delay::Place Delay::place(std::string_view properties, std::int64_t level, std::string_view topic,
-                          std::int32_t queue_id) const {
+Place Delay::place(std::string_view properties, std::int64_t level, std::string_view topic,
+                   std::int32_t queue_id) const {
     check(level > 0);
     const auto index = static_cast<std::size_t>(
         std::min(level, static_cast<std::int64_t>(delay_levels_.count())) - 1);
@@ -144,6 +147,7 @@ std::int64_t Delay::run_due() {
         more = false;
         for (auto& level : levels_) more = deliver_some(level) || more;
     }
+    if (delivering_) mark(false);
     std::int64_t wait_ms = -1;
     const auto wait_at_most = [&wait_ms](std::int64_t ms) {
         wait_ms = wait_ms < 0 ? ms : std::min(wait_ms, ms);
@@ -187,71 +191,43 @@ bool Delay::deliver_some(Level& level) {
 
 /// False when one could not be stored: it and what follows will be tried again.
 bool Delay::deliver(Level& level, std::span<const Waiting> due) {
-    records_.clear();
-    records_.shrink_if_above(kept_bytes);
-    ends_.clear();
-    units_.clear();
-    std::vector<const Waiting*> of_unit;
+    redelivery_.clear();
+    std::vector<const Waiting*> added;
     for (const auto& waiting : due) {
-        if (encode(waiting)) of_unit.push_back(&waiting);
+        if (redelivery_.add(waiting.record)) added.push_back(&waiting);
     }
-    // Only now has the buffer stopped moving.
-    for (std::size_t i = 0, begin = 0; i < units_.size(); begin = ends_[i++])
-        units_[i].records = records_.bytes().subspan(begin, ends_[i] - begin);
-    if (!units_.empty()) store_.append(units_);
-
-    std::int64_t messages = 0, bytes = 0;
-    for (std::size_t i = 0; i < units_.size() && !level.failing; ++i) {
-        const auto& unit = units_[i];
-        if (unit.stored) {
-            ++messages;
-            bytes += static_cast<std::int64_t>(unit.records.size());
-        } else if (unit.why_not == Errc::invalid) {
-            log::error("delayed_message_dropped", {{"topic", unit.queue->topic()},
-                                                   {"at", of_unit[i]->record.at.value},
-                                                   {"reason", "longer than maxMessageSize"}});
-        } else {
-            level.failing = true;
-            counters_.put_failed();
-            move(level, of_unit[i]->record.queue_offset.value);
-        }
-    }
-    counters_.put(messages, bytes);
-    return !level.failing;
+    if (added.empty()) return true;
+    mark(true);
+    const std::size_t settled = redelivery_.append();
+    if (settled == added.size()) return true;
+    level.failing = true;
+    move(level, added[settled]->record.queue_offset.value);
+    return false;
 }
 
-/// Adds a unit; false for what no broker can deliver.
-bool Delay::encode(const Waiting& waiting) {
-    const auto& record = waiting.record;
-    const auto topic = message::find_property(record.properties, property::real_topic).value_or("");
-    const auto id = parse_int<std::int32_t>(
-        message::find_property(record.properties, property::real_qid).value_or(""));
-    if (!check_topic_name(topic) || topic == half_topic || !id || *id < 0 ||
-        *id >= topic_queues_max) {
-        log::error("delayed_message_dropped", {{"topic", topic},
-                                               {"at", record.at.value},
-                                               {"reason", "no topic and queue to deliver to"}});
-        return false;
+/// Without it a message may come twice after kill -9, which is better than not at all.
+void Delay::mark(bool delivering) {
+    marked_.clear();
+    for (const auto& level : levels_) marked_.push_back(level.next);
+    delivering_ = delivering;
+    const auto written = mark_.write(delivering, marked_);
+    if (!written && !mark_failing_)
+        log::warn("delivery_not_marked", {{"error", written.error().what}});
+    mark_failing_ = !written;
+}
+
+void Delay::go_on_from(const DeliveryMark::Left& left) {
+    for (std::size_t i = 0; i < std::min(left.values.size(), levels_.size()); ++i)
+        levels_[i].next = std::max(levels_[i].next, left.values[i]);
+    for (const auto at : left.delivered) {
+        const auto slice = store_.record_at(at);
+        const auto record = slice ? message::RecordView::parse(slice->bytes) : slice.error();
+        if (!record || record->topic != schedule_topic || record->queue_id < 0 ||
+            record->queue_id >= delay_levels_.count())
+            continue;
+        auto& level = levels_[static_cast<std::size_t>(record->queue_id)];
+        level.next = std::max(level.next, record->queue_offset.value + 1);
     }
-    message::Draft draft;
-    draft.topic = topic;
-    draft.queue_id = *id;
-    draft.flag = record.flag;
-    draft.sys_flag = record.sys_flag;
-    draft.born_ts_ms = record.born_ts_ms;
-    draft.born_host = record.born_host;
-    draft.store_host = record.store_host;
-    draft.reconsume_times = record.reconsume_times;
-    draft.body = record.body;
-    // DELAY, REAL_TOPIC and REAL_QID stay, as with the reference: the topic tells what it is.
-    draft.properties = record.properties;
-    draft.append_crc = settings_.append_crc;
-    message::encode(draft, records_);
-    ends_.push_back(records_.size());
-    store::Append unit;
-    unit.queue = store_.queue(topic, *id);
-    units_.push_back(unit);
-    return true;
 }
 
 void Delay::move(Level& level, std::int64_t next) {

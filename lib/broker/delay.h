@@ -22,6 +22,9 @@
 #include "base/result.h"
 #include "broker/counters.h"
 #include "broker/delay_offsets.h"
+#include "broker/delivery_mark.h"
+#include "broker/place.h"
+#include "broker/redelivery.h"
 #include "store/bell.h"
 #include "store/delay_levels.h"
 #include "store/store.h"
@@ -30,8 +33,8 @@ namespace mqd::broker {
 
 class Delay {
 public:
-    /// Goes on where delayOffset.json says, kept inside what the queues have. corrupt, io: the
-    /// file. invalid: messageDelayLevel.
+    /// Goes on where the mark says, or else delayOffset.json, kept inside what the queues have.
+    /// corrupt, io: a file. invalid: messageDelayLevel.
     static Result<std::shared_ptr<Delay>> open(store::Files& files, const Clock& clock,
                                                store::Store& store, Counters& counters,
                                                const Settings& settings);
@@ -44,11 +47,7 @@ public:
     /// Ends the thread; nothing is delivered any more.
     void stop();
 
-    /// Where a message is put to wait.
-    struct Place {
-        store::Queue* queue = nullptr;  ///< its topic and id are the record's
-        std::string properties;         ///< the message's, with DELAY, REAL_TOPIC and REAL_QID set
-    };
+    /// Where a message waits: DELAY, REAL_TOPIC and REAL_QID are set.
     /// `level` is above 0; one above the highest means the highest. Timer properties are dropped:
     /// a level goes before them.
     Place place(std::string_view properties, std::int64_t level, std::string_view topic,
@@ -85,22 +84,23 @@ private:
           const Settings& settings, store::DelayLevels levels);
     bool deliver_some(Level& level);
     bool deliver(Level& level, std::span<const Waiting> due);
-    bool encode(const Waiting& waiting);
+    void go_on_from(const DeliveryMark::Left& left);
+    void mark(bool delivering);
     void move(Level& level, std::int64_t next);
     void run();
 
     const Clock& clock_;
     store::Store& store_;
-    Counters& counters_;
-    const Settings& settings_;
     const store::DelayLevels delay_levels_;
     DelayOffsets offsets_;
     std::vector<Level> levels_;
 
-    // run_due()'s, kept for their memory
-    Buffer records_;
-    std::vector<std::size_t> ends_;
-    std::vector<store::Append> units_;
+    // run_due()'s
+    Redelivery redelivery_;
+    DeliveryMark mark_;
+    std::vector<std::int64_t> marked_;  ///< the next of each level
+    bool delivering_ = false;
+    bool mark_failing_ = false;
 
     store::Bell bell_;
     std::atomic<bool> stopping_ = false;

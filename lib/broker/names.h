@@ -16,6 +16,7 @@ inline constexpr std::size_t group_name_max = 120;
 
 inline constexpr std::string_view template_topic = "TBW102";
 inline constexpr std::string_view schedule_topic = "SCHEDULE_TOPIC_XXXX";
+inline constexpr std::string_view timer_topic = "rmq_sys_wheel_timer";
 inline constexpr std::string_view half_topic = "RMQ_SYS_TRANS_HALF_TOPIC";
 inline constexpr std::string_view op_half_topic = "RMQ_SYS_TRANS_OP_HALF_TOPIC";
 inline constexpr std::string_view check_max_topic = "TRANS_CHECK_MAX_TIME_TOPIC";

@@ -155,7 +155,17 @@ void describe_store(config::Config& c, Settings& s) {
     c.boolean("messageIndexEnable", s.index, "messages can be found by their keys");
     c.integer("maxHashSlotNum", s.index_slots, 1, 100'000'000, "hash slots of an index file");
     c.integer("maxIndexNum", s.index_entries, 2, 100'000'000, "keys of an index file, and one");
+}
+
+void describe_delays(config::Config& c, Settings& s) {
     c.text("messageDelayLevel", s.delay_levels, "the delay levels, from 1");
+    c.boolean("timerWheelEnable", s.timers, "messages can be delivered at any time");
+    c.integer("timerMaxDelaySec", s.timer_max_s, 1, 1'000'000, "how far ahead at the most");
+    c.integer("timerPrecisionMs", s.timer_precision_ms, 100, 60'000,
+              "how much time a slot of R/timerwheel spans; delivery is to the millisecond");
+    c.size("mappedFileSizeTimerLog", s.timer_log_file_bytes, 1024, 1LL << 30,
+           "size of a timer log file");
+    c.boolean("recallMessageEnable", s.recall, "producers can call such messages back");
 }
 
 void describe_retention(config::Config& c, Settings& s) {
@@ -241,6 +251,7 @@ void describe(config::Config& config, Settings& settings) {
     describe_clients(config, settings);
     describe_store(config, settings);
     describe_retention(config, settings);
+    describe_delays(config, settings);
 }
 
 void settle(config::Config& config, Settings& settings) {

@@ -99,6 +99,11 @@ struct Settings {
     bool index = true;
     std::int32_t index_slots = 5'000'000;
     std::int32_t index_entries = 20'000'000;
+    bool timers = true;
+    std::int64_t timer_max_s = 259'200;
+    std::int64_t timer_precision_ms = 1000;  ///< what a slot of the wheel spans
+    std::int64_t timer_log_file_bytes = 100 << 20;
+    bool recall = false;
     std::string delay_levels = "1s 5s 10s 30s 1m 2m 3m 4m 5m 6m 7m 8m 9m 10m 20m 30m 1h 2h";
 
     std::filesystem::path config_dir() const {

@@ -143,7 +143,7 @@ void Topics::make_system_topics() {
         topic_config(settings_.cluster + "_REPLY_TOPIC", 1),
         topic_config(half_topic, 1),
         topic_config(op_half_topic, 1),
-        topic_config("rmq_sys_wheel_timer", 1),
+        topic_config(timer_topic, 1),
         topic_config("rmq_sys_SYNC_BROKER_MEMBER_" + settings_.name, 1, perm::inherit),
     };
     if (settings_.trace_topic) wanted.push_back(topic_config(settings_.trace_topic_name, 1));

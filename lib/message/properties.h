@@ -43,6 +43,11 @@ inline constexpr std::string_view crc32 = "__CRC32#";
 inline constexpr std::string_view timer_delay_sec = "TIMER_DELAY_SEC";
 inline constexpr std::string_view timer_delay_ms = "TIMER_DELAY_MS";
 inline constexpr std::string_view timer_deliver_ms = "TIMER_DELIVER_MS";
+inline constexpr std::string_view timer_out_ms = "TIMER_OUT_MS";
+inline constexpr std::string_view timer_enqueue_ms = "TIMER_ENQUEUE_MS";
+inline constexpr std::string_view timer_dequeue_ms = "TIMER_DEQUEUE_MS";
+inline constexpr std::string_view timer_roll_times = "TIMER_ROLL_TIMES";
+inline constexpr std::string_view timer_del_uniqkey = "TIMER_DEL_UNIQKEY";
 }  // namespace property
 
 /// Names that clients and brokers keep for themselves (spec remoting.md 6.6).

@@ -7,6 +7,7 @@
 
 #include "message/properties.h"
 #include "store/consume_queue.h"
+#include "store/log_walker.h"
 #include "store/record_check.h"
 #include "store/unit_search.h"
 
@@ -343,6 +344,13 @@ Result<Slice> record_at(const ReadContext& context, PhysicalOffset at) {
     Copies copy;
     const Bytes bytes = copy.add(record, 0);
     return Slice{bytes, copy.block()};
+}
+
+std::optional<Slice> next_record(const CommitLog& log, PhysicalOffset at) {
+    LogWalker walker(log, at.value);
+    if (walker.next(log.end(), LogWalker::Check::lengths) != LogWalker::Step::record)
+        return std::nullopt;
+    return Slice{walker.record().bytes, log.file_at(walker.record().at.value)};
 }
 
 std::optional<PhysicalOffset> position_of(const StoredQueue& queue, QueueOffset offset) {

@@ -34,6 +34,9 @@ Result<Slice> record_at(const ReadContext& context, PhysicalOffset at);
 /// See Store::position().
 std::optional<PhysicalOffset> position_of(const StoredQueue& queue, QueueOffset offset);
 
+/// See Store::next_record().
+std::optional<Slice> next_record(const CommitLog& log, PhysicalOffset at);
+
 /// See Store::store_time() and Store::offset_by_time().
 std::optional<std::int64_t> store_time(const ReadContext& context, const StoredQueue& queue,
                                        QueueOffset offset);

@@ -77,6 +77,9 @@ public:
     std::optional<PhysicalOffset> position(Queue& queue, QueueOffset offset) const override {
         return position_of(own(queue), offset);
     }
+    std::optional<Slice> next_record(PhysicalOffset at) const override {
+        return store::next_record(*log_, at);
+    }
     std::optional<std::int64_t> store_time(Queue& queue, QueueOffset offset) const override {
         return store::store_time(reading(), own(queue), offset);
     }

@@ -216,6 +216,9 @@ public:
     virtual Result<Slice> record_at(PhysicalOffset at) const = 0;
     /// Where in the log that message lies, by the queue alone; nothing outside the queue.
     virtual std::optional<PhysicalOffset> position(Queue& queue, QueueOffset offset) const = 0;
+    /// The first record at or behind `at`, where a record, a file or the filling at a file's end
+    /// begins; nothing at the end of the log, or before bytes that are no record.
+    virtual std::optional<Slice> next_record(PhysicalOffset at) const = 0;
     /// The store time of the message at that offset, nothing when it cannot be read.
     virtual std::optional<std::int64_t> store_time(Queue& queue, QueueOffset offset) const = 0;
     /// spec semantics.md 4.10. lower: first offset with store time >= t, max when all are older.

@@ -34,6 +34,8 @@ inline constexpr std::int32_t lock_batch_mq = 41;
 inline constexpr std::int32_t unlock_batch_mq = 42;
 inline constexpr std::int32_t get_all_consumer_offset = 43;
 inline constexpr std::int32_t check_client_config = 46;
+inline constexpr std::int32_t get_timer_check_point = 60;
+inline constexpr std::int32_t get_timer_metrics = 61;
 inline constexpr std::int32_t put_kv_config = 100;
 inline constexpr std::int32_t get_kv_config = 101;
 inline constexpr std::int32_t delete_kv_config = 102;
@@ -74,6 +76,7 @@ inline constexpr std::int32_t delete_expired_commitlog = 329;
 inline constexpr std::int32_t get_topic_config = 351;
 inline constexpr std::int32_t get_subscriptiongroup_config = 352;
 inline constexpr std::int32_t lite_pull_message = 361;
+inline constexpr std::int32_t recall_message = 370;
 inline constexpr std::int32_t get_broker_member_group = 901;
 inline constexpr std::int32_t broker_heartbeat = 904;
 }  // namespace request_code

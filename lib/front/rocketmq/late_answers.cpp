@@ -39,6 +39,7 @@ void LateAnswers::give(std::int32_t code) {
         header.queue_id = is.queue_id;
         header.queue_offset = is.queue_offset;
         header.transaction_id = is.unique_key;
+        if (!is.recall_handle.empty()) header.recall_handle = is.recall_handle;
         if (is.inner_batch) header.batch_id = is.unique_key;
         header.region = settings.region;
         header.trace_on = settings.trace_on;

@@ -25,7 +25,7 @@ public:
     struct Answer {
         std::int32_t opaque = 0;
         wire::Encoding encoding = wire::Encoding::json;
-        std::string msg_id, unique_key;
+        std::string msg_id, unique_key, recall_handle;
         std::int32_t queue_id = 0;
         bool inner_batch = false;
         std::int64_t queue_offset = 0;

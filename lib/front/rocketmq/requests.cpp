@@ -35,6 +35,8 @@ constexpr Request requests[] = {
     {code::unlock_batch_mq, "UNLOCK_BATCH_MQ", unlock_queues},
     {code::get_all_consumer_offset, "GET_ALL_CONSUMER_OFFSET", get_all_consumer_offset},
     {code::check_client_config, "CHECK_CLIENT_CONFIG", check_client_config},
+    {code::get_timer_check_point, "GET_TIMER_CHECK_POINT", get_timer_check_point},
+    {code::get_timer_metrics, "GET_TIMER_METRICS", get_timer_metrics},
     {code::update_and_create_subscriptiongroup, "UPDATE_AND_CREATE_SUBSCRIPTIONGROUP", put_group},
     {code::get_all_subscriptiongroup_config, "GET_ALL_SUBSCRIPTIONGROUP_CONFIG", get_all_groups},
     {code::get_topic_stats_info, "GET_TOPIC_STATS_INFO", get_topic_stats, Request::Kind::counting},
@@ -55,6 +57,7 @@ constexpr Request requests[] = {
     {code::get_topic_config, "GET_TOPIC_CONFIG", get_topic_config},
     {code::get_subscriptiongroup_config, "GET_SUBSCRIPTIONGROUP_CONFIG", get_group},
     {code::lite_pull_message, "LITE_PULL_MESSAGE", pull_message},
+    {code::recall_message, "RECALL_MESSAGE", recall_message},
 };
 static_assert(std::is_sorted(std::begin(requests), std::end(requests),
                              [](const Request& a, const Request& b) { return a.code < b.code; }));

@@ -31,6 +31,9 @@ void end_transaction(const Call& call);
 void resume_check(const Call& call);
 // pull_message.cpp
 void pull_message(const Call& call);
+void recall_message(const Call& call);
+void get_timer_check_point(const Call& call);
+void get_timer_metrics(const Call& call);
 // offsets.cpp
 void query_consumer_offset(const Call& call);
 void update_consumer_offset(const Call& call);

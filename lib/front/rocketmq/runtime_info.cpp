@@ -88,6 +88,15 @@ void add_delay(const broker::Delay& delay, Table& out) {
             fmt::format("{},{}", level.next, level.max);
 }
 
+void add_timers(broker::Broker& broker, Table& out) {
+    const auto is = broker.timers().progress();
+    const std::int64_t behind_ms = broker.clock().wall_ms() - is.read_ms;
+    out["timerReadBehind"] =
+        std::to_string(is.pending > 0 ? std::max<std::int64_t>(0, behind_ms) : 0);
+    out["timerOffsetBehind"] = std::to_string(is.max - is.next);
+    out["timerCongestNum"] = std::to_string(is.pending);
+}
+
 // A request is answered by the thread that reads it: what RocketMQ's pools have waiting, waits in
 // sockets here.
 void add_pools(Table& out) {
@@ -97,9 +106,9 @@ void add_pools(Table& out) {
         out[fmt::format("{}ThreadPoolQueueHeadWaitTimeMills", pool)] = "0";
     }
     out["EndTransactionQueueSize"] = out["EndTransactionThreadPoolQueueCapacity"] = "0";
-    for (const char* key : {"pageCacheLockTimeMills", "timerReadBehind", "timerOffsetBehind",
-                            "timerCongestNum", "putMessageEntireTimeMax", "getMessageEntireTimeMax",
-                            "putLatency99", "putLatency999", "startAcceptSendRequestTimeStamp"})
+    for (const char* key :
+         {"pageCacheLockTimeMills", "putMessageEntireTimeMax", "getMessageEntireTimeMax",
+          "putLatency99", "putLatency999", "startAcceptSendRequestTimeStamp"})
         out[key] = "0";
     out["timerEnqueueTps"] = out["timerDequeueTps"] = "0.0";
     out["putMessageDistributeTime"] = "";
@@ -127,6 +136,7 @@ std::string runtime_info(broker::Broker& broker, std::int64_t earliest_ms) {
     add_traffic(counters, out.table);
     add_store(broker, earliest_ms, out.table);
     add_delay(broker.delay(), out.table);
+    add_timers(broker, out.table);
     add_pools(out.table);
     return wire::to_body(out);
 }

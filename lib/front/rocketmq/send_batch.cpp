@@ -28,11 +28,21 @@ std::string_view why_text(Errc why_not) {
 }  // namespace
 
 void SendBatch::add(const wire::Command& request, const Send& send) {
-    Pending pending{request.opaque,     request.encoding, request.is_oneway(), send.waits,
-                    send.records_begin, records_.size(),  keys_.size(),        0,
-                    send.queue_id,      send.inner_batch};
+    Pending pending{request.opaque,
+                    request.encoding,
+                    request.is_oneway(),
+                    send.waits,
+                    send.records_begin,
+                    records_.size(),
+                    keys_.size(),
+                    0,
+                    0,
+                    send.queue_id,
+                    send.inner_batch};
     keys_.append(send.unique_key);
     pending.key_end = keys_.size();
+    keys_.append(send.recall_handle);
+    pending.handle_end = keys_.size();
     pending_.push_back(pending);
     store::Append unit;
     unit.queue = send.queue;
@@ -67,11 +77,9 @@ void SendBatch::flush(remoting::Session& session) {
         messages += unit.offsets;
         bytes += static_cast<std::int64_t>(unit.records.size());
         if (pending.waits && !pending.oneway) {
-            const std::string_view key(keys_.data() + pending.key_begin,
-                                       pending.key_end - pending.key_begin);
             late_.push_back({pending.opaque, pending.encoding, std::string(offset_ids(unit)),
-                             std::string(key), pending.queue_id, pending.inner_batch,
-                             unit.queue_offset.value});
+                             std::string(key_of(pending)), std::string(handle_of(pending)),
+                             pending.queue_id, pending.inner_batch, unit.queue_offset.value});
             synced_end =
                 std::max(synced_end, unit.at + static_cast<std::int64_t>(unit.records.size()));
         } else {
@@ -100,6 +108,14 @@ void SendBatch::log_lost(const remoting::Session& session, const store::Append& 
     lost_logged_ms_ = now;
 }
 
+std::string_view SendBatch::key_of(const Pending& is) const {
+    return std::string_view(keys_).substr(is.key_begin, is.key_end - is.key_begin);
+}
+
+std::string_view SendBatch::handle_of(const Pending& is) const {
+    return std::string_view(keys_).substr(is.key_end, is.handle_end - is.key_end);
+}
+
 std::string_view SendBatch::offset_ids(const store::Append& unit) {
     ids_.clear();
     PhysicalOffset at = unit.at;
@@ -126,8 +142,8 @@ void SendBatch::answer(remoting::Session& session, remoting::Ticket& ticket, con
     header.msg_id = offset_ids(unit);
     header.queue_id = pending.queue_id;
     header.queue_offset = unit.queue_offset.value;
-    header.transaction_id =
-        std::string_view(keys_).substr(pending.key_begin, pending.key_end - pending.key_begin);
+    header.transaction_id = key_of(pending);
+    if (const auto handle = handle_of(pending); !handle.empty()) header.recall_handle = handle;
     if (pending.inner_batch) header.batch_id = header.transaction_id;
     header.region = service_.broker().settings().region;
     header.trace_on = service_.broker().settings().trace_on;

@@ -34,6 +34,7 @@ public:
         bool waits = false;           ///< for disk and replicas, as the configuration has it
         std::int32_t queue_id = 0;  ///< of the answer: a delayed message's own, not where it waits
         bool inner_batch = false;   ///< one record for a whole batch
+        std::string_view recall_handle = {};
     };
     void add(const wire::Command& request, const Send& send);
 
@@ -49,20 +50,22 @@ private:
         bool oneway = false;
         bool waits = false;
         std::size_t records_begin = 0, records_end = 0;
-        std::size_t key_begin = 0, key_end = 0;  // in keys_
+        std::size_t key_begin = 0, key_end = 0, handle_end = 0;  // in keys_
         std::int32_t queue_id = 0;
         bool inner_batch = false;
     };
     void answer(remoting::Session& session, remoting::Ticket& ticket, const Pending& pending,
                 const store::Append& unit, std::int32_t code);
     std::string_view offset_ids(const store::Append& unit);
+    std::string_view key_of(const Pending& is) const;
+    std::string_view handle_of(const Pending& is) const;
     void log_lost(const remoting::Session& session, const store::Append& unit);
     void answer_late(remoting::Session& session, const remoting::Ticket& ticket,
                      PhysicalOffset end);
 
     Service& service_;
     Buffer records_;
-    std::string keys_;
+    std::string keys_;  // each with its recall handle behind it
     std::vector<Pending> pending_;
     std::vector<store::Append> units_;
     std::vector<LateAnswers::Answer> late_;

@@ -12,6 +12,7 @@
 #include "broker/names.h"
 #include "broker/send_back.h"
 #include "front/rocketmq/errors.h"
+#include "front/rocketmq/recall_handle.h"
 #include "front/rocketmq/requests.h"
 #include "front/rocketmq/send_properties.h"
 #include "message/properties.h"
@@ -92,14 +93,12 @@ Refusal check_kind(const Call& call, const SendProperties& properties, const Dra
             return {rc::no_permission,
                     fmt::format("the broker[{}] sending transaction message is forbidden",
                                 call.broker.settings().name)};
-        if (properties.delay_level > 0)
+        if (properties.delay_level > 0 || properties.is_timed())
             return {rc::message_illegal, "a message of a transaction cannot be delayed"};
     } else if (!is_retry && (draft.sys_flag & message::sys_flag::transaction_mask) != 0) {
         return {rc::message_illegal, "a message of a transaction must say TRAN_MSG=true"};
     }
     if (properties.delay_unreadable) return {rc::system_error, "DELAY is not a number"};
-    if (properties.is_timed && properties.delay_level <= 0)
-        return {rc::system_error, "timer messages are not supported by this broker"};
     if (properties.has_inner_num || (draft.sys_flag & message::sys_flag::inner_batch) != 0)
         return {rc::message_illegal, "a batch is packed by the broker"};
     return {};
@@ -107,7 +106,7 @@ Refusal check_kind(const Call& call, const SendProperties& properties, const Dra
 
 // A batch goes to one queue, and to no other from there.
 Refusal check_batch_kind(const Call& call, const SendProperties& properties, const Draft& draft) {
-    if (properties.delay_level > 0)
+    if (properties.delay_level > 0 || properties.is_timed())
         return {rc::message_illegal, "messages of a batch cannot be delayed"};
     if (properties.is_half)
         return {rc::message_illegal, "messages of a batch cannot belong to a transaction"};
@@ -166,26 +165,47 @@ Result<store::Queue*> redirect_to_dead_letters(const Call& call, Draft& draft,
     return &queue;
 }
 
-/// A message that is not delivered yet: where it waits, and as what.
-struct Aside {
-    store::Queue* queue = nullptr;
-    std::string properties;
-};
+/// When a message with a timer property is to be delivered, if that lies ahead.
+Refusal check_timer(const Call& call, const SendProperties& known,
+                    std::optional<std::int64_t>& out_ms) {
+    const auto& settings = call.broker.settings();
+    if (known.delay_level > 0 || !known.is_timed()) return {};
+    if (!settings.timers)
+        return {rc::system_error, "accurate timer is not enabled: timerWheelEnable=false"};
+    const std::int64_t now = call.broker.clock().wall_ms();
+    const auto wanted = known.deliver_ms(now);
+    if (!wanted) return {rc::message_illegal, wanted.error().what};
+    if (*wanted - now > settings.timer_max_s * 1000)
+        return {rc::message_illegal,
+                fmt::format("the timer message is to be delivered in more than "
+                            "timerMaxDelaySec {}",
+                            settings.timer_max_s)};
+    if (*wanted > now) out_ms = *wanted;
+    return {};
+}
 
-std::optional<Aside> put_aside(const Call& call, const SendProperties& known, const Draft& draft) {
+/// Where a message that is not delivered yet waits, and as what.
+std::optional<broker::Place> put_aside(const Call& call, const SendProperties& known,
+                                       const Draft& draft, std::optional<std::int64_t> out_ms) {
+    auto& broker = call.broker;
     if (is_half(known, draft))
-        return Aside{&call.broker.transactions().half_queue(),
-                     broker::half_properties(draft.properties, draft.topic, draft.queue_id)};
-    if (known.delay_level <= 0) return std::nullopt;
-    auto place =
-        call.broker.delay().place(draft.properties, known.delay_level, draft.topic, draft.queue_id);
-    return Aside{place.queue, std::move(place.properties)};
+        return broker::Place{
+            &broker.transactions().half_queue(),
+            broker::half_properties(draft.properties, draft.topic, draft.queue_id)};
+    if (known.delay_level > 0)
+        return broker.delay().place(draft.properties, known.delay_level, draft.topic,
+                                    draft.queue_id);
+    if (out_ms)
+        return broker.timers().place(draft.properties, *out_ms, draft.topic, draft.queue_id);
+    return std::nullopt;
 }
 
 Refusal add_one(const Call& call, Draft draft, store::Queue* queue) {
     auto& sends = call.connection->worker.sends;
     auto known = SendProperties::read(draft.properties);
     if (auto refusal = check_kind(call, known, draft); refusal.is_refused()) return refusal;
+    std::optional<std::int64_t> out_ms;
+    if (auto refusal = check_timer(call, known, out_ms); refusal.is_refused()) return refusal;
 
     draft.body = call.body();
     draft.more_properties = call.service.stamp();
@@ -203,7 +223,12 @@ Refusal add_one(const Call& call, Draft draft, store::Queue* queue) {
     }
     const std::int32_t queue_id = draft.queue_id;
     const std::size_t reserve = is_half(known, draft) ? broker::copied_properties_more_max : 0;
-    const auto aside = put_aside(call, known, draft);
+    std::string handle;
+    if (out_ms && !broker::is_retry_topic(draft.topic))
+        handle = RecallHandle{std::string(draft.topic), call.broker.settings().name, *out_ms,
+                              std::string(known.unique_key)}
+                     .text();
+    const auto aside = put_aside(call, known, draft, out_ms);
     if (aside) {
         queue = aside->queue;
         draft.topic = queue->topic();
@@ -214,8 +239,9 @@ Refusal add_one(const Call& call, Draft draft, store::Queue* queue) {
     if (auto refusal = check_properties(draft, reserve); refusal.is_refused()) return refusal;
     const std::size_t begin = sends.records().size();
     message::encode(draft, sends.records());
-    sends.add(call.request, {queue, begin, 1, known.unique_key,
-                             known.waits && call.broker.settings().sends_wait(), queue_id});
+    sends.add(call.request,
+              {queue, begin, 1, known.unique_key,
+               known.waits && call.broker.settings().sends_wait(), queue_id, false, handle});
     return {};
 }
 

@@ -1,5 +1,9 @@
 #include "front/rocketmq/send_properties.h"
 
+#include <fmt/format.h>
+
+#include <algorithm>
+
 #include "base/parse.h"
 #include "message/properties.h"
 
@@ -34,16 +38,32 @@ SendProperties SendProperties::read(std::string_view properties) {
             case 'T':
                 if (is->name == property::tran_msg)
                     out.is_half = is->value == "true";
-                else if (is->name == property::timer_delay_sec ||
-                         is->name == property::timer_delay_ms ||
-                         is->name == property::timer_deliver_ms)
-                    out.is_timed = true;
+                else if (is->name == property::timer_delay_sec)
+                    out.timer_delay_sec = is->value;
+                else if (is->name == property::timer_delay_ms)
+                    out.timer_delay_ms = is->value;
+                else if (is->name == property::timer_deliver_ms)
+                    out.timer_deliver_ms = is->value;
                 break;
             default:
                 break;
         }
     }
     return out;
+}
+
+Result<std::int64_t> SendProperties::deliver_ms(std::int64_t now_ms) const {
+    constexpr std::int64_t far = 1LL << 52;  // sums of such numbers fit
+    const bool is_absolute = timer_delay_sec.empty() && timer_delay_ms.empty();
+    const bool in_seconds = !timer_delay_sec.empty();
+    const auto text = in_seconds    ? timer_delay_sec
+                      : is_absolute ? timer_deliver_ms
+                                    : timer_delay_ms;
+    const auto value = parse_int<std::int64_t>(text);
+    if (!value)
+        return Error{Errc::invalid, fmt::format("the timer property '{}' is not a number", text)};
+    const std::int64_t near = std::clamp(*value, -far, far);
+    return is_absolute ? near : now_ms + near * (in_seconds ? 1000 : 1);
 }
 
 BatchProperties::BatchProperties(std::string_view shared) {

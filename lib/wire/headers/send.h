@@ -77,7 +77,8 @@ struct SendMessageResponse {
     std::optional<std::string_view> transaction_id;
     std::optional<std::string_view> region;
     std::optional<bool> trace_on;
-    std::optional<std::string_view> batch_id;  ///< of a batch that was stored as one record
+    std::optional<std::string_view> batch_id;       ///< of a batch that was stored as one record
+    std::optional<std::string_view> recall_handle;  ///< of a timer message: what 370 takes
 
     static constexpr auto fields() {
         using H = SendMessageResponse;
@@ -86,8 +87,29 @@ struct SendMessageResponse {
                           required("msgId", &H::msg_id),
                           required("queueId", &H::queue_id),
                           required("queueOffset", &H::queue_offset),
+                          optional("recallHandle", &H::recall_handle),
                           optional("transactionId", &H::transaction_id),
                           optional("batchUniqId", &H::batch_id)};
+    }
+};
+
+/// RECALL_MESSAGE 370, spec remoting.md 3.1.4.
+struct RecallMessage {
+    std::string_view producer_group, topic, recall_handle;
+
+    static constexpr auto fields() {
+        using H = RecallMessage;
+        return std::tuple{optional("producerGroup", &H::producer_group),
+                          required("topic", &H::topic),
+                          required("recallHandle", &H::recall_handle)};
+    }
+};
+
+struct RecallMessageResponse {
+    std::string_view msg_id;  ///< the unique key
+
+    static constexpr auto fields() {
+        return std::tuple{required("msgId", &RecallMessageResponse::msg_id)};
     }
 };
 

@@ -130,8 +130,11 @@ TEST_CASE_FIXTURE(Delaying, "a level above the highest is the highest, one below
 TEST_CASE_FIXTURE(Delaying, "what cannot be delayed is refused") {
     go();
     CHECK(send(properties({{"DELAY", "soon"}})).code == rc::system_error);
-    CHECK(send(properties({{"TIMER_DELAY_SEC", "1"}})).code == rc::system_error);
+    for (const auto* beyond : {"259201", "soon", "99999999999999999999"})
+        CHECK(send(properties({{"TIMER_DELAY_SEC", beyond}})).code == rc::message_illegal);
     CHECK(send(properties({{"DELAY", "1"}, {"TRAN_MSG", "true"}})).code == rc::message_illegal);
+    CHECK(send(properties({{"TIMER_DELAY_MS", "1"}, {"TRAN_MSG", "true"}})).code ==
+          rc::message_illegal);
     const auto delayed = properties({{"DELAY", "1"}});
     auto header = send_header(delayed);
     header.batch = true;
@@ -139,10 +142,51 @@ TEST_CASE_FIXTURE(Delaying, "what cannot be delayed is refused") {
     message::append_batch_item(item, {0, "x", ""});
     CHECK(user->call(code::send_batch_message, header, item.text()).code == rc::message_illegal);
     header.properties = {};
-    item.clear();
-    message::append_batch_item(item, {0, "x", delayed});
-    CHECK(user->call(code::send_batch_message, header, item.text()).code == rc::message_illegal);
+    for (const auto& own : {delayed, properties({{"TIMER_DELAY_MS", "1"}})}) {
+        item.clear();
+        message::append_batch_item(item, {0, "x", own});
+        CHECK(user->call(code::send_batch_message, header, item.text()).code ==
+              rc::message_illegal);
+    }
     CHECK(broker->counters().totals().put_messages == 0);
+}
+
+TEST_CASE_FIXTURE(Delaying, "without timers a timer message is refused, and none is recalled") {
+    settings.timers = false;
+    settings.recall = true;
+    go();
+    CHECK(send(properties({{"TIMER_DELAY_SEC", "1"}})).code == rc::system_error);
+    wire::RecallMessage recall;
+    recall.topic = "T";
+    recall.recall_handle = "x";
+    CHECK(user->call(code::recall_message, recall).code == rc::no_permission);
+    CHECK(broker->counters().totals().put_messages == 0);
+}
+
+TEST_CASE_FIXTURE(Delaying, "a timer message is recalled by the handle in its answer") {
+    settings.recall = true;
+    go();
+    CHECK(send({}).find("recallHandle").empty());
+    CHECK(send(properties({{"TIMER_DELIVER_MS", "1"}})).find("recallHandle").empty());
+    const auto answer = send(properties({{"TIMER_DELAY_SEC", "3600"}, {"UNIQ_KEY", "U1"}}));
+    REQUIRE(answer.code == rc::success);
+    const std::string handle(answer.find("recallHandle"));
+    wire::RecallMessage recall;
+    recall.topic = "T";
+    for (const auto* wrong : {"", "?", "djEgVA=="}) {
+        recall.recall_handle = wrong;
+        CHECK(user->call(code::recall_message, recall).code == rc::illegal_operation);
+    }
+    recall.recall_handle = handle;
+    recall.topic = "nowhere";
+    CHECK(user->call(code::recall_message, recall).code == rc::topic_not_exist);
+    recall.topic = "T";
+    const auto recalled = user->call(code::recall_message, recall);
+    CHECK(recalled.code == rc::success);
+    CHECK(recalled.find("msgId") == "U1");
+    // What removes it waits in the same queue, with its key.
+    const auto removal = stored(broker::timer_topic, 1);
+    CHECK(value(removal, property::timer_del_uniqkey) == "T+U1");
 }
 
 TEST_CASE_FIXTURE(Delaying, "runtime info tells how far each level in use has come") {

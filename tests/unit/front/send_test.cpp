@@ -233,9 +233,6 @@ TEST_CASE_FIXTURE(Fixture, "sends are refused with the codes that clients know")
     CHECK(refused([&](auto& h) { h.properties = big; }) == rc::message_illegal);
     CHECK(refused([](auto& h) { h.topic = "%RETRY%G", h.batch = true; }) == rc::message_illegal);
     CHECK(refused([](auto& h) { h.topic = "%RETRY%not a name"; }) == rc::invalid_parameter);
-    // Not yet, and not as ordinary messages either.
-    const auto timer = properties({{"TIMER_DELAY_SEC", "3"}});
-    CHECK(refused([&](auto& h) { h.properties = timer; }) == rc::system_error);
     CHECK(refused([](auto& h) { h.sys_flag = 4; }) == rc::message_illegal);
     const auto at_once = properties({{"DELAY", "0"}});
     CHECK(refused([&](auto& h) { h.properties = at_once; }) == rc::success);

@@ -145,9 +145,9 @@ TEST_CASE("what is not said stays unsaid") {
 
 TEST_CASE("responses carry what official clients unbox") {
     const Sent send(0, Encoding::json,
-                    wire::SendMessageResponse{"7F00", 1, 2, "U", "R", true, "B"});
+                    wire::SendMessageResponse{"7F00", 1, 2, "U", "R", true, "B", "H"});
     for (const auto* key : {"msgId", "queueId", "queueOffset", "transactionId", "batchUniqId",
-                            "MSG_REGION", "TRACE_ON"})
+                            "recallHandle", "MSG_REGION", "TRACE_ON"})
         CHECK(send.command.find(key));
     const Sent pull(19, Encoding::json, wire::PullMessageResponse{});
     for (const auto* key : {"suggestWhichBrokerId", "nextBeginOffset", "minOffset", "maxOffset"})

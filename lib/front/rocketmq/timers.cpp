@@ -1,0 +1,97 @@
+// RECALL_MESSAGE 370, GET_TIMER_CHECK_POINT 60, GET_TIMER_METRICS 61: spec remoting.md 3.1.4,
+// semantics.md 2.7.
+
+#include <fmt/format.h>
+
+#include <array>
+
+#include "front/rocketmq/recall_handle.h"
+#include "front/rocketmq/requests.h"
+#include "json/writer.h"
+#include "message/properties.h"
+#include "message/sys_flag.h"
+#include "wire/headers/send.h"
+
+namespace mqd::front::rocketmq {
+namespace {
+
+namespace rc = wire::response_code;
+namespace property = message::property;
+
+/// A message in the same slot of the wheel that removes the one with this key.
+std::string removal_properties(const Call& call, const wire::RecallMessage& header,
+                               const RecallHandle& handle) {
+    std::string out;
+    message::append_property(out, property::timer_del_uniqkey,
+                             handle.topic + "+" + handle.unique_key);
+    message::append_property(out, property::uniq_key, handle.unique_key);
+    message::append_property(out, property::timer_deliver_ms, std::to_string(handle.out_ms + 1));
+    message::append_property(out, property::tags, "_RECALL_TAG_");
+    message::append_property(out, "BORN_TIMESTAMP", std::to_string(call.broker.clock().wall_ms()));
+    if (!header.producer_group.empty())
+        message::append_property(out, property::producer_group, header.producer_group);
+    return out;
+}
+
+bool store_removal(const Call& call, const broker::Place& place) {
+    message::Draft draft;
+    draft.topic = place.queue->topic();
+    draft.queue_id = place.queue->id();
+    draft.born_ts_ms = call.broker.clock().wall_ms();
+    draft.born_host = call.session.remote_host();
+    draft.store_host = call.service.store_host();
+    draft.body = "0";
+    draft.properties = place.properties;
+    draft.append_crc = call.broker.settings().append_crc;
+    Buffer record;
+    message::encode(draft, record);
+    store::Append unit;
+    unit.queue = place.queue;
+    unit.records = record.bytes();
+    call.broker.store().append({&unit, 1});
+    return unit.stored;
+}
+
+}  // namespace
+
+void recall_message(const Call& call) {
+    const auto header = call.header<wire::RecallMessage>();
+    if (!header) return call.refuse(header.error());
+    const auto& settings = call.broker.settings();
+    if (!settings.recall || !settings.timers)
+        return call.refuse(rc::no_permission, "recall failed, operation is forbidden");
+    if ((settings.permission & message::perm::write) == 0)
+        return call.refuse(rc::service_not_available,
+                           "recall failed, broker service not available");
+    if (call.connection->worker.topics.find(header->topic) == nullptr)
+        return call.refuse(rc::topic_not_exist,
+                           fmt::format("recall failed, the topic[{}] not exist", header->topic));
+    const auto handle = RecallHandle::parse(header->recall_handle);
+    if (!handle) return call.refuse(rc::illegal_operation, handle.error().what);
+    if (handle->topic != header->topic)
+        return call.refuse(rc::illegal_operation, "recall failed, topic not match");
+    if (handle->broker != settings.name)
+        return call.refuse(rc::illegal_operation, "recall failed, broker service not available");
+    const std::int64_t left_ms = handle->out_ms - call.broker.clock().wall_ms();
+    if (left_ms <= 0 || left_ms > settings.timer_max_s * 1000)
+        return call.refuse(rc::illegal_operation, "recall failed, timestamp invalid");
+    const auto place = call.broker.timers().place(removal_properties(call, *header, *handle),
+                                                  handle->out_ms, handle->topic, 0);
+    if (!store_removal(call, place)) {
+        call.broker.counters().put_failed();
+        return call.refuse(rc::system_error, "recall failed, execute error");
+    }
+    call.reply(wire::RecallMessageResponse{handle->unique_key});
+}
+
+void get_timer_check_point(const Call& call) {
+    std::array<std::byte, store::TimerCheck::bytes_each> bytes{};
+    call.broker.timers().check_point().store(bytes.data());
+    call.reply_body(as_text(bytes));
+}
+
+void get_timer_metrics(const Call& call) {
+    call.reply_body(json::to_text(call.broker.timers().metrics()));
+}
+
+}  // namespace mqd::front::rocketmq
