@@ -67,7 +67,7 @@ worked() {
 @test "the last id needs no newline, and blanks around ids are nothing" {
   start_broker
   fill T 3
-  worked 'read -r a b; printf "  %s \r\n\n" $a >&3; read -r a b; echo $a >&3; read -r a b; printf %s $a >&3' -e
+  worked 'read -r a b; printf "  %s \r\n\n" $a >&3; read -r a b; echo $a >&3; read -r a b; cat; printf %s $a >&3' -e
   [ "$status" = 0 ]
   [ -z "$stderr" ]
   [ "$(lag_of T g)" = 0 ]
