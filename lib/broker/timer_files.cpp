@@ -100,9 +100,8 @@ Result<> Timers::load_files() {
     TRY(const bool has_wheel, files_.exists(wheel_path_));
     TRY_OK(replay(has_wheel ? check_.log_synced - log_file_bytes_ : 0));
     if (log_->end() < check_.log_synced)
-        return Error{Errc::corrupt,
-                     fmt::format("{} ends at {}, and what was on disk at {}", log_dir_.string(),
-                                 log_->end(), check_.log_synced)};
+        return Error{Errc::corrupt, fmt::format("{} ends at {}, and what was on disk at {}",
+                                                log_dir_.string(), log_->end(), check_.log_synced)};
     if (wheel_ends_by(log_->end())) return {};
     // A power cut took the units and left their slot.
     log::warn("timer_wheel_made_again", {{"log_end", log_->end()}});

@@ -158,7 +158,7 @@ struct SampleBroker : Fixture {
             const auto later = pull(topic, line["queueId"].as_int(), at);
             CHECK(later[0].at.value >= listed_end);
             const auto sign = topic == broker::op_half_topic ? message::property::tags
-                                                                    : message::property::real_topic;
+                                                             : message::property::real_topic;
             CHECK(value(later[0], sign) != "");
         }
     }
