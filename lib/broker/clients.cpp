@@ -89,7 +89,24 @@ void Clients::join_producers(const PeerRef& peer, const ClientInfo& client,
     auto found = producers_.find(group);
     if (found == producers_.end()) found = producers_.emplace(std::string(group), Members()).first;
     found->second[peer.get()] = {peer, client, clock_.monotonic_ms()};
-    add_once(peers_[peer.get()].producing, group);
+    auto& groups = peers_[peer.get()];
+    add_once(groups.producing, group);
+    if (groups.producer_id != client.id) {
+        forget_producer_id(groups, *peer);
+        groups.producer_id = client.id;
+    }
+    const auto named = producer_ids_.find(client.id);
+    if (named == producer_ids_.end())
+        producer_ids_.emplace(client.id, peer);
+    else
+        named->second = peer;
+}
+
+void Clients::forget_producer_id(PeerGroups& of, const Peer& peer) {
+    const auto named = producer_ids_.find(of.producer_id);
+    // A newer connection of the same client may have taken it over.
+    if (named != producer_ids_.end() && named->second.get() == &peer) producer_ids_.erase(named);
+    of.producer_id.clear();
 }
 
 bool Clients::leave_locked(const Peer& peer, std::string_view group) {
@@ -108,8 +125,10 @@ bool Clients::leave(const Peer& peer, std::string_view group) {
 
 void Clients::leave_producers(const Peer& peer, std::string_view group) {
     const Lock lock(mutex_);
-    if (const auto is = peers_.find(&peer); is != peers_.end())
+    if (const auto is = peers_.find(&peer); is != peers_.end()) {
         std::erase(is->second.producing, group);
+        if (is->second.producing.empty()) forget_producer_id(is->second, peer);
+    }
     const auto found = producers_.find(group);
     if (found == producers_.end()) return;
     found->second.erase(&peer);
@@ -130,6 +149,7 @@ std::vector<std::string> Clients::leave_all(const Peer& peer) {
         found->second.erase(&peer);
         if (found->second.empty()) producers_.erase(found);
     }
+    forget_producer_id(is->second, peer);
     peers_.erase(is);
     return left;
 }
@@ -218,6 +238,12 @@ PeerRef Clients::any_producer(std::string_view group) {
     if (found == producers_.end() || found->second.empty()) return nullptr;
     const auto turn = turn_++ % found->second.size();
     return std::next(found->second.begin(), static_cast<std::ptrdiff_t>(turn))->second.peer;
+}
+
+PeerRef Clients::producer_of(std::string_view client_id) const {
+    const Lock lock(mutex_);
+    const auto named = producer_ids_.find(client_id);
+    return named == producer_ids_.end() ? nullptr : named->second;
 }
 
 }  // namespace mqd::broker

@@ -130,6 +130,8 @@ public:
     std::vector<Connection> producers(std::string_view group) const;
     /// One of them, each in its turn; null: there is none.
     PeerRef any_producer(std::string_view group);
+    /// The connection that this client's producers were last seen on; null: there is none.
+    PeerRef producer_of(std::string_view client_id) const;
 
 private:
     struct Member {
@@ -149,7 +151,9 @@ private:
     };
     struct PeerGroups {
         std::vector<std::string> consuming, producing;
+        std::string producer_id;  // "": none of the producers' ids leads here
     };
+    void forget_producer_id(PeerGroups& of, const Peer& peer) REQUIRES(mutex_);
     bool leave_locked(const Peer& peer, std::string_view group) REQUIRES(mutex_);
     static bool merge(ConsumerGroup& group, const std::string& client,
                       const std::vector<SubscriptionRef>& subscriptions);
@@ -159,6 +163,7 @@ private:
     mutable Mutex mutex_;
     ByName<ConsumerGroup> consumers_ GUARDED_BY(mutex_);
     ByName<Members> producers_ GUARDED_BY(mutex_);
+    ByName<PeerRef> producer_ids_ GUARDED_BY(mutex_);
     std::size_t turn_ GUARDED_BY(mutex_) = 0;  // of producers that are asked
     std::unordered_map<const Peer*, PeerGroups> peers_ GUARDED_BY(mutex_);
 };

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "base/random.h"
+#include "broker/append_one.h"
 #include "broker/names.h"
 #include "message/id.h"
 #include "message/properties.h"
@@ -55,8 +56,6 @@ Result<> store_again(Broker& broker, const SendBack& wanted, const message::Reco
         return Error{Errc::invalid, fmt::format("the properties would be longer than {} bytes",
                                                 message::properties_bytes_max)};
     message::Draft draft;
-    draft.topic = queue.topic();
-    draft.queue_id = queue.id();
     draft.flag = failed.flag;
     draft.sys_flag = failed.sys_flag;
     draft.born_ts_ms = failed.born_ts_ms;
@@ -65,18 +64,9 @@ Result<> store_again(Broker& broker, const SendBack& wanted, const message::Reco
     draft.reconsume_times = failed.reconsume_times + 1;
     draft.body = failed.body;
     draft.properties = properties;
-    draft.append_crc = broker.settings().append_crc;
-    Buffer record;
-    message::encode(draft, record);
-    store::Append unit;
-    unit.queue = &queue;
-    unit.records = record.bytes();
-    broker.store().append({&unit, 1});
-    if (!unit.stored) {
-        broker.counters().put_failed();
+    // Whatever the reason, the client sends it itself then.
+    if (!append_one(broker, draft, queue))
         return Error{Errc::io, "the message was not stored again"};
-    }
-    broker.counters().put(1, static_cast<std::int64_t>(record.size()));
     return {};
 }
 

@@ -36,6 +36,9 @@ inline constexpr std::string_view prepared_queue_offset = "TRAN_PREPARED_QUEUE_O
 /// mqd's own: where the first copy of a half message lay in its queue.
 inline constexpr std::string_view first_half_offset = "MQD_FIRST_HALF_OFFSET";
 inline constexpr std::string_view origin_message_id = "ORIGIN_MESSAGE_ID";
+inline constexpr std::string_view correlation_id = "CORRELATION_ID";
+inline constexpr std::string_view reply_to_client = "REPLY_TO_CLIENT";
+inline constexpr std::string_view push_reply_time = "PUSH_REPLY_TIME";
 inline constexpr std::string_view sharding_key = "__SHARDINGKEY";
 inline constexpr std::string_view inner_num = "INNER_NUM";
 inline constexpr std::string_view inner_base = "INNER_BASE";

@@ -45,6 +45,17 @@ public:
         wire::write_header(encoder, header);
         if (encoder.finish(body)) send_oneway(std::move(frame));
     }
+    /// Answers what on_request was given, from any thread. Like a one-way request it goes with the
+    /// connection if that breaks first.
+    template <Header H>
+    void reply(std::int32_t opaque, wire::Encoding as, std::int32_t code, const H& header,
+               Bytes body = {}, std::string_view remark = {}) {
+        Buffer frame;
+        wire::Encoder encoder(frame, as, code, opaque, wire::flag_response, remark);
+        wire::write_header(encoder, header);
+        encoder.finish(body);  // too long: it says so instead
+        send_oneway(std::move(frame), 0);
+    }
     /// Blocks until it answered: not on the loop's thread. unavailable: not reached in time.
     template <Header H>
     Result<Answer> call_and_wait(std::int32_t code, const H& header, Bytes body,

@@ -53,6 +53,8 @@ constexpr Request requests[] = {
     {code::clean_unused_topic, "CLEAN_UNUSED_TOPIC", clean_unused_topics},
     {code::send_batch_message, "SEND_BATCH_MESSAGE", send_message, Request::Kind::send},
     {code::resume_check_half_message, "RESUME_CHECK_HALF_MESSAGE", resume_check},
+    {code::send_reply_message, "SEND_REPLY_MESSAGE", send_reply},
+    {code::send_reply_message_v2, "SEND_REPLY_MESSAGE_V2", send_reply},
     {code::delete_expired_commitlog, "DELETE_EXPIRED_COMMITLOG", delete_expired_log},
     {code::get_topic_config, "GET_TOPIC_CONFIG", get_topic_config},
     {code::get_subscriptiongroup_config, "GET_SUBSCRIPTIONGROUP_CONFIG", get_group},

@@ -24,6 +24,8 @@ const Request* find_request(std::int32_t code);
 
 // send_message.cpp
 void send_message(const Call& call);
+// reply_message.cpp
+void send_reply(const Call& call);
 // send_back.cpp
 void send_message_back(const Call& call);
 // transactions.cpp

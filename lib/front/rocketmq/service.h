@@ -47,6 +47,8 @@ public:
     void members_changed(const std::string& group) override;
     void check_transaction(std::shared_ptr<const broker::HalfCheck> check) override;
     void close() override;
+    /// To reach the session from any thread.
+    const remoting::Ticket& ticket() const { return session_; }
 
     // The session's thread only.
     Worker& worker;

@@ -4,6 +4,7 @@
 #include "broker/transactions.h"
 
 #include "broker/names.h"
+#include "front/rocketmq/ask_client.h"
 #include "front/rocketmq/errors.h"
 #include "front/rocketmq/requests.h"
 #include "wire/headers/messages.h"
@@ -12,9 +13,6 @@ namespace mqd::front::rocketmq {
 namespace {
 
 namespace rc = wire::response_code;
-
-// What a producer that does not read is asked beyond that is not written: it is asked again.
-constexpr std::size_t unsent_bytes_max = 4 << 20;
 
 std::int32_t code_of(const broker::Transactions::Ended& ended) {
     using Kind = broker::Transactions::Ended::Kind;
@@ -64,7 +62,7 @@ void resume_check(const Call& call) {
 
 void Connection::check_transaction(std::shared_ptr<const broker::HalfCheck> check) {
     session_.with_session([check = std::move(check), &worker = worker](remoting::Session& session) {
-        if (session.unsent_bytes() > unsent_bytes_max) return;
+        if (session.unsent_bytes() > client_unsent_bytes_max) return;  // it is asked again
         wire::CheckTransactionState header;
         header.topic = broker::half_topic;
         header.tran_state_table_offset = check->queue_offset;

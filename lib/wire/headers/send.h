@@ -60,8 +60,8 @@ struct SendMessageV2 : SendMessage {
 
 /// By the code of the command. invalid: as read_header().
 inline Result<SendMessage> read_send_message(const Command& command) {
-    constexpr std::int32_t send_reply_message = 324;
-    if (command.code == request_code::send_message || command.code == send_reply_message) {
+    if (command.code == request_code::send_message ||
+        command.code == request_code::send_reply_message) {
         TRY(const SendMessage header, read_header<SendMessageV1>(command));
         return header;
     }
@@ -90,6 +90,39 @@ struct SendMessageResponse {
                           optional("recallHandle", &H::recall_handle),
                           optional("transactionId", &H::transaction_id),
                           optional("batchUniqId", &H::batch_id)};
+    }
+};
+
+/// PUSH_REPLY_MESSAGE_TO_CLIENT 326: a reply on its way to who asked; the body is the reply's.
+struct PushReplyMessage {
+    std::string producer_group, topic, default_topic;
+    std::int32_t default_topic_queue_nums = 0;
+    std::int32_t queue_id = 0;
+    std::int32_t sys_flag = 0;
+    std::int64_t born_timestamp = 0;
+    std::int32_t flag = 0;
+    std::string properties;
+    std::int32_t reconsume_times = 0;
+    bool unit_mode = false;
+    std::string born_host, store_host;  ///< `ip:port`
+    std::int64_t store_timestamp = 0;
+
+    static constexpr auto fields() {
+        using H = PushReplyMessage;
+        return std::tuple{optional("producerGroup", &H::producer_group),
+                          required("topic", &H::topic),
+                          optional("defaultTopic", &H::default_topic),
+                          optional("defaultTopicQueueNums", &H::default_topic_queue_nums),
+                          optional("queueId", &H::queue_id),
+                          optional("sysFlag", &H::sys_flag),
+                          optional("bornTimestamp", &H::born_timestamp),
+                          optional("flag", &H::flag),
+                          optional("properties", &H::properties),
+                          optional("reconsumeTimes", &H::reconsume_times),
+                          optional("unitMode", &H::unit_mode),
+                          optional("bornHost", &H::born_host),
+                          optional("storeHost", &H::store_host),
+                          optional("storeTimestamp", &H::store_timestamp)};
     }
 };
 

@@ -42,7 +42,8 @@ struct Folder {
     Folder& operator=(const Folder&) = delete;
 };
 
-/// A client's connection; what it is pushed is kept.
+/// A client's connection; what it is pushed is kept, and answered if it is a call and `answers`
+/// says how.
 class Client {
 public:
     Client(net::Loop& loop, const std::string& address) {
@@ -55,6 +56,10 @@ public:
             kept.body = as_text(push.body);
             pushes_.push_back(std::move(kept));
             changed_.notify_all();
+            if (push.is_oneway() || !answers) return;
+            const auto with = answers(pushes_.back());
+            channel->reply(push.opaque, push.encoding, with.code, wire::NoHeader{},
+                           as_bytes(with.body), with.remark);
         };
         channel = remoting::Channel::make(loop, address, std::move(options));
         loop_ = &loop;
@@ -96,6 +101,8 @@ public:
     }
 
     std::shared_ptr<remoting::Channel> channel;
+    /// Set before the first request.
+    std::function<remoting::Answer(const remoting::Answer& push)> answers;
 
 private:
     net::Loop* loop_ = nullptr;
