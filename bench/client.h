@@ -60,11 +60,11 @@ public:
     Caller& operator=(const Caller&) = delete;
 
     template <class Fields>
-    wire::Command call(std::int32_t code, Fields fields) {
+    wire::Command call(std::int32_t code, Fields fields, std::string_view body = {}) {
         Buffer out;
         wire::Encoder encoder(out, wire::Encoding::json, code, 1, 0);
         fields(encoder);
-        encoder.finish();
+        encoder.finish(as_bytes(body));
         if (write(fd_, out.data(), out.size()) != static_cast<ssize_t>(out.size())) die("write");
         in_.clear();
         for (;;) {
