@@ -93,6 +93,18 @@ Result<> ConsumeQueue::write_units(std::int64_t first, Bytes units, std::int64_t
     return {};
 }
 
+Result<bool> ConsumeQueue::write_unloaded(std::int64_t first, Bytes units, std::int64_t first_at) {
+    if (ignore_before() > 0) return false;  // a deleted topic's files may still be there
+    if (first > 0) {
+        const auto before = unit(first - 1);
+        if (!before && before.error().code != Errc::not_found) return before.error();
+        if (!before || before->is_unused()) return false;
+        if (!before->is_filling() && before->end() > first_at) return false;
+    }
+    TRY_OK(files_.write(first, units));
+    return true;
+}
+
 Result<> ConsumeQueue::mend(std::int64_t offset, const Unit& was, const Unit& right) {
     if (deleted() || offset < min_ || offset >= written_) return {};
     TRY(const Unit there, unit(offset));

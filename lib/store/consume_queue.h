@@ -39,6 +39,10 @@ public:
     /// Writes units at `first`, filling a gap behind written(). refused: no space; io. May be
     /// repeated after an error.
     Result<> write_units(std::int64_t first, Bytes units, std::int64_t last_at);
+    /// Writes units to a queue that has not been loaded, for which listing and reading its files is
+    /// too much, on the word that the units before them are there. False: the files contradict, or
+    /// only loading can tell. refused: no space; io.
+    Result<bool> write_unloaded(std::int64_t first, Bytes units, std::int64_t first_at);
     /// Overwrites units below written().
     Result<> rewrite_units(std::int64_t first, Bytes units) { return files_.write(first, units); }
     /// Puts a damaged unit right, if it is still there and as it `was`. not_found, refused, io.

@@ -42,7 +42,7 @@ void Dispatcher::run() {
 
 void Dispatcher::collect(std::int64_t to) {
     const std::int64_t start = walker_.at();
-    while (walker_.at() - start < batch_bytes_max && writer_.size() < batch_units_max) {
+    while (!writer_.is_full(walker_.at() - start)) {
         const auto step = walker_.next(to, LogWalker::Check::lengths);
         if (step == LogWalker::Step::end) return;
         if (step == LogWalker::Step::bad) {

@@ -47,9 +47,6 @@ public:
     Mutex& writing() { return writing_; }
 
 private:
-    static constexpr std::int64_t batch_bytes_max = 16 << 20;
-    static constexpr std::size_t batch_units_max = 1 << 16;
-
     void run();
     std::int64_t limit() const { return after_sync_ ? log_.synced() : log_.end(); }
     void collect(std::int64_t limit);

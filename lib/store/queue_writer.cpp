@@ -63,6 +63,7 @@ StoredQueue* QueueWriter::queue_of(const message::RecordView& record) {
 
 void QueueWriter::clear() {
     entries_.clear();
+    if (entries_.capacity() > 2 * batch_units_max) entries_.shrink_to_fit();
     touched_.clear();
     ++batch_number_;
 }
@@ -70,6 +71,10 @@ void QueueWriter::clear() {
 Result<> QueueWriter::flush(Mode mode, bool complain) {
     for (StoredQueue* queue : touched_) {
         if (queue->deleted()) continue;
+        if (mode == Mode::milestone && !queue->loaded() && !queue->is_batch()) {
+            TRY(const bool done, write_unloaded(static_cast<ConsumeQueue&>(*queue)));
+            if (done) continue;
+        }
         queue->load();
         if (!queue->usable()) {
             left_out_ = true;
@@ -97,6 +102,20 @@ Result<> QueueWriter::write_run(ConsumeQueue& queue) {
     TRY_OK(queue.write_units(run_first_, run_, run_last_at_));
     run_.clear();
     return {};
+}
+
+/// False, with nothing written, when it needs to be loaded.
+Result<bool> QueueWriter::write_unloaded(ConsumeQueue& queue) {
+    const Entry& first = entries_[queue.batch.first];
+    run_.clear();
+    std::int64_t expected = first.offset;
+    for (std::uint32_t i = queue.batch.first; i != none; i = entries_[i].next) {
+        const Entry& entry = entries_[i];
+        if (entry.offset != expected++) return false;
+        run_.resize(run_.size() + Unit::bytes_each);
+        entry.unit.store(run_.data() + run_.size() - Unit::bytes_each);
+    }
+    return queue.write_unloaded(first.offset, run_, first.unit.at);
 }
 
 Result<> QueueWriter::follow(ConsumeQueue& queue) {

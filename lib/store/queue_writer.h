@@ -19,8 +19,9 @@ namespace mqd::store {
 class QueueWriter {
 public:
     enum class Mode {
-        recovery,  ///< units may be there already, missing, or of an earlier life of the topic
-        follow,    ///< every unit is its queue's next
+        recovery,   ///< units may be there already, missing, or of an earlier life of the topic
+        milestone,  ///< so too, but those before the batch are said to be there
+        follow,     ///< every unit is its queue's next
     };
 
     QueueWriter(QueueTable& queues, DelayLevels levels)
@@ -30,13 +31,19 @@ public:
     static bool gets_unit(const message::RecordView& record);
     /// Takes the record into the batch if it gets a unit (spec 3.1, 3.3).
     void add(const message::RecordView& record);
-    std::size_t size() const { return entries_.size(); }
+    /// Enough for a batch, with so many bytes of log. Spread over many queues it may grow, so that
+    /// what a file's opening costs is shared by more units.
+    bool is_full(std::int64_t log_bytes) const {
+        if (entries_.size() >= spread_units_max || log_bytes >= spread_bytes_max) return true;
+        return (entries_.size() >= batch_units_max || log_bytes >= batch_bytes_max) &&
+               entries_.size() >= touched_.size() * units_each_wanted;
+    }
     /// True once a unit has not been written because its queue cannot be used.
     bool left_out() const { return left_out_; }
 
     /// Writes the batch. May be repeated after an error (refused, io).
-    /// not_found, in recovery with `complain`: a queue ends before the first record that is to be
-    /// written to it: the log has to be read from further back (trap 14).
+    /// not_found, but for follow, with `complain`: a queue ends before the first record that is to
+    /// be written to it: the log has to be read from further back (trap 14).
     Result<> flush(Mode mode, bool complain = false);
 
     /// The queues of the batch, once each.
@@ -51,7 +58,12 @@ public:
 
 private:
     static constexpr std::uint32_t none = 0xffffffffU;
-    static constexpr std::size_t cache_size = 8192;
+    static constexpr std::size_t cache_size = 65'536;
+    static constexpr std::int64_t batch_bytes_max = 16 << 20;
+    static constexpr std::size_t batch_units_max = 1 << 16;
+    static constexpr std::int64_t spread_bytes_max = 256 << 20;
+    static constexpr std::size_t spread_units_max = 1 << 20;
+    static constexpr std::size_t units_each_wanted = 32;
     struct Entry {
         Unit unit;
         std::uint32_t next = none;
@@ -65,6 +77,7 @@ private:
     };
 
     StoredQueue* queue_of(const message::RecordView& record);
+    Result<bool> write_unloaded(ConsumeQueue& queue);
     Result<> follow(ConsumeQueue& queue);
     Result<> recover(ConsumeQueue& queue, bool complain);
     Result<bool> settle(ConsumeQueue& queue, const Entry& entry);

@@ -13,8 +13,6 @@ namespace {
 using LogFiles = std::vector<std::shared_ptr<const LogFile>>;
 
 constexpr std::int64_t checkpoint_margin_ms = 3000;  // the reference's
-constexpr std::int64_t batch_bytes_max = 16 << 20;
-constexpr std::size_t batch_units_max = 1 << 16;
 
 class Recovery {
 public:
@@ -123,7 +121,7 @@ private:
             walker.next(milestone->end, check_) != LogWalker::Step::end ||
             walker.at() != milestone->end)
             return false;
-        auto done = replay(*milestone, true);
+        auto done = replay(*milestone, QueueWriter::Mode::milestone, true);
         if (done) return true;
         if (done.error().code != Errc::not_found) return std::move(done).error();
         log::info("recovery_from_further_back", {{"why", done.error().what}});
@@ -133,14 +131,16 @@ private:
     /// Replays from files_[start], which moves back as far as a queue makes it.
     Result<> replay_from(std::size_t& start) {
         for (std::size_t step = 1;; step *= 2) {
-            auto done = files_.empty() ? replay({}, false) : replay({base_of(start)}, start > 0);
+            auto done = files_.empty()
+                            ? replay({}, QueueWriter::Mode::recovery, false)
+                            : replay({base_of(start)}, QueueWriter::Mode::recovery, start > 0);
             if (done || done.error().code != Errc::not_found || start == 0) return done;
             log::info("recovery_from_further_back", {{"why", done.error().what}});
             start -= std::min(start, step);
         }
     }
 
-    Result<> replay(const Milestone& from, bool complain) {
+    Result<> replay(const Milestone& from, QueueWriter::Mode mode, bool complain) {
         writer_.clear();
         mark_ = {from.end, from.store_ts_ms};
         last_at_ = from.last_at;
@@ -152,12 +152,11 @@ private:
             writer_.add(walker.record());
             passed(walker.record());
             ++records_;
-            if (walker.at() - flushed < batch_bytes_max && writer_.size() < batch_units_max)
-                continue;
-            TRY_OK(flush(complain));
+            if (!writer_.is_full(walker.at() - flushed)) continue;
+            TRY_OK(flush(mode, complain));
             flushed = walker.at();
         }
-        TRY_OK(flush(complain));
+        TRY_OK(flush(mode, complain));
         mark_.end = walker.at();
         if (step == LogWalker::Step::bad) report_cut();
         return {};
@@ -176,8 +175,8 @@ private:
                 log::error("log_cut", {{"at", mark_.end}, {"dropped", file->base}});
     }
 
-    Result<> flush(bool complain) {
-        TRY_OK(writer_.flush(QueueWriter::Mode::recovery, complain));
+    Result<> flush(QueueWriter::Mode mode, bool complain) {
+        TRY_OK(writer_.flush(mode, complain));
         writer_.clear();
         return {};
     }

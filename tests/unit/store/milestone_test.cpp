@@ -158,6 +158,18 @@ TEST_CASE("after a kill, queues that nothing came for are not opened") {
     }
 }
 
+TEST_CASE(
+    "after a kill, a queue is written to where it goes on, without a look at the rest of it") {
+    const Folder folder;
+    const auto options = one_log_file(folder.path());
+    live_and_die(options);
+    WatchedFiles files;
+    const auto store = open(options, files);
+    CHECK(files.has_opened("busy/0/00000000000000020000"));
+    CHECK_FALSE(files.has_opened("busy/0/00000000000000000000"));
+    check_all(*store);
+}
+
 TEST_CASE("a milestone is not believed when others may have been there") {
     const Folder folder;
     const auto options = one_log_file(folder.path());
