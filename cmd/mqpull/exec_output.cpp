@@ -18,22 +18,19 @@ constexpr std::int64_t suspend_ms = 1000;
 constexpr std::int64_t give_up_ms = 10'000;
 constexpr std::int64_t hurried_give_up_ms = 2'000;
 
-// A value ends at its first NUL, as all of the environment does.
-std::string variable(std::string_view name, std::string_view value) {
-    return fmt::format("{}={}", name, value.substr(0, value.find('\0')));
-}
+using cli::environment_variable;
 
 std::vector<std::string> environment_of(const Delivery& delivery, record::FieldReader& reader) {
     const message::RecordView& message = delivery.message;
     const auto& fields = reader.read(message.properties);
-    return {variable("MQ_TOPIC", message.topic),
-            variable("MQ_QUEUE", std::to_string(message.queue_id)),
-            variable("MQ_OFFSET", std::to_string(message.queue_offset.value)),
-            variable("MQ_ID",
-                     fields.unique_key.empty() ? reader.offset_id(message) : fields.unique_key),
-            variable("MQ_KEYS", fields.keys),
-            variable("MQ_TAGS", fields.tags),
-            variable("MQ_RECONSUME", std::to_string(message.reconsume_times))};
+    return {environment_variable("MQ_TOPIC", message.topic),
+            environment_variable("MQ_QUEUE", std::to_string(message.queue_id)),
+            environment_variable("MQ_OFFSET", std::to_string(message.queue_offset.value)),
+            environment_variable(
+                "MQ_ID", fields.unique_key.empty() ? reader.offset_id(message) : fields.unique_key),
+            environment_variable("MQ_KEYS", fields.keys),
+            environment_variable("MQ_TAGS", fields.tags),
+            environment_variable("MQ_RECONSUME", std::to_string(message.reconsume_times))};
 }
 
 }  // namespace
@@ -96,7 +93,8 @@ Result<> ExecOutput::flush() {
 /// The batch is empty then.
 Result<> ExecOutput::start_next() {
     Batch batch = std::exchange(batch_, {});
-    batch.environment.push_back(variable("MQ_COUNT", std::to_string(batch.items.size())));
+    batch.environment.push_back(
+        environment_variable("MQ_COUNT", std::to_string(batch.items.size())));
     return start(std::move(batch));
 }
 
@@ -122,7 +120,7 @@ Result<> ExecOutput::start_suspended() {
         std::erase_if(batch.environment,
                       [&](const std::string& one) { return one.starts_with(name); });
         batch.environment.push_back(
-            variable(name, std::to_string(batch.failures_before + batch.failures)));
+            environment_variable(name, std::to_string(batch.failures_before + batch.failures)));
         TRY_OK(start(std::move(batch)));
     }
     return {};

@@ -128,6 +128,30 @@ void Fates::refused(std::uint64_t ordinal, std::string_view why) {
     advance();
 }
 
+void Fates::committed(std::uint64_t ordinal, std::string_view id) {
+    Fate& fate = at(ordinal);
+    fate.is_known = true;
+    if (print_ == Print::ids) {
+        fate.line = fmt::format("{}\n", id);
+    } else if (print_ == Print::json) {
+        json::Writer(fate.line)
+            .begin_object()
+            .member("id", id)
+            .member("level", level_)
+            .end_object();
+        fate.line += '\n';
+    }
+    advance();
+}
+
+/// It is not delivered, as was asked for: no failure, and nothing to be sent again.
+void Fates::rolled_back(std::uint64_t ordinal, std::string_view id) {
+    Fate& fate = at(ordinal);
+    fate.is_known = true;
+    if (print_ != Print::nothing) fate.line = refused_line(print_, id, "rolled back");
+    advance();
+}
+
 void Fates::rejected_piece(std::string_view piece) {
     if (rejects_fd_ < 0) return;
     rejects_.put(piece);

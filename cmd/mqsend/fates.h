@@ -53,6 +53,9 @@ public:
     /// And it may be there for long: that is its fate for now.
     void left_in_spool(std::uint64_t ordinal);
     void refused(std::uint64_t ordinal, std::string_view why);
+    /// The end of a transaction.
+    void committed(std::uint64_t ordinal, std::string_view id);
+    void rolled_back(std::uint64_t ordinal, std::string_view id);
 
     /// A refused input that never became a message, in pieces; then why.
     void rejected_piece(std::string_view piece);

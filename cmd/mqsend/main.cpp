@@ -15,6 +15,7 @@
 #include "message/sys_flag.h"
 #include "sending.h"
 #include "spooled_outlet.h"
+#include "transacted_outlet.h"
 
 namespace {
 
@@ -22,6 +23,7 @@ using namespace mqd;
 using namespace mqd::mqsend;
 
 constexpr std::size_t spooled_read_bytes = 64 << 10;
+constexpr std::size_t jobs_max = 1000;
 
 struct Options {
     cli::Server server;
@@ -32,6 +34,7 @@ struct Options {
     Print print = Print::nothing;
     std::string rejects;
     std::string metrics;
+    TransactedOutlet::Options transaction;
     std::string spool;
     std::int64_t spool_bytes_max = 1LL << 30;
     std::optional<bool> progress;
@@ -39,6 +42,8 @@ struct Options {
     bool follow = false;
     std::string state;
     std::vector<std::string> files;
+
+    bool transacts() const { return !transaction.command.empty(); }
 };
 
 Result<std::int64_t> parse_positive(std::string_view text) {
@@ -164,6 +169,20 @@ void describe_delivery(cli::Parser& cli, Options& o) {
                "then the input waits too (default: 1G)");
     cli.flag("--drain", o.limits.drains, "read nothing, send what is left in the spool");
     cli.exclusive({"--oneway", "--spool"});
+    cli.option("--transaction", o.transaction.command, "CMD",
+               "each counts when CMD says so: 0 yes, 1 no, else later");
+    cli.option(
+        "--jobs", o.transaction.jobs,
+        [](std::string_view text) -> Result<std::size_t> {
+            const auto n = parse_int<std::size_t>(text);
+            if (!n || *n < 1 || *n > jobs_max)
+                return Error{Errc::invalid,
+                             fmt::format("'{}' is not between 1 and {}", text, jobs_max)};
+            return *n;
+        },
+        "N", "CMD so often at once (default: 1)");
+    cli.exclusive({"--transaction", "--oneway"});
+    cli.exclusive({"--transaction", "--spool"});
     cli.flag("--create", o.create, "make the topic if it is missing");
     cli.choice<Print>("--print", o.print, {{"ids", Print::ids}, {"json", Print::json}},
                       "a line a message on standard output");
@@ -247,6 +266,20 @@ std::string_view level_of(const client::Producer::Options& producer) {
     return "memory";
 }
 
+/// What is wrong with --transaction and its company, if anything is.
+std::optional<std::string> wrong_transaction(const cli::Parser& cli, const Options& o) {
+    if (!o.transacts()) {
+        if (cli.given("--jobs")) return "--jobs needs --transaction CMD";
+        return std::nullopt;
+    }
+    // Brokers ask any producer of a group, and the group is the topic's.
+    if (o.settings.topic.empty()) return "--transaction needs -t TOPIC";
+    if (o.settings.delay.is_set()) return "a transaction cannot be delayed";
+    if (const auto checked = cli::check_command(o.transaction.command); !checked)
+        return "--transaction: " + checked.error().what;
+    return std::nullopt;
+}
+
 /// Wrong usage that the option table cannot see.
 std::optional<std::string_view> contradiction(const Options& o) {
     const bool names_topics =
@@ -301,6 +334,20 @@ int send_directly(const Sent& sent) {
     return sent.through(outlet);
 }
 
+int send_transacted(const Sent& sent) {
+    auto& o = sent.options;
+    client::Transactions transactions(sent.client, "MQSEND-" + o.settings.topic);
+    if (o.create)
+        if (const auto made = create_topic(sent.client, o.settings.topic); !made)
+            return sent.cli.fail(made.error());
+    o.producer.stop_fd = cli::interrupt_fd();
+    o.transaction.timeout_ms = o.producer.timeout_ms;
+    o.transaction.stop_ms = o.producer.stop_ms;
+    o.limits.has_transactions = true;
+    TransactedOutlet outlet(sent.client, o.producer, transactions, sent.fates, o.transaction);
+    return sent.through(outlet);
+}
+
 int send_spooled(const Sent& sent) {
     auto& o = sent.options;
     const auto& cli = sent.cli;
@@ -340,6 +387,7 @@ int main(int argc, char** argv) {
     describe(cli, o);
     if (const auto status = cli.parse(argc, argv)) return *status;
     if (const auto wrong = contradiction(o)) return cli.usage_error(*wrong);
+    if (const auto wrong = wrong_transaction(cli, o)) return cli.usage_error(*wrong);
     auto composer = Composer::make(o.settings);
     if (!composer) return cli.usage_error(composer.error().what);
     auto fates = Fates::open(o.print, o.rejects, delimiter_of(o.input.input), level_of(o.producer));
@@ -356,5 +404,6 @@ int main(int argc, char** argv) {
     if (o.files.empty() && !o.limits.drains) o.files.emplace_back("-");
     if (!o.follow) o.limits.input_bytes = bytes_of(o.files);
     const Sent sent{cli, o, **client, *composer, **fates, reporting};
+    if (o.transacts()) return send_transacted(sent);
     return o.spool.empty() ? send_directly(sent) : send_spooled(sent);
 }

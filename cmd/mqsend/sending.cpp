@@ -244,7 +244,8 @@ int Sending::finish() {
 int Sending::status(const Tally& sums) const {
     const bool all_done = sums.refused + sums.unknown + sums.old_failed == 0;
     if (all_done) return first_error_ ? cli::exit_status_of(*first_error_) : cli::exit_status::done;
-    const auto done = sums.acknowledged + sums.handed_over + sums.spooled + sums.old_sent;
+    const auto done =
+        sums.acknowledged + sums.handed_over + sums.spooled + sums.rolled_back + sums.old_sent;
     if (done > 0 || !first_error_) return cli::exit_status::failed;
     switch (first_error_->code) {
         case Errc::not_found:
@@ -263,6 +264,7 @@ void Sending::print_sums(const Tally& sums) const {
     std::string line = fmt::format("read {} = {} {}", sums.read,
                                    sums.handed_over > 0 ? "handed over" : "acknowledged", ok);
     if (limits_.has_spool) line += fmt::format(" + spooled {}", sums.spooled);
+    if (limits_.has_transactions) line += fmt::format(" + rolled back {}", sums.rolled_back);
     line += fmt::format(" + refused {} + unknown {}; {} bytes, {:.3f} s, {:.0f}/s, retries {}",
                         sums.refused, sums.unknown, sums.bytes, seconds,
                         static_cast<double>(ok + sums.old_sent) / std::max(seconds, 1e-6),

@@ -179,6 +179,10 @@ std::optional<int> Process::status() {
     return status_;
 }
 
+std::string environment_variable(std::string_view name, std::string_view value) {
+    return fmt::format("{}={}", name, value.substr(0, value.find('\0')));
+}
+
 Result<> check_command(const std::string& command) {
     constexpr std::string_view blanks = " \t\n";
     const auto begin = command.find_first_not_of(blanks);

@@ -13,6 +13,7 @@
 
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/bytes.h"
@@ -46,6 +47,9 @@ private:
     int slot_ = -1;  ///< among those that a second signal is passed on to
     std::optional<int> status_;
 };
+
+/// NAME=VALUE; a value ends at its first NUL, as all of the environment does.
+std::string environment_variable(std::string_view name, std::string_view value);
 
 /// not_found: the command's first word is none that the shell knows. Where that word is not plain
 /// (a quotation, a variable), only running it can tell, and nothing is said.

@@ -34,14 +34,12 @@ public:
     std::shared_ptr<remoting::Channel> channel(const std::string& address) override;
     net::Loop& loop() override { return threads_.at(0); }
     const Options& options() const override { return options_; }
-    void on_push(std::function<void(const wire::Command&)> handler) override {
-        on_push_ = std::move(handler);
-    }
+    void on_push(PushHandler handler) override { on_push_ = std::move(handler); }
     std::uint64_t disconnects() const override { return disconnects_.load(); }
 
 private:
     const Options options_;
-    std::function<void(const wire::Command&)> on_push_;
+    PushHandler on_push_;
     std::atomic<std::uint64_t> disconnects_ = 0;
     net::IoThreads threads_;
     Mutex lock_;
@@ -72,8 +70,8 @@ std::shared_ptr<remoting::Channel> ClientImpl::channel(const std::string& addres
         options.connect_timeout_ms = options_.timeout_ms;
         options.encoding = options_.encoding;
         options.unsent_bytes_max = unsent_bytes_max;
-        options.on_request = [this](const wire::Command& command) {
-            if (on_push_) on_push_(command);
+        options.on_request = [this, address](const wire::Command& command) {
+            if (on_push_) on_push_(address, command);
         };
         options.on_disconnect = [this](const Error&) { ++disconnects_; };
         channel = remoting::Channel::make(threads_.at(0), address, std::move(options));

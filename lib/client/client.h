@@ -38,9 +38,10 @@ public:
     virtual net::Loop& loop() = 0;
     virtual const Options& options() const = 0;
 
-    /// Requests of servers (40 and the like), called on the loop's thread; before the first
-    /// channel is made.
-    virtual void on_push(std::function<void(const wire::Command&)> handler) = 0;
+    /// Requests of servers (39, 40 and the like) with the server's address, called on the loop's
+    /// thread; before the first channel is made.
+    using PushHandler = std::function<void(const std::string&, const wire::Command&)>;
+    virtual void on_push(PushHandler handler) = 0;
     /// Connections that broke so far: a call that failed with none broken in between, and without
     /// a connection before and behind, never left this machine.
     virtual std::uint64_t disconnects() const = 0;

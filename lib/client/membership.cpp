@@ -1,13 +1,8 @@
 #include "client/membership.h"
 
-#include <arpa/inet.h>
 #include <fmt/format.h>
-#include <ifaddrs.h>
-#include <net/if.h>
-#include <unistd.h>
 
 #include <algorithm>
-#include <chrono>
 #include <iterator>
 
 #include "base/clock.h"
@@ -23,29 +18,8 @@
 namespace mqd::client {
 namespace {
 
-constexpr std::int64_t heartbeat_ms = 30'000;
-constexpr std::int64_t heartbeat_again_ms = 1000;
 constexpr std::int64_t rebalance_ms = 20'000;
 constexpr std::int64_t rebalance_again_ms = 1000;
-
-/// The first address of this machine that others may know; brokers only show it.
-std::string own_ip() {
-    std::string ip = "127.0.0.1";
-    ifaddrs* all = nullptr;
-    if (::getifaddrs(&all) != 0) return ip;
-    for (const ifaddrs* one = all; one; one = one->ifa_next) {
-        if (!one->ifa_addr || one->ifa_addr->sa_family != AF_INET ||
-            (one->ifa_flags & IFF_LOOPBACK) != 0)
-            continue;
-        char text[INET_ADDRSTRLEN];
-        const auto* const in = reinterpret_cast<const sockaddr_in*>(one->ifa_addr);
-        if (!::inet_ntop(AF_INET, &in->sin_addr, text, sizeof text)) continue;
-        ip = text;
-        break;
-    }
-    ::freeifaddrs(all);
-    return ip;
-}
 
 wire::ConsumeFromWhere where_of(const From& from) {
     switch (from.kind) {
@@ -60,74 +34,24 @@ wire::ConsumeFromWhere where_of(const From& from) {
 
 }  // namespace
 
-/// Beats on the loop's thread until it is stopped there.
-struct Membership::Beater : std::enable_shared_from_this<Membership::Beater> {
-    Membership* member = nullptr;  // null once it is gone; the loop's thread only
-    std::unique_ptr<net::Timer> timer;
-    bool failed = false;
-
-    void beat() {
-        if (!member) return;
-        failed = false;
-        const std::string body = member->heartbeat();
-        for (const auto& broker : member->brokers()) {
-            member->client_.channel(broker)->call(
-                wire::request_code::heart_beat, wire::NoHeader{}, as_bytes(body),
-                member->client_.options().timeout_ms,
-                [weak = weak_from_this()](const Result<remoting::Answer>& answer) {
-                    const auto self = weak.lock();
-                    if (!answer && self) self->beat_again_soon();
-                });
-        }
-        beat_in(heartbeat_ms);
-    }
-    /// One lost heartbeat must not cost the member its queues.
-    void beat_again_soon() {
-        if (!member || failed) return;
-        failed = true;
-        beat_in(heartbeat_again_ms);
-    }
-    void beat_in(std::int64_t ms) {
-        timer =
-            member->client_.loop().after(std::chrono::milliseconds(ms), [weak = weak_from_this()] {
-                if (const auto self = weak.lock()) self->beat();
-            });
-    }
-};
-
 Membership::Membership(Client& client, Options options)
     : client_(client),
       options_(std::move(options)),
-      client_id_(fmt::format("{}@{}#{}", own_ip(), ::getpid(), monotonic_us() * 1000)),
+      client_id_(make_client_id()),
       retry_topic_("%RETRY%" + options_.group),
       joined_ms_(wall_ms()),
-      beater_(std::make_shared<Beater>()) {}
+      heartbeats_(client, heartbeat()) {}
 
-Membership::~Membership() {
-    client_.loop().run_and_wait([this] {
-        beater_->member = nullptr;
-        beater_->timer.reset();
-    });
-}
+Membership::~Membership() = default;
 
 Result<std::unique_ptr<Membership>> Membership::join(Client& client, Options options) {
     std::unique_ptr<Membership> member(new Membership(client, std::move(options)));
-    client.on_push([wishes = member->wishes_](const wire::Command& command) {
+    client.on_push([wishes = member->wishes_](const std::string&, const wire::Command& command) {
         if (command.code == wire::request_code::notify_consumer_ids_changed) wishes->put(0);
     });
     TRY_OK(member->learn_brokers());
-    TRY_OK(member->beat_and_wait());
-    client.loop().run_and_wait([&] {
-        member->beater_->member = member.get();
-        member->beater_->beat_in(heartbeat_ms);
-    });
-    member->disconnects_ = client.disconnects();
+    TRY_OK(member->heartbeats_.beat_and_wait());
     return member;
-}
-
-std::vector<std::string> Membership::brokers() const {
-    Lock lock(lock_);
-    return brokers_;
 }
 
 Result<> Membership::learn_brokers() {
@@ -139,8 +63,7 @@ Result<> Membership::learn_brokers() {
     }
     std::sort(found.begin(), found.end());
     found.erase(std::unique(found.begin(), found.end()), found.end());
-    Lock lock(lock_);
-    brokers_ = std::move(found);
+    heartbeats_.set_brokers(std::move(found));
     return {};
 }
 
@@ -170,24 +93,12 @@ std::string Membership::heartbeat() const {
     return wire::to_body(data);
 }
 
-Result<> Membership::beat_and_wait() {
-    const std::string body = heartbeat();
-    for (const auto& broker : brokers())
-        TRY_OK(
-            client_.call(broker, wire::request_code::heart_beat, wire::NoHeader{}, as_bytes(body)));
-    return {};
-}
-
 bool Membership::wants_rebalance() {
     taken_.clear();
     wishes_->take(taken_);
     bool wanted = !taken_.empty();
-    // A broker that was away has forgotten us.
-    if (const auto disconnects = client_.disconnects(); disconnects != disconnects_) {
-        disconnects_ = disconnects;
-        client_.loop().post([beater = beater_] { beater->beat(); });
+    if (heartbeats_.after_disconnect())
         rebalance_at_ms_ = std::min(rebalance_at_ms_, monotonic_ms() + rebalance_again_ms);
-    }
     if (monotonic_ms() >= rebalance_at_ms_) wanted = true;
     return wanted;
 }
@@ -268,7 +179,7 @@ void Membership::leave() {
     wire::UnregisterClient header;
     header.client_id = client_id_;
     header.consumer_group = options_.group;
-    for (const auto& broker : brokers()) {
+    for (const auto& broker : heartbeats_.brokers()) {
         const auto channel = client_.channel(broker);
         // Who cannot be reached has noticed by itself. The answer also says that the commits
         // before it have arrived: one connection, one order.

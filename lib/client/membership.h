@@ -6,15 +6,14 @@
 // Threads: the tool's one thread; the heartbeats go out on the client's.
 // Owner:   the tool's main. The client outlives it.
 
-#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
-#include "base/mutex.h"
 #include "client/client.h"
+#include "client/heartbeats.h"
 #include "client/mailbox.h"
 #include "client/queues.h"
 #include "client/start.h"
@@ -67,10 +66,8 @@ private:
     Membership(Client& client, Options options);
 
     Result<> learn_brokers();
-    Result<> beat_and_wait();
     Result<> keep_share(std::vector<Queue>& queues);
     std::string heartbeat() const;
-    std::vector<std::string> brokers() const;
 
     Client& client_;
     const Options options_;
@@ -80,11 +77,7 @@ private:
     std::shared_ptr<Mailbox<int>> wishes_ = std::make_shared<Mailbox<int>>();
     std::vector<int> taken_;
     std::int64_t rebalance_at_ms_ = 0;
-    std::uint64_t disconnects_ = 0;
-    mutable Mutex lock_;
-    std::vector<std::string> brokers_ GUARDED_BY(lock_);
-    struct Beater;
-    std::shared_ptr<Beater> beater_;
+    Heartbeats heartbeats_;
 };
 
 }  // namespace mqd::client

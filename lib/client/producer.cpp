@@ -56,7 +56,8 @@ Result<> Producer::check_message(const Message& message) {
         return Error{Errc::invalid, "keys, tag and properties together are too long"};
     // The request of a single message is the only one for it, and its header is JSON.
     if (message.alone && !is_utf8(message.properties))
-        return Error{Errc::invalid, "keys, tag and properties of a delayed message must be UTF-8"};
+        return Error{Errc::invalid,
+                     "keys, tag and properties of a delayed or half message must be UTF-8"};
     return {};
 }
 
@@ -271,6 +272,13 @@ void Producer::finish() {
             if (finished.insert(queue.address).second) finish_oneway(queue);
 }
 
+std::vector<std::string> Producer::brokers() const {
+    std::set<std::string> addresses;
+    for (const auto& topic : topics_.all())
+        for (const auto& queue : topic->queues) addresses.insert(queue.address);
+    return {addresses.begin(), addresses.end()};
+}
+
 // Answers
 
 void Producer::answered(Batch& batch, const Result<remoting::Answer>& answer) {
@@ -351,6 +359,7 @@ void Producer::settle(Batch& batch, Verdict verdict, const remoting::Answer* ans
                 parse_int<std::int64_t>(answer->find("queueOffset")).value_or(-1);
             settled.queue_id =
                 parse_int<std::int32_t>(answer->find("queueId")).value_or(batch.queue().id);
+            settled.offset_id = answer->find("msgId");
         }
         options_.on_settled(settled);
     }

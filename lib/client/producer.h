@@ -40,7 +40,8 @@ struct Settled {
     Verdict verdict = Verdict::stored;
     std::int64_t first_offset = -1;  ///< of the first message; -1: not told
     std::int32_t queue_id = -1;
-    const Error* error = nullptr;  ///< why not, unless stored
+    const Error* error = nullptr;     ///< why not, unless stored
+    std::string_view offset_id = {};  ///< the broker's, of all messages; empty: not told
 };
 
 class Producer {
@@ -94,6 +95,9 @@ public:
 
     /// Whether the last that was heard of a broker is that it cannot be reached, or does not work.
     bool is_failing() const { return is_failing_; }
+
+    /// The addresses of all that was sent to.
+    std::vector<std::string> brokers() const;
 
     const Totals& totals() const { return totals_; }
     /// Of the first message that was refused or lost.

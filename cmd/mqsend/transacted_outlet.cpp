@@ -1,0 +1,317 @@
+#include "transacted_outlet.h"
+
+#include <fmt/format.h>
+#include <poll.h>
+#include <sys/epoll.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "base/check.h"
+#include "base/clock.h"
+#include "cli/exit.h"
+#include "cli/signals.h"
+#include "message/record.h"
+#include "message/sys_flag.h"
+
+namespace mqd::mqsend {
+namespace {
+
+/// Of earlier runs; brokers ask again.
+constexpr std::size_t strangers_max = 256;
+constexpr std::size_t open_max = 64;
+
+std::vector<std::string> environment_of(const std::string& topic, const std::string& id,
+                                        const record::Fields& fields, int questions) {
+    using cli::environment_variable;
+    return {environment_variable("MQ_TOPIC", topic), environment_variable("MQ_ID", id),
+            environment_variable("MQ_KEYS", fields.keys),
+            environment_variable("MQ_TAGS", fields.tags),
+            environment_variable("MQ_ASKED", std::to_string(questions))};
+}
+
+}  // namespace
+
+TransactedOutlet::TransactedOutlet(client::Client& client, client::Producer::Options producer,
+                                   client::Transactions& transactions, Fates& fates,
+                                   Options options)
+    : fates_(fates),
+      transactions_(transactions),
+      options_(std::move(options)),
+      open_max_(std::min(open_max, static_cast<std::size_t>(producer.window))),
+      watched_(::epoll_create1(EPOLL_CLOEXEC)),
+      producer_(client, [&] {
+          producer.group = transactions.group();
+          producer.keeps_messages = true;
+          producer.on_settled = [this](const auto& is) { half_settled(is); };
+          return std::move(producer);
+      }()) {
+    check(watched_ >= 0);
+    watch(producer_.fd());
+    watch(transactions_.fd());
+}
+
+TransactedOutlet::~TransactedOutlet() {
+    ::close(watched_);
+}
+
+/// A descriptor that is closed is forgotten by itself.
+void TransactedOutlet::watch(int fd) const {
+    epoll_event event = {};
+    event.events = EPOLLIN;
+    check(::epoll_ctl(watched_, EPOLL_CTL_ADD, fd, &event) == 0);
+}
+
+// Half messages
+
+Result<> TransactedOutlet::send(const client::Message& message, std::uint64_t fate) {
+    while (!has_room() && !cli::interrupted()) {
+        pollfd fds[2] = {{watched_, POLLIN, 0}, {cli::interrupt_fd(), POLLIN, 0}};
+        const auto due_ms = this->due_ms();
+        const auto wait_ms =
+            due_ms < 0 ? -1 : std::clamp<std::int64_t>(due_ms - monotonic_ms(), 0, 1'000'000);
+        [[maybe_unused]] const int n = ::poll(fds, 2, static_cast<int>(wait_ms));
+        TRY_OK(work());
+    }
+    const auto number = next_number_++;
+    auto& open = open_[number];
+    ++ours_;
+    open.fate = fate;
+    open.topic = message.topic;
+    open.properties = message.properties;
+    client::Transactions::append_properties(open.properties, transactions_.group());
+    open.sys_flag = message.sys_flag;
+    open.body = message.body;
+    auto half = message;
+    half.properties = open.properties;
+    half.sys_flag |= message::sys_flag::transaction_prepared;
+    half.alone = true;
+    half.ordinal = number;
+    // Its answer may be there before this returns.
+    auto sent = producer_.send(half);
+    if (!sent) {
+        forget(number);
+        return sent;
+    }
+    transactions_.set_brokers(producer_.brokers());
+    return {};
+}
+
+void TransactedOutlet::half_settled(const client::Settled& settled) {
+    const auto number = settled.batch.ordinals.front();
+    const auto found = open_.find(number);
+    if (found == open_.end()) return;
+    Open& open = found->second;
+    if (settled.verdict == client::Verdict::stored) {
+        auto half = client::Transactions::half_of(settled);
+        if (!half) return settle(number, &half.error());
+        open.half = std::move(*half);
+        by_id_[open.half.id] = number;
+        return decide(number);
+    }
+    if (settled.verdict == client::Verdict::refused) {
+        ++tally_.refused;
+        ++tally_.refused_by[reason_of(*settled.error)];
+        if (!first_error_) first_error_ = *settled.error;
+        if (fates_.keeps_messages()) fates_.refused(open.fate, settled.error->what);
+        return forget(number);
+    }
+    settle(number, settled.error);
+}
+
+// Decisions
+
+void TransactedOutlet::decide(std::uint64_t number) {
+    open_[number].is_queued = true;
+    to_decide_.push_back(number);
+}
+
+void TransactedOutlet::asked(client::Transactions::Question question) {
+    const auto known = by_id_.find(question.half.id);
+    if (known != by_id_.end()) {
+        Open& open = open_[known->second];
+        // A broker that asks may have stored it anew, and only that copy counts then.
+        open.half = std::move(question.half);
+        ++open.questions;
+        if (open.is_queued || open.is_ending) return;
+        if (open.commits) return end(known->second, true);
+        return decide(known->second);
+    }
+    if (open_.size() - ours_ >= strangers_max || finishing_ms_ >= 0) return;
+    const auto record = message::RecordView::parse(as_bytes(question.record));
+    if (!record) return;
+    const auto number = next_number_++;
+    Open& open = open_[number];
+    open.is_ours = false;
+    open.topic = record->topic;
+    open.body = record->body;
+    open.properties = record->properties;
+    open.sys_flag = record->sys_flag;
+    open.questions = 1;
+    open.half = std::move(question.half);
+    by_id_[open.half.id] = number;
+    decide(number);
+}
+
+Result<> TransactedOutlet::start_commands() {
+    while (runs_.size() < options_.jobs && !to_decide_.empty()) {
+        const auto number = to_decide_.front();
+        to_decide_.pop_front();
+        Open& open = open_[number];
+        message::RecordView view;
+        view.body = open.body;
+        view.sys_flag = open.sys_flag;
+        const auto body = view.plain_body(client::Producer::body_bytes_max);
+        if (!body) {
+            settle(number, &body.error());
+            continue;
+        }
+        const auto environment =
+            environment_of(open.topic, open.half.id, fields_.read(open.properties), open.questions);
+        TRY(auto process, cli::Process::start(options_.command, as_bytes(*body), environment));
+        watch(process.fd());
+        runs_.push_back({std::move(process), number});
+    }
+    return {};
+}
+
+void TransactedOutlet::reap() {
+    for (std::size_t i = 0; i < runs_.size();) {
+        const auto status = runs_[i].process.status();
+        if (!status) {
+            ++i;
+            continue;
+        }
+        const auto number = runs_[i].number;
+        runs_.erase(runs_.begin() + static_cast<std::ptrdiff_t>(i));
+        Open& open = open_[number];
+        open.is_queued = false;
+        if (*status == 0 || *status == 1) {
+            open.commits = *status == 0;
+            end(number, open.questions > 0);
+        } else if (!open.is_ours) {
+            forget(number);
+        }
+    }
+}
+
+void TransactedOutlet::end(std::uint64_t number, bool is_answer) {
+    Open& open = open_[number];
+    open.is_ending = true;
+    transactions_.end(open.half, *open.commits, is_answer, number);
+}
+
+void TransactedOutlet::ended(const client::Transactions::Ended& ended) {
+    const auto found = open_.find(ended.number);
+    if (found == open_.end()) return;
+    progress_ms_ = monotonic_ms();
+    Open& open = found->second;
+    open.is_ending = false;
+    if (ended.result) return settle(ended.number, nullptr);
+    // It may have heard it; in any case it asks about what it still has.
+    if (ended.result.error().code == Errc::unavailable && open.is_ours) return;
+    settle(ended.number, &ended.result.error());
+}
+
+/// Committed or rolled back, as was decided; or nobody knows.
+void TransactedOutlet::settle(std::uint64_t number, const Error* why_not) {
+    const Open& open = open_[number];
+    if (open.is_ours) {
+        const bool keeps = fates_.keeps_messages();
+        if (why_not) {
+            ++tally_.unknown;
+            if (!first_error_) first_error_ = *why_not;
+            if (keeps) fates_.refused(open.fate, why_not->what);
+        } else if (*open.commits) {
+            ++tally_.acknowledged;
+            tally_.bytes += open.body.size();
+            tally_.last_success_ms = wall_ms();
+            if (keeps) fates_.committed(open.fate, open.half.id);
+        } else {
+            ++tally_.rolled_back;
+            if (keeps) fates_.rolled_back(open.fate, open.half.id);
+        }
+    }
+    forget(number);
+}
+
+void TransactedOutlet::forget(std::uint64_t number) {
+    const auto found = open_.find(number);
+    if (found->second.is_ours) --ours_;
+    by_id_.erase(found->second.half.id);
+    open_.erase(found);
+}
+
+// Meanwhile, and the end
+
+Result<> TransactedOutlet::work() {
+    producer_.pump();
+    for (auto& event : transactions_.take()) {
+        if (auto* const question = std::get_if<client::Transactions::Question>(&event))
+            asked(std::move(*question));
+        else
+            ended(std::get<client::Transactions::Ended>(event));
+    }
+    reap();
+    return start_commands();
+}
+
+std::int64_t TransactedOutlet::due_ms() const {
+    std::int64_t due_ms = producer_.due_ms();
+    if (finishing_ms_ < 0) return due_ms;
+    // Behind that only commands that still run are waited for.
+    const auto end_ms = stop_at_ms_ >= 0
+                            ? stop_at_ms_
+                            : std::max(finishing_ms_, progress_ms_) + options_.timeout_ms;
+    if (end_ms <= monotonic_ms()) return due_ms;
+    return due_ms < 0 ? end_ms : std::min(due_ms, end_ms);
+}
+
+Result<bool> TransactedOutlet::finish(bool is_interrupted) {
+    TRY_OK(work());
+    const std::int64_t now_ms = monotonic_ms();
+    if (finishing_ms_ < 0) finishing_ms_ = now_ms;
+    if (is_interrupted && stop_at_ms_ < 0) stop_at_ms_ = now_ms + options_.stop_ms;
+    const auto patient_until_ms = std::max(finishing_ms_, progress_ms_) + options_.timeout_ms;
+    const bool has_hope =
+        stop_at_ms_ >= 0 ? now_ms < stop_at_ms_ : !runs_.empty() || now_ms < patient_until_ms;
+    if (ours_ > 0 && has_hope) return false;
+    to_decide_.clear();
+    if (!runs_.empty()) return false;
+    // What was decided last is still on its way.
+    const bool is_ending = std::any_of(open_.begin(), open_.end(),
+                                       [](const auto& one) { return one.second.is_ending; });
+    if (is_ending && has_hope) return false;
+    give_up();
+    return true;
+}
+
+void TransactedOutlet::give_up() {
+    const Error error{Errc::invalid, "not decided; the broker asks the next mqsend"};
+    while (!open_.empty()) {
+        const auto& [number, open] = *open_.begin();
+        settle(number, &error);
+    }
+}
+
+void TransactedOutlet::count(Tally& tally) const {
+    tally.acknowledged = tally_.acknowledged;
+    tally.rolled_back = tally_.rolled_back;
+    tally.unknown = tally_.unknown;
+    tally.refused += tally_.refused;
+    for (const auto& [reason, count] : tally_.refused_by) tally.refused_by[reason] += count;
+    tally.bytes = tally_.bytes;
+    tally.retries = producer_.totals().retries;
+    tally.last_success_ms = tally_.last_success_ms;
+}
+
+std::uint64_t TransactedOutlet::failed() const {
+    return tally_.refused + tally_.unknown;
+}
+
+const std::optional<Error>& TransactedOutlet::first_error() const {
+    return first_error_;
+}
+
+}  // namespace mqd::mqsend

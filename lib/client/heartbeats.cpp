@@ -1,0 +1,132 @@
+#include "client/heartbeats.h"
+
+#include <arpa/inet.h>
+#include <fmt/format.h>
+#include <ifaddrs.h>
+#include <net/if.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <utility>
+
+#include "base/clock.h"
+#include "base/mutex.h"
+#include "wire/codes.h"
+
+namespace mqd::client {
+namespace {
+
+constexpr std::int64_t beat_every_ms = 30'000;
+constexpr std::int64_t beat_again_ms = 1000;
+
+/// The first address of this machine that others may know; brokers only show it.
+std::string own_ip() {
+    std::string ip = "127.0.0.1";
+    ifaddrs* all = nullptr;
+    if (::getifaddrs(&all) != 0) return ip;
+    for (const ifaddrs* one = all; one; one = one->ifa_next) {
+        if (!one->ifa_addr || one->ifa_addr->sa_family != AF_INET ||
+            (one->ifa_flags & IFF_LOOPBACK) != 0)
+            continue;
+        char text[INET_ADDRSTRLEN];
+        const auto* const in = reinterpret_cast<const sockaddr_in*>(one->ifa_addr);
+        if (!::inet_ntop(AF_INET, &in->sin_addr, text, sizeof text)) continue;
+        ip = text;
+        break;
+    }
+    ::freeifaddrs(all);
+    return ip;
+}
+
+}  // namespace
+
+/// Beats on the loop's thread until it is stopped there.
+struct Heartbeats::Beater : std::enable_shared_from_this<Heartbeats::Beater> {
+    Client* client = nullptr;  // null once nobody is a member any more; the loop's thread only
+    const std::string body;
+    std::unique_ptr<net::Timer> timer;
+    bool has_failed = false;
+    Mutex lock;
+    std::vector<std::string> brokers GUARDED_BY(lock);
+
+    Beater(Client& its_client, std::string its_body)
+        : client(&its_client), body(std::move(its_body)) {}
+
+    std::vector<std::string> get_brokers() {
+        Lock guard(lock);
+        return brokers;
+    }
+    void beat() {
+        if (!client) return;
+        has_failed = false;
+        for (const auto& broker : get_brokers()) {
+            client->channel(broker)->call(
+                wire::request_code::heart_beat, wire::NoHeader{}, as_bytes(body),
+                client->options().timeout_ms,
+                [weak = weak_from_this()](const Result<remoting::Answer>& answer) {
+                    const auto self = weak.lock();
+                    if (!answer && self) self->beat_again_soon();
+                });
+        }
+        beat_in(beat_every_ms);
+    }
+    /// One that is lost must not cost the member its place.
+    void beat_again_soon() {
+        if (!client || has_failed) return;
+        has_failed = true;
+        beat_in(beat_again_ms);
+    }
+    void beat_in(std::int64_t ms) {
+        if (!client) return;
+        timer = client->loop().after(std::chrono::milliseconds(ms), [weak = weak_from_this()] {
+            if (const auto self = weak.lock()) self->beat();
+        });
+    }
+};
+
+Heartbeats::Heartbeats(Client& client, std::string body)
+    : client_(client),
+      beater_(std::make_shared<Beater>(client, std::move(body))),
+      disconnects_(client.disconnects()) {}
+
+Heartbeats::~Heartbeats() {
+    client_.loop().run_and_wait([this] {
+        beater_->client = nullptr;
+        beater_->timer.reset();
+    });
+}
+
+void Heartbeats::set_brokers(std::vector<std::string> brokers) {
+    Lock lock(beater_->lock);
+    beater_->brokers = std::move(brokers);
+}
+
+std::vector<std::string> Heartbeats::brokers() const {
+    return beater_->get_brokers();
+}
+
+Result<> Heartbeats::beat_and_wait() {
+    for (const auto& broker : brokers())
+        TRY_OK(client_.call(broker, wire::request_code::heart_beat, wire::NoHeader{},
+                            as_bytes(beater_->body)));
+    client_.loop().run_and_wait([this] { beater_->beat_in(beat_every_ms); });
+    disconnects_ = client_.disconnects();
+    return {};
+}
+
+void Heartbeats::beat() {
+    client_.loop().post([beater = beater_] { beater->beat(); });
+}
+
+bool Heartbeats::after_disconnect() {
+    const auto now = client_.disconnects();
+    if (now == std::exchange(disconnects_, now)) return false;
+    beat();
+    return true;
+}
+
+std::string make_client_id() {
+    return fmt::format("{}@{}#{}", own_ip(), ::getpid(), monotonic_us() * 1000);
+}
+
+}  // namespace mqd::client

@@ -1,0 +1,47 @@
+#pragma once
+// Tells brokers every 30 s that members of groups are here; who falls silent is forgotten (spec
+// remoting.md 3.5, semantics.md 1.2).
+//
+// Threads: the tool's one thread; by themselves they go out on the client's.
+// Owner:   who is a member. The client outlives it.
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "client/client.h"
+
+namespace mqd::client {
+
+class Heartbeats {
+public:
+    /// `body` is wire::HeartbeatData.
+    Heartbeats(Client& client, std::string body);
+    ~Heartbeats();
+    Heartbeats(const Heartbeats&) = delete;
+    Heartbeats& operator=(const Heartbeats&) = delete;
+
+    /// By address.
+    void set_brokers(std::vector<std::string> brokers);
+    std::vector<std::string> brokers() const;
+
+    /// To all brokers, and by itself from now on. Errors as Client::call().
+    Result<> beat_and_wait();
+    /// The same without a wait; one that fails is soon repeated.
+    void beat();
+    /// True once for each time that a connection broke. A broker that was away has forgotten who
+    /// was there, and has been told anew.
+    bool after_disconnect();
+
+private:
+    struct Beater;
+    Client& client_;
+    const std::shared_ptr<Beater> beater_;
+    std::uint64_t disconnects_;
+};
+
+/// `ADDRESS@PID#N`, as other clients call themselves; no two are the same.
+std::string make_client_id();
+
+}  // namespace mqd::client
