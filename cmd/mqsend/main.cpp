@@ -122,6 +122,7 @@ void describe_input(cli::Parser& cli, Options& o) {
     cli.flag("--skip-empty", o.input.skip_empty, "drop and count empty lines");
     cli.option("--max-line", o.input.record_bytes_max, parse_bytes, "SIZE",
                "refuse longer ones (default: 4M, the most a broker takes)");
+    cli.flag("--split-long", o.input.split_long, "longer lines become several messages");
     cli.choice<bool>("--on-error", o.limits.skips_errors, {{"stop", false}, {"skip", true}},
                      "at a message that is refused (default: stop)");
     cli.option("--rejects", o.rejects, "FILE",
@@ -291,6 +292,10 @@ std::optional<std::string_view> contradiction(const Options& o) {
     }
     if (o.settings.topic.empty() && !names_topics) return "-t TOPIC is needed";
     if (o.settings.topic.empty() && o.create) return "--create needs -t TOPIC";
+    if (o.input.split_long &&
+        (!o.input.key_delimiter.empty() ||
+         (o.input.input != record::Input::lines && o.input.input != record::Input::nul)))
+        return "--split-long is for lines and chunks without keys";
     if (!o.follow) {
         if (!o.state.empty()) return "--state needs --follow";
         return std::nullopt;

@@ -16,6 +16,7 @@ complete -c mqsend -l in -x -a 'lines nul json msgpack file' -d 'what one messag
 complete -c mqsend -l key-delim -x -d 'lines and chunks are KEY<D>BODY'
 complete -c mqsend -l skip-empty -d 'drop and count empty lines'
 complete -c mqsend -l max-line -x -d 'refuse longer ones (default: 4M, the most a broker takes)'
+complete -c mqsend -l split-long -d 'longer lines become several messages'
 complete -c mqsend -l on-error -x -a 'stop skip' -d 'at a message that is refused (default: stop)'
 complete -c mqsend -l rejects -r -d 'keeps refused inputs as they were; FILE.reasons says why'
 complete -c mqsend -s f -l follow -d 'go on at the ends of the files, over their rotations'

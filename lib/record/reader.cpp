@@ -10,6 +10,19 @@
 #include "record/parse_record.h"
 
 namespace mqd::record {
+namespace {
+
+/// Where to cut what is longer than `bytes_max`: not inside a UTF-8 character, if it is text.
+std::size_t cut_of(std::string_view text, std::size_t bytes_max) {
+    constexpr std::size_t continuations_max = 3;
+    for (std::size_t back = 0; back <= continuations_max && back < bytes_max; ++back) {
+        const auto byte = static_cast<unsigned char>(text[bytes_max - back]);
+        if ((byte & 0xC0) != 0x80) return bytes_max - back;
+    }
+    return bytes_max;
+}
+
+}  // namespace
 
 class Reader::Impl {
 public:
@@ -152,8 +165,10 @@ private:
     }
 
     Result<bool> too_long() {
-        if (options_.split_long && options_.input != Input::json)
-            return found(options_.record_bytes_max, options_.record_bytes_max), true;
+        if (options_.split_long && options_.input != Input::json) {
+            const auto bytes = cut_of(input_.window(), options_.record_bytes_max);
+            return found(bytes, bytes), true;
+        }
         ++number_;
         skipping_ = true;
         return Error{Errc::corrupt,

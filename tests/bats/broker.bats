@@ -248,10 +248,11 @@ hex_of() { od -An -tx1 -v | tr -d ' \n'; }
   start_namesrv
   stop_daemon "$namesrv_pid" || true
   start_daemon broker broker mqd-broker -n "$namesrv" --store "$BATS_TEST_TMPDIR/store" --listen 127.0.0.1:0
+  broker_pid=$daemon_pid
   wait_until logged broker not_registered
   start_daemon namesrv namesrv mqd-namesrv --listen "$namesrv"
   wait_until logged broker ' registered '
   seq 3 | mqsend -q -t later
-  stop_daemon "$(sed -n 's/^Pid:[^0-9]*//p' "/proc/${daemon_pids[1]}/status")"
+  stop_daemon "$broker_pid"
   logged namesrv 'broker_removed .*reason=unregistered'
 }

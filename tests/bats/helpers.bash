@@ -6,7 +6,6 @@ MQD_BUILD=${MQD_BUILD:-$BATS_TEST_DIRNAME/../../build}
 for folder in "$MQD_BUILD"/cmd/*/; do PATH=$folder:$PATH; done
 export PATH HOME=$BATS_TEST_TMPDIR
 unset MQD_CONFIG MQD_PROFILE NAMESRV_ADDR XDG_CONFIG_HOME NOTIFY_SOCKET
-daemon_pids=()
 
 # wait_until COMMAND...: until it succeeds, at most 10 seconds.
 wait_until() {
@@ -34,7 +33,6 @@ start_daemon() {
   # bats waits for whoever still holds its descriptor 3.
   "$@" 2> "$BATS_TEST_TMPDIR/$log.log" 3>&- &
   daemon_pid=$!
-  daemon_pids+=("$daemon_pid")
   wait_until listens_or_died "$log" "$role" "$daemon_pid"
   if [ -z "$(listening "$log" "$role")" ]; then
     echo "it ended: $*" >&2
@@ -70,10 +68,14 @@ stop_daemon() {
   return "$status"
 }
 
+# What a test has started, and what that has, knows itself by its home.
+running() { grep -lzxF "HOME=$BATS_TEST_TMPDIR" /proc/[0-9]*/environ 2> /dev/null | cut -d/ -f3; }
+
 teardown() {
-  local pid
-  for pid in "${daemon_pids[@]}"; do kill "$pid" 2> /dev/null || true; done
-  for pid in "${daemon_pids[@]}"; do
+  local pid pids
+  mapfile -t pids < <(running)
+  for pid in "${pids[@]}"; do kill "$pid" 2> /dev/null || true; done
+  for pid in "${pids[@]}"; do
     wait_until is_gone "$pid" || kill -9 "$pid" 2> /dev/null || true
   done
   local log

@@ -19,9 +19,6 @@ start_small() { start_broker -c "$BATS_TEST_TMPDIR/small.conf"; }
 kill_broker() {
   kill -9 "$broker_pid"
   wait "$broker_pid" || true
-  # Gone ones need not be waited for at the end.
-  # shellcheck disable=SC2034  # helpers.bash reads it
-  daemon_pids=()
 }
 
 # Lines $next to $next + 2999 go to topic $1; some time after the first were acknowledged the broker is killed. Those that

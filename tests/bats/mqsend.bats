@@ -272,6 +272,38 @@ lines() { seq -f 'line %g of the input' "$@"; }
   [ "$(all_of E)" = $'a\nb' ]
 }
 
+@test "--split-long makes several messages of a long line" {
+  start_broker
+  run --separate-stderr mqsend -t T --max-line 5 --split-long --shard s < <(printf '12345\n123456\nzweiöße\n')
+  [ "$status" = 0 ]
+  [ "$(sums)" = "read 5 = acknowledged 5 + refused 0 + unknown 0" ]
+  [ "$(all_of T)" = $'12345\n12345\n6\nzwei\nöße' ]
+  for wrong in '--in json' '--in file' '--key-delim :'; do
+    # shellcheck disable=SC2086  # words
+    run --separate-stderr mqsend -t T --split-long $wrong < /dev/null
+    [ "$status" = 2 ]
+  done
+}
+
+@test "--delay and --at hold messages back until their time" {
+  start_broker
+  local at
+  at=$(($(date +%s%3N) + 700))
+  mqsend -q -t T --tag delay --delay 700ms <<< delay
+  mqsend -q -t T --tag at --at $at <<< at
+  mqsend -q -t T --in json <<< "{\"body\":\"record\",\"tags\":\"record\",\"deliver_at\":$at}"
+  mqsend -q -t T --at -1h --tag past <<< past
+  wait_until has_stored T 4
+  local tag
+  for tag in delay at record; do
+    run all_of T --tag $tag --out json
+    [[ $output == *"\"body\":\"$tag\""* ]]
+    [ "$(sed -E 's/.*"store_ts":([0-9]+).*/\1/' <<< "$output")" -ge "$at" ]
+  done
+  run all_of T --tag past --out json
+  [ "$(sed -E 's/.*"store_ts":([0-9]+).*/\1/' <<< "$output")" -lt "$at" ]
+}
+
 @test "--count stops after so many, --rate takes its time" {
   start_broker
   mqsend -q -t T --count 3 < <(lines 1 100)

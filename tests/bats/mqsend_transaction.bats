@@ -79,7 +79,6 @@ decide() {
   decide 'exit 0'
   mkfifo "$BATS_TEST_TMPDIR/fifo"
   mqsend -t T --transaction ./decide < fifo 2> "$BATS_TEST_TMPDIR/second.log" 3>&- &
-  daemon_pids+=($!)
   local pid=$!
   exec {writer}> fifo
   echo new >&"$writer"
@@ -95,7 +94,6 @@ decide() {
   decide 'touch began; until [ -e go ]; do sleep 0.01; done'
   mqsend -t T --transaction ./decide -n "$namesrv" <<< decided 2> "$BATS_TEST_TMPDIR/mqsend.log" 3>&- &
   local pid=$! port=${broker##*:} names=${namesrv##*:}
-  daemon_pids+=("$pid")
   wait_until test -e began
   stop_daemon "$broker_pid" KILL || true
   touch go
@@ -111,7 +109,6 @@ decide() {
   mkfifo "$BATS_TEST_TMPDIR/fifo"
   mqsend -t T --transaction ./decide < fifo 2> "$BATS_TEST_TMPDIR/mqsend.log" 3>&- &
   local pid=$! status=0
-  daemon_pids+=("$pid")
   exec {writer}> fifo
   echo a >&"$writer"
   wait_until has T a

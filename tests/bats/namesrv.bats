@@ -232,7 +232,6 @@ route='{"brokerDatas":[{"brokerAddrs":{"0":"127.0.0.1:10911"},"brokerName":"b","
 
 @test "the log is JSON lines when asked for" {
   mqd-namesrv --listen 127.0.0.1:0 --log-format json 2> "$BATS_TEST_TMPDIR/json.log" 3>&- &
-  daemon_pids+=($!)
   wait_until logged json '^\{"time":".*","level":"info","event":"listening","role":"namesrv","address":"127.0.0.1:[0-9]+"\}$'
 }
 

@@ -80,6 +80,11 @@ TEST_CASE("a line over the limit is refused with its place, kept whole, and the 
     CHECK(seen.bodies == Bodies{"ab", "last"});
     CHECK(seen.errors == Bodies{"in: line 2 (byte 3): longer than 1000 bytes"});
     CHECK(seen.refused == big + "\n");
+    // Characters stay whole where there are any.
+    CHECK(read_all("aä€😀b\n", {.record_bytes_max = 4, .split_long = true}).bodies ==
+          std::vector<std::string>{"aä", "€", "😀", "b"});
+    CHECK(read_all("\x80\x80\x80\x80\x80\x80\n", {.record_bytes_max = 5, .split_long = true})
+              .bodies == std::vector<std::string>{"\x80\x80\x80\x80\x80", "\x80"});
     CHECK(read_all("abcdefg\nh\n", {.record_bytes_max = 3, .split_long = true}).bodies ==
           Bodies{"abc", "def", "g", "h"});
     CHECK(read_all("abc\n", {.record_bytes_max = 3}).bodies == Bodies{"abc"});
