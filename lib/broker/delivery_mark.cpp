@@ -9,9 +9,6 @@
 namespace mqd::broker {
 namespace {
 
-constexpr std::size_t head_bytes = 24;
-constexpr std::size_t crc_bytes = 4;
-
 std::int32_t checksum(Bytes bytes) {
     return static_cast<std::int32_t>(crc31(bytes));
 }

@@ -122,12 +122,14 @@ bool Timers::wheel_ends_by(std::int64_t log_end) const {
 Result<> Timers::replay(std::int64_t from) {
     const std::int64_t log_end = store_.end().value;
     std::int64_t last_at = -1;
-    TRY_OK(log_->replay(from, [&](std::int64_t position, const TimerUnit& unit) {
-        if (unit.at >= log_end || unit.due_ms() < 0) return false;
-        if (wheel_->find(slot_of(unit.due_ms())).last < position) put(unit, position);
-        last_at = unit.at;
-        return true;
-    }));
+    TRY_OK(log_->replay(from,
+                        [&](std::int64_t position, const TimerUnit& unit) MQD_NO_THREAD_ANALYSIS {
+                            if (unit.at >= log_end || unit.due_ms() < 0) return false;
+                            if (wheel_->find(slot_of(unit.due_ms())).last < position)
+                                put(unit, position);
+                            last_at = unit.at;
+                            return true;
+                        }));
     const auto slice = store_.record_at({last_at});
     const auto record = slice ? message::RecordView::parse(slice->bytes) : slice.error();
     if (record && record->topic == queue_->topic())
@@ -151,13 +153,14 @@ Result<> Timers::start_afresh() {
 }
 
 Result<> Timers::load_metrics() {
-    return load_table(files_, metrics_path_, [this](const json::Value& content) -> Result<> {
-        TRY(const auto table, table_in(content, "timingCount"));
-        for (const auto& [topic, is] : table)
-            counts_[topic] = std::max<std::int64_t>(0, is["count"].as_int());
-        metrics_version_ = DataVersion::from_json(content["dataVersion"]);
-        return {};
-    });
+    return load_table(files_, metrics_path_,
+                      [this](const json::Value& content) REQUIRES(mutex_) -> Result<> {
+                          TRY(const auto table, table_in(content, "timingCount"));
+                          for (const auto& [topic, is] : table)
+                              counts_[topic] = std::max<std::int64_t>(0, is["count"].as_int());
+                          metrics_version_ = DataVersion::from_json(content["dataVersion"]);
+                          return {};
+                      });
 }
 
 std::int64_t Timers::read_ms() const {

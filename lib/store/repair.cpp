@@ -339,8 +339,6 @@ Result<> repeat_units(Work& work) {
         for (const auto& id : ids) {
             const auto segments = list_segments(root / topic / id);
             if (!segments) continue;
-            // From behind, so that each filling finds what stands behind it.
-            std::optional<Unit> next;
             bool real_before = false;
             std::vector<std::pair<std::string, std::int64_t>> fillings;
             for (const auto& segment : *segments) {
