@@ -319,6 +319,7 @@ Result<> load_kind(Context& context, const std::string& root, QueueView::Kind ki
 /// one that they agree on.
 void find_delays(Context& context) {
     constexpr std::int64_t units_looked_at = 64;
+    constexpr int votes_that_tell = 3;
     const auto defaults = DelayLevels::parse({});
     for (const auto& queue : context.queues) {
         if (queue->topic != schedule_topic || queue->kind != QueueView::Kind::plain) continue;
@@ -336,8 +337,9 @@ void find_delays(Context& context) {
         if (!votes.empty() && !votes.contains(delay_ms)) {
             const auto most =
                 std::ranges::max_element(votes, {}, [](auto& vote) { return vote.second; });
-            // Levels are whole seconds, and no flipped bit is a thousand.
-            if (most->first > 0 && most->first % 1000 == 0) delay_ms = most->first;
+            // Levels of RocketMQ are whole seconds, and no flipped bit is a thousand.
+            const bool is_told = most->first % 1000 == 0 || most->second >= votes_that_tell;
+            if (most->first > 0 && is_told) delay_ms = most->first;
         }
         context.delays_ms[level] = delay_ms;
     }

@@ -120,6 +120,19 @@ ticks() { cut -d' ' -f14,15 "/proc/$broker_pid/stat" | tr ' ' '+'; }
   disconnect
 }
 
+@test "mqdump verify finds nothing wrong with what was delayed and delivered" {
+  levels '100ms 1h'
+  start_broker -c "$BATS_TEST_TMPDIR/levels.conf"
+  connect "$broker"
+  local i
+  for i in {1..3}; do delayed 1 "$i"; done
+  timed TIMER_DELAY_MS 200 4
+  disconnect
+  wait_until has_arrived $'1\n2\n3\n4'
+  stop_daemon "$broker_pid"
+  mqdump verify --deep "$BATS_TEST_TMPDIR/store"
+}
+
 @test "a timer message is recalled where that is allowed" {
   printf 'recallMessageEnable=true\nbrokerName=b\n' > "$BATS_TEST_TMPDIR/recall.conf"
   start_broker -c "$BATS_TEST_TMPDIR/recall.conf"
