@@ -4,13 +4,15 @@ PREFIX ?= /usr/local
 PEERS  ?=
 SERVER ?=
 NAMES  ?=
+MINUTES ?= 10
+SECONDS ?=
 
 BUILD := build$(if $(SAN),-$(SAN))
 SANITIZE_address := address,undefined
 SANITIZE_thread  := thread
 SETUP := $(if $(SAN),-Db_sanitize=$(SANITIZE_$(SAN)) -Db_lundef=false -Doptimization=1 -Ddebug=true)
 
-.PHONY: all demo check lint fmt interop bench fuzz install deps clean
+.PHONY: all demo check lint fmt interop soak bench fuzz install deps clean
 all: $(BUILD)/build.ninja
 	@meson compile -C $(BUILD)
 
@@ -37,6 +39,9 @@ fmt:
 
 interop: all
 	@SERVER=$(SERVER) tests/interop/run $(BUILD)
+
+soak: all
+	@tests/soak/run $(BUILD) $(or $(SECONDS),$(shell expr $(MINUTES) \* 60)) 20
 
 bench: all
 	@PEERS=$(PEERS) bench/run $(BUILD) $(NAMES)
