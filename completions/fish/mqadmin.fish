@@ -1,4 +1,37 @@
 # fish completion for mqadmin; made by completions/generate
+function __mqadmin_names
+    set -l server
+    set -l typed (commandline -opc)
+    for i in (seq (count $typed))
+        switch $typed[$i]
+            case -n --namesrv --namesrvAddr --profile --config
+                set -l next (math $i + 1)
+                set -q typed[$next]; and set -a server $typed[$i] $typed[$next]
+            case '--namesrv=*' '--namesrvAddr=*' '--profile=*' '--config=*'
+                set -a server $typed[$i]
+        end
+    end
+    set -l names
+    set -l filter
+    switch $argv[1]
+        case topics
+            set names mqadmin topicList
+            set filter p
+        case groups
+            set names mqadmin topicList
+            set filter 's/^%RETRY%//p'
+        case brokers
+            set names mqadmin clusterList --out jsonl
+            set filter 's/.*"broker":"\\([^"]*\\)".*/\\1/p'
+        case addresses
+            set names mqadmin clusterList --out jsonl
+            set filter 's/.*"addr":"\\([^"]*\\)".*/\\1/p'
+        case clusters
+            set names mqadmin clusterList --out jsonl
+            set filter 's/.*"cluster":"\\([^"]*\\)".*/\\1/p'
+    end
+    timeout 0.1 $names $server --timeout 90ms 2>/dev/null </dev/null | sed -n $filter | sort -u
+end
 complete -c mqadmin -n __fish_use_subcommand -f -a updateTopic -d 'create a topic, or overwrite its configuration'
 complete -c mqadmin -n __fish_use_subcommand -f -a deleteTopic -d 'delete a topic from a cluster'
 complete -c mqadmin -n __fish_use_subcommand -f -a topicList -d 'all topics'
@@ -16,9 +49,9 @@ complete -c mqadmin -n '__fish_seen_subcommand_from updateTopic' -l profile -x -
 complete -c mqadmin -n '__fish_seen_subcommand_from updateTopic' -l config -r -d 'configuration; else $MQD_CONFIG, ~/.config/mqd/config.toml, /etc/mqd/config.toml'
 complete -c mqadmin -n '__fish_seen_subcommand_from updateTopic' -l timeout -x -d 'of each request; 5s'
 complete -c mqadmin -n '__fish_seen_subcommand_from updateTopic' -l out -x -a 'table json jsonl msgpack' -d 'how to print; json: all rows in one array, jsonl: a line each'
-complete -c mqadmin -n '__fish_seen_subcommand_from updateTopic' -s b -l brokerAddr -x -d 'that broker'
-complete -c mqadmin -n '__fish_seen_subcommand_from updateTopic' -s c -l clusterName -x -d 'the masters of that cluster'
-complete -c mqadmin -n '__fish_seen_subcommand_from updateTopic' -s t -l topic -x -d 'its name'
+complete -c mqadmin -n '__fish_seen_subcommand_from updateTopic' -s b -l brokerAddr -x -a '(__mqadmin_names addresses)' -d 'that broker'
+complete -c mqadmin -n '__fish_seen_subcommand_from updateTopic' -s c -l clusterName -x -a '(__mqadmin_names clusters)' -d 'the masters of that cluster'
+complete -c mqadmin -n '__fish_seen_subcommand_from updateTopic' -s t -l topic -x -a '(__mqadmin_names topics)' -d 'its name'
 complete -c mqadmin -n '__fish_seen_subcommand_from updateTopic' -s r -l readQueueNums -x -d 'queues to read from; 8'
 complete -c mqadmin -n '__fish_seen_subcommand_from updateTopic' -s w -l writeQueueNums -x -d 'queues to write to; 8'
 complete -c mqadmin -n '__fish_seen_subcommand_from updateTopic' -s p -l perm -x -a '2 4 6' -d '2 write, 4 read, 6 both; 6'
@@ -35,8 +68,8 @@ complete -c mqadmin -n '__fish_seen_subcommand_from deleteTopic' -l profile -x -
 complete -c mqadmin -n '__fish_seen_subcommand_from deleteTopic' -l config -r -d 'configuration; else $MQD_CONFIG, ~/.config/mqd/config.toml, /etc/mqd/config.toml'
 complete -c mqadmin -n '__fish_seen_subcommand_from deleteTopic' -l timeout -x -d 'of each request; 5s'
 complete -c mqadmin -n '__fish_seen_subcommand_from deleteTopic' -l out -x -a 'table json jsonl msgpack' -d 'how to print; json: all rows in one array, jsonl: a line each'
-complete -c mqadmin -n '__fish_seen_subcommand_from deleteTopic' -s t -l topic -x -d 'its name'
-complete -c mqadmin -n '__fish_seen_subcommand_from deleteTopic' -s c -l clusterName -x -d 'from that cluster'
+complete -c mqadmin -n '__fish_seen_subcommand_from deleteTopic' -s t -l topic -x -a '(__mqadmin_names topics)' -d 'its name'
+complete -c mqadmin -n '__fish_seen_subcommand_from deleteTopic' -s c -l clusterName -x -a '(__mqadmin_names clusters)' -d 'from that cluster'
 complete -c mqadmin -n '__fish_seen_subcommand_from deleteTopic' -l yes -d 'do not ask'
 complete -c mqadmin -n '__fish_seen_subcommand_from deleteTopic' -s h -l help -d 'print this and stop'
 complete -c mqadmin -n '__fish_seen_subcommand_from deleteTopic' -l version -d 'print the version and stop'
@@ -57,7 +90,7 @@ complete -c mqadmin -n '__fish_seen_subcommand_from topicRoute' -l profile -x -d
 complete -c mqadmin -n '__fish_seen_subcommand_from topicRoute' -l config -r -d 'configuration; else $MQD_CONFIG, ~/.config/mqd/config.toml, /etc/mqd/config.toml'
 complete -c mqadmin -n '__fish_seen_subcommand_from topicRoute' -l timeout -x -d 'of each request; 5s'
 complete -c mqadmin -n '__fish_seen_subcommand_from topicRoute' -l out -x -a 'table json jsonl msgpack' -d 'how to print; json: all rows in one array, jsonl: a line each'
-complete -c mqadmin -n '__fish_seen_subcommand_from topicRoute' -s t -l topic -x -d 'its name'
+complete -c mqadmin -n '__fish_seen_subcommand_from topicRoute' -s t -l topic -x -a '(__mqadmin_names topics)' -d 'its name'
 complete -c mqadmin -n '__fish_seen_subcommand_from topicRoute' -s l -l list -d 'a line for each broker'
 complete -c mqadmin -n '__fish_seen_subcommand_from topicRoute' -s h -l help -d 'print this and stop'
 complete -c mqadmin -n '__fish_seen_subcommand_from topicRoute' -l version -d 'print the version and stop'
@@ -68,8 +101,8 @@ complete -c mqadmin -n '__fish_seen_subcommand_from topicStatus' -l profile -x -
 complete -c mqadmin -n '__fish_seen_subcommand_from topicStatus' -l config -r -d 'configuration; else $MQD_CONFIG, ~/.config/mqd/config.toml, /etc/mqd/config.toml'
 complete -c mqadmin -n '__fish_seen_subcommand_from topicStatus' -l timeout -x -d 'of each request; 5s'
 complete -c mqadmin -n '__fish_seen_subcommand_from topicStatus' -l out -x -a 'table json jsonl msgpack' -d 'how to print; json: all rows in one array, jsonl: a line each'
-complete -c mqadmin -n '__fish_seen_subcommand_from topicStatus' -s t -l topic -x -d 'its name'
-complete -c mqadmin -n '__fish_seen_subcommand_from topicStatus' -s c -l cluster -x -d 'only the brokers of that cluster'
+complete -c mqadmin -n '__fish_seen_subcommand_from topicStatus' -s t -l topic -x -a '(__mqadmin_names topics)' -d 'its name'
+complete -c mqadmin -n '__fish_seen_subcommand_from topicStatus' -s c -l cluster -x -a '(__mqadmin_names clusters)' -d 'only the brokers of that cluster'
 complete -c mqadmin -n '__fish_seen_subcommand_from topicStatus' -s h -l help -d 'print this and stop'
 complete -c mqadmin -n '__fish_seen_subcommand_from topicStatus' -l version -d 'print the version and stop'
 complete -c mqadmin -n '__fish_seen_subcommand_from topicStatus' -s q -l quiet -d 'no messages but errors'
@@ -82,7 +115,7 @@ complete -c mqadmin -n '__fish_seen_subcommand_from clusterList' -l out -x -a 't
 complete -c mqadmin -n '__fish_seen_subcommand_from clusterList' -s m -l moreStats -d 'messages of yesterday and today'
 complete -c mqadmin -n '__fish_seen_subcommand_from clusterList' -s i -l interval -x -d 'again and again'
 complete -c mqadmin -n '__fish_seen_subcommand_from clusterList' -l once -d 'only once, whatever -i says'
-complete -c mqadmin -n '__fish_seen_subcommand_from clusterList' -s c -l clusterName -x -d 'only that one'
+complete -c mqadmin -n '__fish_seen_subcommand_from clusterList' -s c -l clusterName -x -a '(__mqadmin_names clusters)' -d 'only that one'
 complete -c mqadmin -n '__fish_seen_subcommand_from clusterList' -s h -l help -d 'print this and stop'
 complete -c mqadmin -n '__fish_seen_subcommand_from clusterList' -l version -d 'print the version and stop'
 complete -c mqadmin -n '__fish_seen_subcommand_from clusterList' -s q -l quiet -d 'no messages but errors'
@@ -92,8 +125,8 @@ complete -c mqadmin -n '__fish_seen_subcommand_from brokerStatus' -l profile -x 
 complete -c mqadmin -n '__fish_seen_subcommand_from brokerStatus' -l config -r -d 'configuration; else $MQD_CONFIG, ~/.config/mqd/config.toml, /etc/mqd/config.toml'
 complete -c mqadmin -n '__fish_seen_subcommand_from brokerStatus' -l timeout -x -d 'of each request; 5s'
 complete -c mqadmin -n '__fish_seen_subcommand_from brokerStatus' -l out -x -a 'table json jsonl msgpack' -d 'how to print; json: all rows in one array, jsonl: a line each'
-complete -c mqadmin -n '__fish_seen_subcommand_from brokerStatus' -s b -l brokerAddr -x -d 'that broker'
-complete -c mqadmin -n '__fish_seen_subcommand_from brokerStatus' -s c -l clusterName -x -d 'the masters of that cluster'
+complete -c mqadmin -n '__fish_seen_subcommand_from brokerStatus' -s b -l brokerAddr -x -a '(__mqadmin_names addresses)' -d 'that broker'
+complete -c mqadmin -n '__fish_seen_subcommand_from brokerStatus' -s c -l clusterName -x -a '(__mqadmin_names clusters)' -d 'the masters of that cluster'
 complete -c mqadmin -n '__fish_seen_subcommand_from brokerStatus' -s h -l help -d 'print this and stop'
 complete -c mqadmin -n '__fish_seen_subcommand_from brokerStatus' -l version -d 'print the version and stop'
 complete -c mqadmin -n '__fish_seen_subcommand_from brokerStatus' -s q -l quiet -d 'no messages but errors'
@@ -103,8 +136,8 @@ complete -c mqadmin -n '__fish_seen_subcommand_from cleanExpiredCQ' -l profile -
 complete -c mqadmin -n '__fish_seen_subcommand_from cleanExpiredCQ' -l config -r -d 'configuration; else $MQD_CONFIG, ~/.config/mqd/config.toml, /etc/mqd/config.toml'
 complete -c mqadmin -n '__fish_seen_subcommand_from cleanExpiredCQ' -l timeout -x -d 'of each request; 5s'
 complete -c mqadmin -n '__fish_seen_subcommand_from cleanExpiredCQ' -l out -x -a 'table json jsonl msgpack' -d 'how to print; json: all rows in one array, jsonl: a line each'
-complete -c mqadmin -n '__fish_seen_subcommand_from cleanExpiredCQ' -s b -l brokerAddr -x -d 'that broker'
-complete -c mqadmin -n '__fish_seen_subcommand_from cleanExpiredCQ' -s c -l cluster -x -d 'the masters of that cluster'
+complete -c mqadmin -n '__fish_seen_subcommand_from cleanExpiredCQ' -s b -l brokerAddr -x -a '(__mqadmin_names addresses)' -d 'that broker'
+complete -c mqadmin -n '__fish_seen_subcommand_from cleanExpiredCQ' -s c -l cluster -x -a '(__mqadmin_names clusters)' -d 'the masters of that cluster'
 complete -c mqadmin -n '__fish_seen_subcommand_from cleanExpiredCQ' -s h -l help -d 'print this and stop'
 complete -c mqadmin -n '__fish_seen_subcommand_from cleanExpiredCQ' -l version -d 'print the version and stop'
 complete -c mqadmin -n '__fish_seen_subcommand_from cleanExpiredCQ' -s q -l quiet -d 'no messages but errors'
@@ -114,8 +147,8 @@ complete -c mqadmin -n '__fish_seen_subcommand_from cleanUnusedTopic' -l profile
 complete -c mqadmin -n '__fish_seen_subcommand_from cleanUnusedTopic' -l config -r -d 'configuration; else $MQD_CONFIG, ~/.config/mqd/config.toml, /etc/mqd/config.toml'
 complete -c mqadmin -n '__fish_seen_subcommand_from cleanUnusedTopic' -l timeout -x -d 'of each request; 5s'
 complete -c mqadmin -n '__fish_seen_subcommand_from cleanUnusedTopic' -l out -x -a 'table json jsonl msgpack' -d 'how to print; json: all rows in one array, jsonl: a line each'
-complete -c mqadmin -n '__fish_seen_subcommand_from cleanUnusedTopic' -s b -l brokerAddr -x -d 'that broker'
-complete -c mqadmin -n '__fish_seen_subcommand_from cleanUnusedTopic' -s c -l cluster -x -d 'the masters of that cluster'
+complete -c mqadmin -n '__fish_seen_subcommand_from cleanUnusedTopic' -s b -l brokerAddr -x -a '(__mqadmin_names addresses)' -d 'that broker'
+complete -c mqadmin -n '__fish_seen_subcommand_from cleanUnusedTopic' -s c -l cluster -x -a '(__mqadmin_names clusters)' -d 'the masters of that cluster'
 complete -c mqadmin -n '__fish_seen_subcommand_from cleanUnusedTopic' -s h -l help -d 'print this and stop'
 complete -c mqadmin -n '__fish_seen_subcommand_from cleanUnusedTopic' -l version -d 'print the version and stop'
 complete -c mqadmin -n '__fish_seen_subcommand_from cleanUnusedTopic' -s q -l quiet -d 'no messages but errors'
@@ -125,8 +158,8 @@ complete -c mqadmin -n '__fish_seen_subcommand_from deleteExpiredCommitLog' -l p
 complete -c mqadmin -n '__fish_seen_subcommand_from deleteExpiredCommitLog' -l config -r -d 'configuration; else $MQD_CONFIG, ~/.config/mqd/config.toml, /etc/mqd/config.toml'
 complete -c mqadmin -n '__fish_seen_subcommand_from deleteExpiredCommitLog' -l timeout -x -d 'of each request; 5s'
 complete -c mqadmin -n '__fish_seen_subcommand_from deleteExpiredCommitLog' -l out -x -a 'table json jsonl msgpack' -d 'how to print; json: all rows in one array, jsonl: a line each'
-complete -c mqadmin -n '__fish_seen_subcommand_from deleteExpiredCommitLog' -s b -l brokerAddr -x -d 'that broker'
-complete -c mqadmin -n '__fish_seen_subcommand_from deleteExpiredCommitLog' -s c -l cluster -x -d 'the masters of that cluster'
+complete -c mqadmin -n '__fish_seen_subcommand_from deleteExpiredCommitLog' -s b -l brokerAddr -x -a '(__mqadmin_names addresses)' -d 'that broker'
+complete -c mqadmin -n '__fish_seen_subcommand_from deleteExpiredCommitLog' -s c -l cluster -x -a '(__mqadmin_names clusters)' -d 'the masters of that cluster'
 complete -c mqadmin -n '__fish_seen_subcommand_from deleteExpiredCommitLog' -s h -l help -d 'print this and stop'
 complete -c mqadmin -n '__fish_seen_subcommand_from deleteExpiredCommitLog' -l version -d 'print the version and stop'
 complete -c mqadmin -n '__fish_seen_subcommand_from deleteExpiredCommitLog' -s q -l quiet -d 'no messages but errors'
@@ -136,10 +169,10 @@ complete -c mqadmin -n '__fish_seen_subcommand_from consumerProgress' -l profile
 complete -c mqadmin -n '__fish_seen_subcommand_from consumerProgress' -l config -r -d 'configuration; else $MQD_CONFIG, ~/.config/mqd/config.toml, /etc/mqd/config.toml'
 complete -c mqadmin -n '__fish_seen_subcommand_from consumerProgress' -l timeout -x -d 'of each request; 5s'
 complete -c mqadmin -n '__fish_seen_subcommand_from consumerProgress' -l out -x -a 'table json jsonl msgpack' -d 'how to print; json: all rows in one array, jsonl: a line each'
-complete -c mqadmin -n '__fish_seen_subcommand_from consumerProgress' -s g -l groupName -x -d 'queue by queue; else a line each group'
-complete -c mqadmin -n '__fish_seen_subcommand_from consumerProgress' -s t -l topicName -x -d 'only that topic'
+complete -c mqadmin -n '__fish_seen_subcommand_from consumerProgress' -s g -l groupName -x -a '(__mqadmin_names groups)' -d 'queue by queue; else a line each group'
+complete -c mqadmin -n '__fish_seen_subcommand_from consumerProgress' -s t -l topicName -x -a '(__mqadmin_names topics)' -d 'only that topic'
 complete -c mqadmin -n '__fish_seen_subcommand_from consumerProgress' -s s -l showClientIP -x -a 'true false' -d 'which member has each queue'
-complete -c mqadmin -n '__fish_seen_subcommand_from consumerProgress' -s c -l cluster -x -d 'only the brokers of that cluster'
+complete -c mqadmin -n '__fish_seen_subcommand_from consumerProgress' -s c -l cluster -x -a '(__mqadmin_names clusters)' -d 'only the brokers of that cluster'
 complete -c mqadmin -n '__fish_seen_subcommand_from consumerProgress' -s h -l help -d 'print this and stop'
 complete -c mqadmin -n '__fish_seen_subcommand_from consumerProgress' -l version -d 'print the version and stop'
 complete -c mqadmin -n '__fish_seen_subcommand_from consumerProgress' -s q -l quiet -d 'no messages but errors'

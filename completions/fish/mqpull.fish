@@ -1,13 +1,46 @@
 # fish completion for mqpull; made by completions/generate
+function __mqpull_names
+    set -l server
+    set -l typed (commandline -opc)
+    for i in (seq (count $typed))
+        switch $typed[$i]
+            case -n --namesrv --namesrvAddr --profile --config
+                set -l next (math $i + 1)
+                set -q typed[$next]; and set -a server $typed[$i] $typed[$next]
+            case '--namesrv=*' '--namesrvAddr=*' '--profile=*' '--config=*'
+                set -a server $typed[$i]
+        end
+    end
+    set -l names
+    set -l filter
+    switch $argv[1]
+        case topics
+            set names mqadmin topicList
+            set filter p
+        case groups
+            set names mqadmin topicList
+            set filter 's/^%RETRY%//p'
+        case brokers
+            set names mqadmin clusterList --out jsonl
+            set filter 's/.*"broker":"\\([^"]*\\)".*/\\1/p'
+        case addresses
+            set names mqadmin clusterList --out jsonl
+            set filter 's/.*"addr":"\\([^"]*\\)".*/\\1/p'
+        case clusters
+            set names mqadmin clusterList --out jsonl
+            set filter 's/.*"cluster":"\\([^"]*\\)".*/\\1/p'
+    end
+    timeout 0.1 $names $server --timeout 90ms 2>/dev/null </dev/null | sed -n $filter | sort -u
+end
 complete -c mqpull -s n -l namesrv -l namesrvAddr -x -d 'name servers; else $NAMESRV_ADDR, the profile, 127.0.0.1:9876'
 complete -c mqpull -l profile -x -d 'table [profile.NAME] of the file; else $MQD_PROFILE'
 complete -c mqpull -l config -r -d 'configuration; else $MQD_CONFIG, ~/.config/mqd/config.toml, /etc/mqd/config.toml'
-complete -c mqpull -s t -l topic -x -d 'what to read'
-complete -c mqpull -s g -l group -x -d 'share the queues with the group, commit what is written out'
+complete -c mqpull -s t -l topic -x -a '(__mqpull_names topics)' -d 'what to read'
+complete -c mqpull -s g -l group -x -a '(__mqpull_names groups)' -d 'share the queues with the group, commit what is written out'
 complete -c mqpull -l orderly -d 'with -g: no queue in two places at once, and in order'
 complete -c mqpull -l broadcast -d 'with -g: every member of the group gets everything'
 complete -c mqpull -l queue -x -d 'only queues of this number'
-complete -c mqpull -l broker -x -d 'only on the broker of this name'
+complete -c mqpull -l broker -x -a '(__mqpull_names brokers)' -d 'only on the broker of this name'
 complete -c mqpull -l tag -x -d 'only messages with one of these tags'
 complete -c mqpull -l sql -x -d 'only messages whose properties match the SQL92 expression'
 complete -c mqpull -l from -x -d 'beginning, end (default), OFFSET, -N (the last N of each queue) or @TIME'

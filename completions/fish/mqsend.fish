@@ -1,8 +1,41 @@
 # fish completion for mqsend; made by completions/generate
+function __mqsend_names
+    set -l server
+    set -l typed (commandline -opc)
+    for i in (seq (count $typed))
+        switch $typed[$i]
+            case -n --namesrv --namesrvAddr --profile --config
+                set -l next (math $i + 1)
+                set -q typed[$next]; and set -a server $typed[$i] $typed[$next]
+            case '--namesrv=*' '--namesrvAddr=*' '--profile=*' '--config=*'
+                set -a server $typed[$i]
+        end
+    end
+    set -l names
+    set -l filter
+    switch $argv[1]
+        case topics
+            set names mqadmin topicList
+            set filter p
+        case groups
+            set names mqadmin topicList
+            set filter 's/^%RETRY%//p'
+        case brokers
+            set names mqadmin clusterList --out jsonl
+            set filter 's/.*"broker":"\\([^"]*\\)".*/\\1/p'
+        case addresses
+            set names mqadmin clusterList --out jsonl
+            set filter 's/.*"addr":"\\([^"]*\\)".*/\\1/p'
+        case clusters
+            set names mqadmin clusterList --out jsonl
+            set filter 's/.*"cluster":"\\([^"]*\\)".*/\\1/p'
+    end
+    timeout 0.1 $names $server --timeout 90ms 2>/dev/null </dev/null | sed -n $filter | sort -u
+end
 complete -c mqsend -s n -l namesrv -l namesrvAddr -x -d 'name servers; else $NAMESRV_ADDR, the profile, 127.0.0.1:9876'
 complete -c mqsend -l profile -x -d 'table [profile.NAME] of the file; else $MQD_PROFILE'
 complete -c mqsend -l config -r -d 'configuration; else $MQD_CONFIG, ~/.config/mqd/config.toml, /etc/mqd/config.toml'
-complete -c mqsend -s t -l topic -x -d 'where to; over the records\' own'
+complete -c mqsend -s t -l topic -x -a '(__mqsend_names topics)' -d 'where to; over the records\' own'
 complete -c mqsend -s k -l key -x -d 'index key; may be repeated'
 complete -c mqsend -l tag -x -d 'tag'
 complete -c mqsend -s p -l property -x -d 'user property; may be repeated'
