@@ -72,6 +72,18 @@ void Arrivals::cancel(std::uint64_t id) {
     if (waits_.contains(id)) take(id, dropped);
 }
 
+void Arrivals::wake(store::Queue& queue) {
+    std::vector<std::function<void()>> woken;
+    {
+        const Lock lock(mutex_);
+        const auto found = by_queue_.find(&queue);
+        if (found == by_queue_.end()) return;
+        const Ids ids = found->second;
+        for (const std::uint64_t id : ids) take(id, woken);
+    }
+    for (const auto& call : woken) call();
+}
+
 void Arrivals::arrived(std::span<const store::Arrival> arrivals) {
     std::vector<std::function<void()>> woken;
     {

@@ -54,6 +54,8 @@ public:
     /// many wait already.
     Parked park(Wait wait);
     void cancel(std::uint64_t id);
+    /// Wakes all that wait for this queue: there is other news than a message.
+    void wake(store::Queue& queue);
 
     /// For Store::on_arrival.
     void arrived(std::span<const store::Arrival> arrivals);

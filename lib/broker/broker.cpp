@@ -107,6 +107,15 @@ void Broker::save_soon(std::function<void(Result<>)> done) {
     wake_.notify_all();
 }
 
+void Broker::save_offsets_soon(std::function<void(Result<>)> done) {
+    {
+        const Lock lock(mutex_);
+        save_wanted_ = save_offsets_wanted_ = true;
+        saved_.push_back(std::move(done));
+    }
+    wake_.notify_all();
+}
+
 Result<> Broker::save_tables() {
     TRY_OK(topics_->save());
     return groups_->save();
@@ -123,7 +132,7 @@ void Broker::run() {
         if (!saved) log::error("table_not_saved", {{"error", saved.error().what}});
     };
     while (true) {
-        bool save = false;
+        bool save = false, with_offsets = false;
         std::vector<std::function<void(Result<>)>> waiting;
         {
             const Lock lock(mutex_);
@@ -131,11 +140,13 @@ void Broker::run() {
             if (!stopping_ && !save_wanted_ && wait_ms > 0)
                 wake_.wait_for(mutex_, std::chrono::milliseconds(wait_ms));
             save = std::exchange(save_wanted_, false);
+            with_offsets = std::exchange(save_offsets_wanted_, false);
             waiting.swap(saved_);
             if (stopping_ && !save) return;
         }
         if (save) {
-            const auto saved = save_tables();
+            auto saved = save_tables();
+            if (saved && with_offsets) saved = offsets_->save();
             report(saved);
             for (const auto& done : waiting) done(saved);
         }

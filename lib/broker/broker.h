@@ -67,6 +67,8 @@ public:
     /// Saves what has changed in topics and groups, soon; `done` is called afterwards from the
     /// housekeeping thread (many changes share one save).
     void save_soon(std::function<void(Result<>)> done = {});
+    /// The same for the consumer groups' offsets, which are else saved every few seconds.
+    void save_offsets_soon(std::function<void(Result<>)> done);
 
     /// The group, made where groups may be made by themselves and saved soon; else null.
     GroupRef find_or_create_group(std::string_view name);
@@ -116,6 +118,7 @@ private:
     Condition wake_;
     std::vector<std::function<void(Result<>)>> saved_ GUARDED_BY(mutex_);
     bool save_wanted_ GUARDED_BY(mutex_) = false;
+    bool save_offsets_wanted_ GUARDED_BY(mutex_) = false;
     bool stopping_ GUARDED_BY(mutex_) = false;
     std::thread thread_;
     store::ReaderThreads readers_;  // their jobs use the rest

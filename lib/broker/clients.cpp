@@ -196,6 +196,16 @@ std::vector<PeerRef> Clients::members(std::string_view group) const {
     return out;
 }
 
+std::vector<Clients::Online> Clients::online(std::string_view group) const {
+    const Lock lock(mutex_);
+    std::vector<Online> out;
+    const auto found = consumers_.find(group);
+    if (found == consumers_.end()) return out;
+    for (const auto& [key, member] : found->second.members)
+        out.push_back({member.peer, member.client});
+    return out;
+}
+
 std::vector<std::string> Clients::groups_subscribed(std::string_view topic) const {
     const Lock lock(mutex_);
     std::vector<std::string> out;
@@ -230,6 +240,13 @@ std::vector<Clients::Connection> Clients::producers(std::string_view group) cons
     const Lock lock(mutex_);
     const auto found = producers_.find(group);
     return found == producers_.end() ? std::vector<Connection>() : connections_of(found->second);
+}
+
+std::map<std::string, std::vector<Clients::Connection>> Clients::all_producers() const {
+    const Lock lock(mutex_);
+    std::map<std::string, std::vector<Connection>> out;
+    for (const auto& [name, members] : producers_) out.emplace(name, connections_of(members));
+    return out;
 }
 
 PeerRef Clients::any_producer(std::string_view group) {

@@ -115,6 +115,12 @@ public:
     Standing standing(std::string_view group, std::string_view topic) const;
     std::vector<std::string> member_ids(std::string_view group) const;
     std::vector<PeerRef> members(std::string_view group) const;
+    struct Online {
+        PeerRef peer;
+        ClientInfo client;
+    };
+    /// The members, as members() has them, with what they are.
+    std::vector<Online> online(std::string_view group) const;
     std::vector<std::string> groups_subscribed(std::string_view topic) const;
 
     struct Connection {
@@ -128,6 +134,8 @@ public:
     };
     std::optional<View> consumers(std::string_view group) const;
     std::vector<Connection> producers(std::string_view group) const;
+    /// All producer groups, by name.
+    std::map<std::string, std::vector<Connection>> all_producers() const;
     /// One of them, each in its turn; null: there is none.
     PeerRef any_producer(std::string_view group);
     /// The connection that this client's producers were last seen on; null: there is none.

@@ -64,6 +64,8 @@ public:
     };
     /// Of the levels that were ever in use.
     std::vector<Progress> progress() const;
+    /// As delayOffset.json and request 45 have it.
+    json::Value offsets_json() const { return offsets_.to_json(); }
     /// As DelayOffsets::save().
     Result<> save() { return offsets_.save(); }
 

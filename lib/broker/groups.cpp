@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <map>
 
 #include "broker/names.h"
 
@@ -24,6 +25,19 @@ json::Value default_group() {
                                 {"retryMaxTimes", 16},
                                 {"retryQueueNums", 1},
                                 {"whichBrokerWhenConsumeSlowly", 1}});
+}
+
+/// In a topic's bits of forbiddenTable.
+constexpr std::int64_t forbidden_read = 1 << 2;
+
+json::Value table_of(const ByName<ByName<std::int64_t>>& forbidden) {
+    std::map<std::string, json::Value> table;  // sorted
+    for (const auto& [group, topics] : forbidden) {
+        std::map<std::string, json::Value> bits;
+        for (const auto& [topic, value] : topics) bits.emplace(topic, value);
+        table.emplace(group, json::Value::object({bits.begin(), bits.end()}));
+    }
+    return json::Value::object({table.begin(), table.end()});
 }
 
 constexpr std::string_view system_groups[] = {
@@ -80,10 +94,18 @@ Result<> Groups::load() {
             TRY(auto group, Group::from_json(value));
             groups[name] = std::make_shared<const Group>(std::move(group));
         }
+        ByName<ByName<std::int64_t>> forbidden;
+        for (const auto& [name, topics] : content["forbiddenTable"].members()) {
+            for (const auto& [topic, bits] : topics.members())
+                forbidden[name][topic] = bits.as_int();
+        }
         const Lock lock(mutex_);
         groups_ = std::move(groups);
+        any_forbidden_ = !forbidden.empty();
+        forbidden_ = std::move(forbidden);
         data_version_ = DataVersion::from_json(content["dataVersion"]);
-        other_ = unknown_members(content, {"dataVersion", "subscriptionGroupTable"});
+        other_ =
+            unknown_members(content, {"dataVersion", "forbiddenTable", "subscriptionGroupTable"});
         return {};
     });
 }
@@ -125,6 +147,26 @@ bool Groups::remove(std::string_view name) {
     return true;
 }
 
+bool Groups::may_read(std::string_view group, std::string_view topic) const {
+    if (!any_forbidden_) return true;
+    const Lock lock(mutex_);
+    const auto topics = forbidden_.find(group);
+    if (topics == forbidden_.end()) return true;
+    const auto bits = topics->second.find(topic);
+    return bits == topics->second.end() || (bits->second & forbidden_read) == 0;
+}
+
+void Groups::set_may_read(std::string_view group, std::string_view topic, bool may) {
+    const Lock lock(mutex_);
+    auto& bits = forbidden_[std::string(group)][std::string(topic)];
+    const std::int64_t before = bits;
+    bits = may ? bits & ~forbidden_read : bits | forbidden_read;
+    any_forbidden_ = true;
+    if (bits == before) return;
+    data_version_.advance(clock_.wall_ms());
+    dirty_ = true;
+}
+
 std::vector<GroupRef> Groups::all() const {
     const Lock lock(mutex_);
     std::vector<GroupRef> out;
@@ -145,8 +187,7 @@ json::Value Groups::to_json() const {
     for (const auto& group : groups) table.emplace_back(group->name(), group->json());
     const Lock lock(mutex_);
     std::vector<json::Value::Member> members{{"dataVersion", data_version_.to_json()}};
-    if (!other_.has("forbiddenTable"))
-        members.emplace_back("forbiddenTable", json::Value::object());
+    members.emplace_back("forbiddenTable", table_of(forbidden_));
     for (const auto& member : other_.members()) members.push_back(member);
     members.emplace_back("subscriptionGroupTable", json::Value::object(std::move(table)));
     return json::Value::object(std::move(members));

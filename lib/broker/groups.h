@@ -58,6 +58,10 @@ public:
     GroupRef put(Group group);
     bool remove(std::string_view name);
 
+    /// What an operator has forbidden a group, topic by topic; the group need not exist.
+    bool may_read(std::string_view group, std::string_view topic) const;
+    void set_may_read(std::string_view group, std::string_view topic, bool may);
+
     std::vector<GroupRef> all() const;
     DataVersion data_version() const;
     /// The table as the file and request 201 have it.
@@ -81,7 +85,9 @@ private:
     ByName<GroupRef> groups_ GUARDED_BY(mutex_);
     DataVersion data_version_ GUARDED_BY(mutex_);
     json::Value other_ GUARDED_BY(mutex_);
-    std::atomic<bool> dirty_ = false;  ///< set with the change, under mutex_
+    ByName<ByName<std::int64_t>> forbidden_ GUARDED_BY(mutex_);  // group -> topic -> bits
+    std::atomic<bool> any_forbidden_ = false;  ///< set under mutex_; without it no pull looks
+    std::atomic<bool> dirty_ = false;          ///< set with the change, under mutex_
 };
 
 }  // namespace mqd::broker

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "base/parse.h"
 
@@ -76,13 +77,51 @@ void Offsets::changed() {
     if (++commits_ % commits_a_version == 0) data_version_.advance(clock_.wall_ms());
 }
 
-void Offsets::commit(std::string_view group, std::string_view topic, std::int32_t queue,
+bool Offsets::commit(std::string_view group, std::string_view topic, std::int32_t queue,
                      std::int64_t offset) {
     const Lock lock(mutex_);
     auto& is = place(groups_, group, topic, queue);
-    if (is.committed == offset) return;
+    if (is.reset >= 0) return false;
+    if (is.committed == offset) return true;
     is.committed = offset;
     changed();
+    return true;
+}
+
+void Offsets::reset(std::string_view group, std::string_view topic, std::int32_t queue,
+                    std::int64_t offset) {
+    const Lock lock(mutex_);
+    auto& is = place(groups_, group, topic, queue);
+    if (is.reset < 0) ++resets_;
+    is = {offset, -1, offset};
+    changed();
+}
+
+std::optional<std::int64_t> Offsets::take_reset(std::string_view group, std::string_view topic,
+                                                std::int32_t queue) {
+    if (resets_ == 0) return std::nullopt;
+    const Lock lock(mutex_);
+    const auto* found = find_place(group, topic, queue);
+    if (found == nullptr || found->reset < 0) return std::nullopt;
+    --resets_;
+    return std::exchange(place(groups_, group, topic, queue).reset, -1);
+}
+
+void Offsets::clone(std::string_view from, std::string_view to, std::string_view topic) {
+    const auto places_of_from = places(from, topic);
+    if (from == to || !has_committed(places_of_from)) return;
+    const Lock lock(mutex_);
+    for (const auto& [queue, is] : places_of_from) {
+        if (is.committed < 0) continue;
+        place(groups_, to, topic, queue).committed = is.committed;
+        changed();
+    }
+}
+
+void Offsets::forget(const Queues& queues) {
+    for (const auto& [queue, is] : queues) {
+        if (is.reset >= 0) --resets_;
+    }
 }
 
 void Offsets::pulled(std::string_view group, std::string_view topic, std::int32_t queue,
@@ -94,13 +133,19 @@ void Offsets::pulled(std::string_view group, std::string_view topic, std::int32_
 std::optional<std::int64_t> Offsets::find(std::string_view group, std::string_view topic,
                                           std::int32_t queue) const {
     const Lock lock(mutex_);
+    const auto* is = find_place(group, topic, queue);
+    if (is == nullptr || is->committed < 0) return std::nullopt;
+    return is->committed;
+}
+
+const Offsets::Place* Offsets::find_place(std::string_view group, std::string_view topic,
+                                          std::int32_t queue) const {
     const auto in_group = groups_.find(group);
-    if (in_group == groups_.end()) return std::nullopt;
+    if (in_group == groups_.end()) return nullptr;
     const auto queues = in_group->second.find(topic);
-    if (queues == in_group->second.end()) return std::nullopt;
+    if (queues == in_group->second.end()) return nullptr;
     const auto found = queues->second.find(queue);
-    if (found == queues->second.end() || found->second.committed < 0) return std::nullopt;
-    return found->second.committed;
+    return found == queues->second.end() ? nullptr : &found->second;
 }
 
 std::map<std::int32_t, Offsets::Place> Offsets::places(std::string_view group,
@@ -139,6 +184,7 @@ void Offsets::remove_group(std::string_view group) {
     const Lock lock(mutex_);
     const auto found = groups_.find(group);
     if (found == groups_.end()) return;
+    for (const auto& [topic, queues] : found->second) forget(queues);
     groups_.erase(found);
     changed();
 }
@@ -148,6 +194,7 @@ void Offsets::remove_topic(std::string_view topic) {
     for (auto& [group, topics] : groups_) {
         const auto found = topics.find(topic);
         if (found == topics.end()) continue;
+        forget(found->second);
         topics.erase(found);
         changed();
     }

@@ -28,9 +28,19 @@ public:
     static Result<std::unique_ptr<Offsets>> open(store::Files& files, const Clock& clock,
                                                  const Settings& settings);
 
-    /// The next message to consume; backwards is fine. On disk after the next save().
-    void commit(std::string_view group, std::string_view topic, std::int32_t queue,
+    /// The next message to consume; backwards is fine. On disk after the next save(). False, and
+    /// nothing happens: a reset is pending, of which the group has not heard.
+    bool commit(std::string_view group, std::string_view topic, std::int32_t queue,
                 std::int64_t offset);
+    /// An operator's: committed, and pending until the group's next pull from the queue has been
+    /// told (spec semantics.md 6.2). A restart forgets that it is pending.
+    void reset(std::string_view group, std::string_view topic, std::int32_t queue,
+               std::int64_t offset);
+    /// The reset that is pending, and is no longer from here on.
+    std::optional<std::int64_t> take_reset(std::string_view group, std::string_view topic,
+                                           std::int32_t queue);
+    /// `to` goes on in the topic where `from` has come to.
+    void clone(std::string_view from, std::string_view to, std::string_view topic);
     std::optional<std::int64_t> find(std::string_view group, std::string_view topic,
                                      std::int32_t queue) const;
     /// What a pull was told to go on with: for the count of what is in flight, never saved.
@@ -40,6 +50,7 @@ public:
     struct Place {
         std::int64_t committed = -1;
         std::int64_t pulled = -1;
+        std::int64_t reset = -1;  ///< pending
     };
     std::map<std::int32_t, Place> places(std::string_view group, std::string_view topic) const;
 
@@ -60,7 +71,10 @@ private:
     using Groups = ByName<ByName<Queues>>;  // group -> topic -> queues
     static Place& place(Groups& groups, std::string_view group, std::string_view topic,
                         std::int32_t queue);
+    const Place* find_place(std::string_view group, std::string_view topic,
+                            std::int32_t queue) const REQUIRES(mutex_);
     void changed() REQUIRES(mutex_);
+    void forget(const Queues& queues) REQUIRES(mutex_);
 
     store::Files& files_;
     const Clock& clock_;
@@ -73,6 +87,8 @@ private:
     json::Value nameless_ GUARDED_BY(mutex_);  // entries that are not of a topic and a group
     std::int64_t commits_ GUARDED_BY(mutex_) = 0;
     std::atomic<bool> dirty_ = false;  ///< set with the change, under mutex_
+    /// How many are pending; changed under mutex_. Almost always none, and then no pull looks.
+    std::atomic<std::int64_t> resets_ = 0;
 };
 
 }  // namespace mqd::broker

@@ -96,6 +96,8 @@ void describe_clients(config::Config& c, Settings& s) {
     c.boolean("enablePropertyFilter", s.property_filter, "consumers may filter by SQL92");
     c.boolean("notifyConsumerIdsChangedEnable", s.notify_members,
               "members hear at once when their group changes");
+    c.boolean("useServerSideResetOffset", s.resets_offsets,
+              "resets of offsets are the broker's, whether consumers are connected or not");
     c.boolean("storeReplyMessageEnable", s.store_replies,
               "replies to requests are stored too, in CLUSTER_REPLY_TOPIC");
     c.boolean("rejectTransactionMessage", s.reject_transactions, "half messages are refused");

@@ -53,7 +53,8 @@ struct Settings {
     bool lite_pull = true;
     bool property_filter = false;  ///< enablePropertyFilter: SQL92
     bool notify_members = true;
-    bool store_replies = true;  ///< storeReplyMessageEnable
+    bool resets_offsets = true;  ///< useServerSideResetOffset: the broker and not the members
+    bool store_replies = true;   ///< storeReplyMessageEnable
     bool reject_transactions = false;
     std::int64_t transaction_timeout_ms = 6000;
     std::int32_t transaction_check_max = 15;

@@ -21,6 +21,8 @@ inline constexpr std::int32_t flag_response = 1;
 inline constexpr std::int32_t flag_oneway = 2;
 inline constexpr std::int32_t our_version = 479;        ///< V5_3_3
 inline constexpr std::int32_t retry_max_version = 121;  ///< from here maxReconsumeTimes counts
+inline constexpr std::int32_t reset_min_version = 28;   ///< from here clients answer 221, take 220
+inline constexpr std::int32_t relay_min_version = 62;   ///< from here they answer 307 and 309
 inline constexpr std::uint8_t language_cpp = 1;
 
 struct ExtField {

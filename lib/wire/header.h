@@ -29,6 +29,8 @@
 #include <string_view>
 #include <tuple>
 #include <type_traits>
+#include <utility>
+#include <vector>
 
 #include "base/parse.h"
 #include "wire/command.h"
@@ -141,6 +143,16 @@ void write_header(Encoder& out, const H& header) {
             (detail::write_value(out, field.name, header.*(field.member)), ...);
         },
         H::fields());
+}
+
+/// The ext fields as they came, of a command that is handed on unread.
+struct RawHeader {
+    std::vector<std::pair<std::string, std::string>> ext;
+
+    static constexpr auto fields() { return std::tuple<>{}; }
+};
+inline void write_header(Encoder& out, const RawHeader& header) {
+    for (const auto& [name, value] : header.ext) out.field(name, std::string_view(value));
 }
 
 /// For commands without ext fields.

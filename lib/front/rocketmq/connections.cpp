@@ -1,10 +1,11 @@
-// Who is connected, for administrators: 203, 204 (spec remoting.md 4.5).
+// Who is connected, for administrators: 203, 204, 328, 345 (spec remoting.md 4.5).
 
 #include <fmt/format.h>
 
 #include "front/rocketmq/requests.h"
-#include "wire/bodies/connections.h"
+#include "wire/bodies/consumers.h"
 #include "wire/headers/clients.h"
+#include "wire/headers/consumers.h"
 
 namespace mqd::front::rocketmq {
 namespace {
@@ -16,6 +17,16 @@ std::vector<wire::Connection> to_wire(const std::vector<broker::Clients::Connect
     for (const auto& is : connections)
         out.push_back({is.client.id, is.address, is.client.language, is.client.version});
     return out;
+}
+
+wire::SubscriptionData to_wire(const broker::Subscription& is) {
+    wire::SubscriptionData data;
+    data.topic = is.topic;
+    data.sub_string = is.expression;
+    data.expression_type = is.type;
+    data.sub_version = is.version;
+    data.tags = is.tags.tags();
+    return data;
 }
 
 }  // namespace
@@ -35,15 +46,7 @@ void get_consumer_connections(const Call& call) {
     out.message_model = about.model == broker::Model::broadcasting
                             ? wire::MessageModel::broadcasting
                             : wire::MessageModel::clustering;
-    for (const auto& is : about.subscriptions) {
-        wire::SubscriptionData data;
-        data.topic = is->topic;
-        data.sub_string = is->expression;
-        data.expression_type = is->type;
-        data.sub_version = is->version;
-        data.tags = is->tags.tags();
-        out.subscriptions.push_back(std::move(data));
-    }
+    for (const auto& is : about.subscriptions) out.subscriptions.push_back(to_wire(*is));
     call.reply_body(wire::to_body(out));
 }
 
@@ -55,6 +58,30 @@ void get_producer_connections(const Call& call) {
         return call.refuse(rc::system_error,
                            fmt::format("the producer group[{}] not exist", header->producer_group));
     call.reply_body(wire::to_body(wire::ProducerConnection{to_wire(connections)}));
+}
+
+void get_all_producers(const Call& call) {
+    // Last heartbeats are kept by a clock that no other machine knows.
+    const auto& clock = call.broker.clock();
+    const std::int64_t to_wall = clock.wall_ms() - clock.monotonic_ms();
+    wire::ProducerTable table;
+    for (const auto& [group, connections] : call.broker.clients().all_producers()) {
+        auto& producers =
+            table.groups.emplace_back(group, std::vector<wire::ProducerInfo>()).second;
+        for (const auto& is : connections)
+            producers.push_back({is.client.id, "/" + is.address, is.client.language,
+                                 is.client.version, is.last_beat_ms + to_wall});
+    }
+    call.reply_body(wire::to_body(table));
+}
+
+void get_subscription(const Call& call) {
+    const auto header = call.header<wire::GroupOfTopic>();
+    if (!header) return call.refuse(header.error());
+    wire::QueriedSubscription out{std::string(header->group), std::string(header->topic), {}};
+    if (const auto is = call.broker.clients().standing(header->group, header->topic).subscription)
+        out.subscription = to_wire(*is);
+    call.reply_body(wire::to_body(out));
 }
 
 }  // namespace mqd::front::rocketmq

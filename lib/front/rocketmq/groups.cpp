@@ -1,5 +1,5 @@
-// Consumer groups made, shown and deleted by request: 200, 201, 207, 300, 352 (spec remoting.md
-// 4.3, 4.5). Bodies go through as JSON, so that members we do not know are kept.
+// Consumer groups made, shown and deleted by request: 200, 201, 207, 225, 300, 343, 352, 353 (spec
+// remoting.md 4.3, 4.5). Bodies go through as JSON, so that members we do not know are kept.
 
 #include <fmt/format.h>
 
@@ -11,6 +11,8 @@
 #include "front/rocketmq/saved.h"
 #include "json/writer.h"
 #include "wire/bodies/groups.h"
+#include "wire/headers/clients.h"
+#include "wire/headers/consumers.h"
 #include "wire/headers/topics.h"
 
 namespace mqd::front::rocketmq {
@@ -18,16 +20,33 @@ namespace {
 
 namespace rc = wire::response_code;
 
+Result<broker::Group> group_of(const json::Value& value) {
+    TRY(auto group, broker::Group::from_json(value));
+    TRY_OK(broker::check_group_name(group.name()));
+    return group;
+}
+
 }  // namespace
 
 void put_group(const Call& call) {
     const auto body = json::parse(call.body());
     if (!body) return call.refuse(body.error());
-    auto group = broker::Group::from_json(*body);
+    auto group = group_of(*body);
     if (!group) return call.refuse(rc::invalid_parameter, group.error().what);
-    if (const auto named = broker::check_group_name(group->name()); !named)
-        return call.refuse(rc::invalid_parameter, named.error().what);
     call.broker.groups().put(std::move(*group));
+    reply_when_saved(call);
+}
+
+void put_groups(const Call& call) {
+    const auto body = json::parse(call.body());
+    if (!body) return call.refuse(body.error());
+    std::vector<broker::Group> groups;
+    for (const auto& item : (*body)["groupConfigList"].items()) {
+        auto group = group_of(item);
+        if (!group) return call.refuse(rc::invalid_parameter, group.error().what);
+        groups.push_back(std::move(*group));
+    }
+    for (auto& group : groups) call.broker.groups().put(std::move(group));
     reply_when_saved(call);
 }
 
@@ -62,6 +81,31 @@ void get_groups_of_topic(const Call& call) {
     for (auto& group : call.broker.offsets().groups_of(header->topic))
         groups.insert(std::move(group));
     call.reply_body(wire::to_body(wire::GroupList{{groups.begin(), groups.end()}}));
+}
+
+void get_topics_of_group(const Call& call) {
+    const auto header = call.header<wire::GroupHeader>();
+    if (!header) return call.refuse(header.error());
+    call.reply_body(wire::to_body(
+        wire::TopicList{call.broker.offsets().topics_of(header->group), call.service.address()}));
+}
+
+void forbid_group(const Call& call) {
+    const auto header = call.header<wire::GroupForbidden>();
+    if (!header) return call.refuse(header.error());
+    auto& groups = call.broker.groups();
+    if (header->readable) groups.set_may_read(header->group, header->topic, *header->readable);
+    const auto body = json::to_text(
+        json::Value::object({{"group", header->group},
+                             {"readable", groups.may_read(header->group, header->topic)},
+                             {"topic", header->topic}}));
+    call.broker.save_soon(
+        [ticket = call.session.ticket(call.request), body](const Result<>& saved) {
+            if (!saved) return reply_outcome(ticket, saved);
+            ticket.with_session([ticket, body](remoting::Session& session) {
+                session.reply(ticket, rc::success, wire::NoHeader{}, as_bytes(body));
+            });
+        });
 }
 
 }  // namespace mqd::front::rocketmq

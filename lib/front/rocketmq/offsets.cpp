@@ -46,9 +46,11 @@ void update_consumer_offset(const Call& call) {
     if (!header->queue_id || !header->commit_offset || *header->queue_id < 0 ||
         *header->commit_offset < 0)
         return call.refuse(rc::invalid_parameter, "QueueId or commitOffset is missing or negative");
-    call.broker.offsets().commit(header->consumer_group, header->topic, *header->queue_id,
-                                 *header->commit_offset);
-    call.reply();
+    if (call.broker.offsets().commit(header->consumer_group, header->topic, *header->queue_id,
+                                     *header->commit_offset))
+        return call.reply();
+    // Its next pull is told where to go on.
+    call.refuse(rc::success, "Offset has been previously reset");
 }
 
 void get_all_consumer_offset(const Call& call) {

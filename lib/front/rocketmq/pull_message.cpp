@@ -83,6 +83,11 @@ std::optional<Answer> check_queue(const Pull& pull, const broker::Topic*& topic,
     if ((topic->config().perm & message::perm::read) == 0)
         return refused(rc::no_permission,
                        fmt::format("the topic[{}] pulling message is forbidden", header.topic), 3);
+    if (!broker.groups().may_read(header.consumer_group, header.topic))
+        return refused(rc::no_permission,
+                       fmt::format("the consumer group[{}] is forbidden for topic[{}]",
+                                   header.consumer_group, header.topic),
+                       5);
     if (header.queue_id < 0 || header.queue_id >= topic->config().read_queues)
         return refused(rc::invalid_parameter,
                        fmt::format("queueId[{}] is illegal, topic:[{}] readQueueNums:[{}]",
@@ -266,6 +271,24 @@ void answer_with(const Pull& pull, remoting::Session& session, const remoting::T
     send_answer(pull, session, ticket, answer, &result);
 }
 
+/// True: an operator has moved the group elsewhere, which this pull is told instead of an answer.
+/// What it says was consumed does not count any more.
+bool answer_reset(const Pull& pull, remoting::Session& session, const remoting::Ticket& ticket,
+                  const store::Queue& queue, const Flags& flags) {
+    const auto& header = pull.header;
+    const auto to = pull.service.broker().offsets().take_reset(header.consumer_group, header.topic,
+                                                               header.queue_id);
+    if (!to || *to == header.queue_offset) return false;
+    Answer answer{rc::pull_offset_moved, "OFFSET_RESET", {}};
+    answer.header.next_begin_offset = *to;
+    answer.header.min_offset = queue.min().value;
+    answer.header.max_offset = queue.max().value;
+    answer.header.topic_sys_flag = flags.topic;
+    answer.header.group_sys_flag = flags.group;
+    send_answer(pull, session, ticket, answer, nullptr);
+    return true;
+}
+
 bool is_to_wait(const Pull& pull, const remoting::Ticket& ticket, bool may_hold,
                 const store::ReadResult& result) {
     return code_of(result.status, pull.header.queue_offset) == rc::pull_not_found && may_hold &&
@@ -306,12 +329,13 @@ void answer_pull(const Pull& pull, remoting::Session& session, const remoting::T
     auto refusal = check_queue(pull, topic, group);
     if (!refusal) refusal = find_filter(pull, *group, filter);
     if (refusal) return send_answer(pull, session, ticket, *refusal, nullptr);
+    auto& queue = topic->queue(header.queue_id);
+    const Flags flags{topic->config().sys_flag, group->sys_flag()};
+    if (answer_reset(pull, session, ticket, queue, flags)) return;
     if (may_hold && header.has(wire::pull_flag::commit_offset) && header.commit_offset >= 0)
         broker.offsets().commit(header.consumer_group, header.topic, header.queue_id,
                                 header.commit_offset);
 
-    auto& queue = topic->queue(header.queue_id);
-    const Flags flags{topic->config().sys_flag, group->sys_flag()};
     const auto limits = limits_of(pull);
     const auto* only = filter->matches_all() ? nullptr : filter.get();
     while (true) {

@@ -37,4 +37,15 @@ void read_elsewhere(const Call& call, const remoting::Ticket& ticket, Read read,
                    std::move(answer));
 }
 
+/// The answer's body is what `read` gives.
+template <class Read>
+void reply_body_elsewhere(const Call& call, Read read) {
+    const auto ticket = call.session.ticket(call.request);
+    read_elsewhere(call, ticket, std::move(read),
+                   [ticket](remoting::Session& session, Connection&, const std::string& body) {
+                       session.reply(ticket, wire::response_code::success, wire::NoHeader{},
+                                     as_bytes(body));
+                   });
+}
+
 }  // namespace mqd::front::rocketmq

@@ -44,6 +44,17 @@ void search_offset(const Call& call);
 void get_max_offset(const Call& call);
 void get_min_offset(const Call& call);
 void get_earliest_store_time(const Call& call);
+// reset_offset.cpp
+void reset_offset(const Call& call);
+// ask_members.cpp
+void get_consumer_status(const Call& call);
+void get_consumer_running_info(const Call& call);
+void consume_message_directly(const Call& call);
+// group_progress.cpp
+void clone_group_offset(const Call& call);
+void query_correction_offset(const Call& call);
+void query_consume_time_span(const Call& call);
+void get_all_delay_offset(const Call& call);
 // query_message.cpp
 void query_message(const Call& call);
 // view_message.cpp
@@ -56,6 +67,8 @@ void check_client_config(const Call& call);
 // connections.cpp
 void get_consumer_connections(const Call& call);
 void get_producer_connections(const Call& call);
+void get_all_producers(const Call& call);
+void get_subscription(const Call& call);
 // queue_locks.cpp
 void lock_queues(const Call& call);
 void unlock_queues(const Call& call);
@@ -68,13 +81,17 @@ void get_all_topic_config(const Call& call);
 void get_system_topics(const Call& call);
 // groups.cpp
 void put_group(const Call& call);
+void put_groups(const Call& call);
 void get_group(const Call& call);
 void get_all_groups(const Call& call);
 void delete_group(const Call& call);
 void get_groups_of_topic(const Call& call);
+void get_topics_of_group(const Call& call);
+void forbid_group(const Call& call);
 // stats.cpp
 void get_topic_stats(const Call& call);
 void get_consume_stats(const Call& call);
+void get_broker_consume_stats(const Call& call);
 // retention.cpp
 void clean_expired_queues(const Call& call);
 void clean_unused_topics(const Call& call);

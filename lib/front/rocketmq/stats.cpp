@@ -1,5 +1,5 @@
-// What lies in a topic and how far a group has come: 202, 208 (spec remoting.md 4.5,
-// semantics.md 6.4).
+// What lies in a topic and how far a group has come: 202, 208, 317 (spec remoting.md
+// 4.5, semantics.md 6.4).
 
 #include "wire/bodies/stats.h"
 
@@ -10,7 +10,9 @@
 #include "base/parse.h"
 #include "front/rocketmq/read_elsewhere.h"
 #include "front/rocketmq/requests.h"
+#include "wire/bodies/consumers.h"
 #include "wire/headers/clients.h"
+#include "wire/headers/consumers.h"
 #include "wire/headers/topics.h"
 
 namespace mqd::front::rocketmq {
@@ -33,22 +35,25 @@ wire::TopicOffset offset_of(broker::Broker& broker, store::Queue* queue) {
     return out;
 }
 
+/// Those that the group has offsets of; while it is online, only what it still subscribes to.
+std::vector<std::string> topics_in_use(broker::Broker& broker, std::string_view group) {
+    auto topics = broker.offsets().topics_of(group);
+    const auto& clients = broker.clients();
+    if (clients.standing(group, {}).online) {
+        std::erase_if(topics, [&](const std::string& topic) {
+            return clients.standing(group, topic).subscription == nullptr;
+        });
+    }
+    return topics;
+}
+
 /// The topics that an answer to 208 shall have.
 std::vector<std::string> topics_wanted(const Call& call, const wire::GetConsumeStats& header) {
     if (header.topic && !header.topic->empty()) return {std::string(*header.topic)};
+    if (!header.topic_list || header.topic_list->empty())
+        return topics_in_use(call.broker, header.consumer_group);
     std::vector<std::string> topics;
-    if (header.topic_list && !header.topic_list->empty()) {
-        for (const auto topic : split(*header.topic_list, ';')) topics.emplace_back(topic);
-        return topics;
-    }
-    topics = call.broker.offsets().topics_of(header.consumer_group);
-    // While the group is online only what it still subscribes to counts.
-    const auto& clients = call.broker.clients();
-    if (clients.standing(header.consumer_group, {}).online) {
-        std::erase_if(topics, [&](const std::string& topic) {
-            return clients.standing(header.consumer_group, topic).subscription == nullptr;
-        });
-    }
+    for (const auto topic : split(*header.topic_list, ';')) topics.emplace_back(topic);
     return topics;
 }
 
@@ -79,19 +84,13 @@ void get_topic_stats(const Call& call) {
     const auto topic = call.broker.topics().find(header->topic);
     if (topic == nullptr)
         return call.refuse(rc::topic_not_exist, fmt::format("topic[{}] not exist", header->topic));
-    const auto ticket = call.session.ticket(call.request);
-    read_elsewhere(
-        call, ticket,
-        [&broker = call.broker, topic] {
-            wire::TopicStatsTable stats;
-            for (std::int32_t id = 0; id < topic->queues(); ++id)
-                stats.offsets.push_back({{broker.settings().name, id, topic->name()},
-                                         offset_of(broker, topic->find_queue(id))});
-            return wire::to_body(stats);
-        },
-        [ticket](remoting::Session& session, Connection&, const std::string& body) {
-            session.reply(ticket, rc::success, wire::NoHeader{}, as_bytes(body));
-        });
+    reply_body_elsewhere(call, [&broker = call.broker, topic] {
+        wire::TopicStatsTable stats;
+        for (std::int32_t id = 0; id < topic->queues(); ++id)
+            stats.offsets.push_back({{broker.settings().name, id, topic->name()},
+                                     offset_of(broker, topic->find_queue(id))});
+        return wire::to_body(stats);
+    });
 }
 
 void get_consume_stats(const Call& call) {
@@ -100,17 +99,49 @@ void get_consume_stats(const Call& call) {
     std::vector<std::string> topics;
     if (call.broker.groups().find(header->consumer_group) != nullptr)
         topics = topics_wanted(call, *header);
-    const auto ticket = call.session.ticket(call.request);
-    read_elsewhere(
-        call, ticket,
-        [&broker = call.broker, group = std::string(header->consumer_group), topics] {
+    reply_body_elsewhere(
+        call, [&broker = call.broker, group = std::string(header->consumer_group), topics] {
             wire::ConsumeStats stats;
             for (const auto& topic : topics) add_progress(broker, group, topic, stats);
             return wire::to_body(stats);
-        },
-        [ticket](remoting::Session& session, Connection&, const std::string& body) {
-            session.reply(ticket, rc::success, wire::NoHeader{}, as_bytes(body));
         });
+}
+
+namespace {
+
+wire::BrokerConsumeStats stats_of_all(broker::Broker& broker, bool only_ordered) {
+    wire::BrokerConsumeStats all;
+    for (const auto& group : broker.groups().all()) {
+        std::vector<wire::ConsumeStats> of_group;
+        for (const auto& name : topics_in_use(broker, group->name())) {
+            const auto topic = broker.topics().find(name);
+            if (topic == nullptr || (only_ordered && !topic->config().order)) continue;
+            wire::ConsumeStats stats;
+            add_progress(broker, group->name(), name, stats);
+            for (const auto& [queue, is] : stats.offsets) {
+                all.total_diff += is.broker_offset - is.consumer_offset;
+                all.total_inflight_diff += is.pull_offset - is.consumer_offset;
+            }
+            of_group.push_back(std::move(stats));
+        }
+        all.groups.emplace_back(group->name(), std::move(of_group));
+    }
+    std::sort(all.groups.begin(), all.groups.end(),
+              [](const auto& a, const auto& b) { return a.first < b.first; });
+    return all;
+}
+
+}  // namespace
+
+void get_broker_consume_stats(const Call& call) {
+    const auto header = call.header<wire::GetBrokerConsumeStats>();
+    if (!header) return call.refuse(header.error());
+    reply_body_elsewhere(call, [&broker = call.broker, only_ordered = header->is_order,
+                                address = call.service.address()] {
+        auto stats = stats_of_all(broker, only_ordered);
+        stats.broker_addr = address;
+        return wire::to_body(stats);
+    });
 }
 
 }  // namespace mqd::front::rocketmq

@@ -1,6 +1,7 @@
 #include <doctest/doctest.h>
 
 #include "wire/bodies/connections.h"
+#include "wire/bodies/consumers.h"
 #include "wire/bodies/groups.h"
 #include "wire/bodies/heartbeat.h"
 #include "wire/bodies/stats.h"
@@ -164,4 +165,33 @@ TEST_CASE("tables of groups and offsets are read and written") {
 
     const std::string_view groups = R"({"groupList":["g"]})";
     CHECK(wire::to_body(wire::GroupList::read(groups).value()) == groups);
+}
+
+TEST_CASE("offsets to be reset are read as a table and as a list") {
+    wire::ResetOffsetBody body;
+    body.offsets = {{{"b", 0, "T"}, 5}, {{"b", 1, "T"}, 7}};
+    CHECK(wire::to_body(body) == R"({"offsetTable":{{"brokerName":"b","queueId":0,"topic":"T"}:5,)"
+                                 R"({"brokerName":"b","queueId":1,"topic":"T"}:7}})");
+    CHECK(body.list_body() ==
+          R"({"offsetTable":[{"brokerName":"b","offset":5,"queueId":0,"topic":"T"},)"
+          R"({"brokerName":"b","offset":7,"queueId":1,"topic":"T"}]})");
+    CHECK(wire::ResetOffsetBody::read(wire::to_body(body))->offsets == body.offsets);
+    CHECK(wire::ResetOffsetBody::read(body.list_body())->offsets == body.offsets);
+    CHECK_FALSE(wire::ResetOffsetBody::read("5"));
+}
+
+TEST_CASE("a time span names its times for people too, as Java does") {
+    wire::ConsumeTimeSpans spans;
+    spans.queues.push_back({{"b", 1, "T"}, 5, 6, 7, 8});
+    const auto text = wire::to_body(spans);
+    const auto begin = text.find(R"("consumeTimeStampStr":")");
+    REQUIRE(begin != text.npos);
+    const auto time = text.substr(begin + 23, 23);  // whatever the zone
+    CHECK(time[4] == '-');
+    CHECK(time[10] == ' ');
+    CHECK(time.substr(19) == ",007");
+    const auto read = wire::ConsumeTimeSpans::read(text);
+    REQUIRE(read);
+    CHECK(read->queues.at(0).delay_ms == 8);
+    CHECK(read->queues[0].max_timestamp == 6);
 }
