@@ -17,7 +17,7 @@ Result<AppendedOne> append_one(Broker& broker, message::Draft draft, store::Queu
         return Error{unit.why_not, "the message was not stored"};
     }
     const auto bytes = static_cast<std::int64_t>(record.size());
-    broker.counters().put(1, bytes);
+    broker.counters().put(queue, 1, bytes);
     return AppendedOne{unit.at, unit.at + bytes, unit.queue_offset};
 }
 

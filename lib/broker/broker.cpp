@@ -246,6 +246,7 @@ Result<bool> Broker::delete_topic(std::string_view name) {
     auto removed = topics_->remove(name);
     if (removed && *removed) {
         offsets_->remove_topic(name);
+        counters_.traffic().forget_topic(name);
         save_soon();
     }
     return removed;

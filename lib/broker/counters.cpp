@@ -17,17 +17,18 @@ int day_of_year(std::int64_t wall_ms) {
 
 }  // namespace
 
-Counters::Counters(const Clock& clock) : clock_(clock), boot_ms_(clock.wall_ms()) {
+Counters::Counters(const Clock& clock) : clock_(clock), boot_ms_(clock.wall_ms()), traffic_(clock) {
     sample();
 }
 
 Counters::Totals Counters::totals() const {
     const auto read = [](const auto& counter) { return counter.load(std::memory_order_relaxed); };
-    return {read(put_messages_), read(put_bytes_),  read(put_failed_),
-            read(got_messages_), read(gets_found_), read(gets_missed_)};
+    return {read(put_messages_), read(put_bytes_),   read(put_failed_), read(got_messages_),
+            read(gets_found_),   read(gets_missed_), read(timers_in_),  read(timers_out_)};
 }
 
 void Counters::sample() {
+    traffic_.sample();
     const Sample now{clock_.monotonic_ms(), totals()};
     const int today = day_of_year(clock_.wall_ms());
     const Lock lock(mutex_);

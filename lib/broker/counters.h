@@ -12,6 +12,8 @@
 
 #include "base/clock.h"
 #include "base/mutex.h"
+#include "broker/latencies.h"
+#include "broker/traffic.h"
 
 namespace mqd::broker {
 
@@ -19,9 +21,19 @@ class Counters {
 public:
     explicit Counters(const Clock& clock);
 
+    /// What one append took in, into however many queues: those count for themselves.
     void put(std::int64_t messages, std::int64_t bytes) {
         put_messages_.fetch_add(messages, std::memory_order_relaxed);
         put_bytes_.fetch_add(bytes, std::memory_order_relaxed);
+    }
+    /// The same of one queue, which is counted too; behind a lock.
+    void put(const store::Queue& queue, std::int64_t messages, std::int64_t bytes) {
+        put(messages, bytes);
+        traffic_.puts(queue)->add(messages, bytes, 0);
+    }
+    void timers(std::int64_t taken_in, std::int64_t delivered) {
+        timers_in_.fetch_add(taken_in, std::memory_order_relaxed);
+        timers_out_.fetch_add(delivered, std::memory_order_relaxed);
     }
     void put_failed() { put_failed_.fetch_add(1, std::memory_order_relaxed); }
     void got(std::int64_t messages) {
@@ -33,6 +45,7 @@ public:
     struct Totals {
         std::int64_t put_messages = 0, put_bytes = 0, put_failed = 0;
         std::int64_t got_messages = 0, gets_found = 0, gets_missed = 0;
+        std::int64_t timers_in = 0, timers_out = 0;
     };
     Totals totals() const;
 
@@ -47,6 +60,10 @@ public:
     Day day() const;
     std::int64_t boot_ms() const { return boot_ms_; }
 
+    Traffic& traffic() { return traffic_; }
+    Latencies& put_times() { return put_times_; }  ///< of a send, until it is in the log
+    Latencies& get_times() { return get_times_; }  ///< of a pull that found something
+
 private:
     struct Sample {
         std::int64_t at_ms = 0;
@@ -56,6 +73,9 @@ private:
     const std::int64_t boot_ms_;
     std::atomic<std::int64_t> put_messages_ = 0, put_bytes_ = 0, put_failed_ = 0;
     std::atomic<std::int64_t> got_messages_ = 0, gets_found_ = 0, gets_missed_ = 0;
+    std::atomic<std::int64_t> timers_in_ = 0, timers_out_ = 0;
+    Traffic traffic_;
+    Latencies put_times_, get_times_;
 
     mutable Mutex mutex_;
     std::deque<Sample> samples_ GUARDED_BY(mutex_);

@@ -66,11 +66,9 @@ std::size_t Redelivery::append() {
     if (!units_.empty()) store_.append(units_);
 
     std::size_t settled = 0;
-    std::int64_t messages = 0, bytes = 0;
     for (const auto& unit : units_) {
         if (unit.stored) {
-            ++messages;
-            bytes += static_cast<std::int64_t>(unit.records.size());
+            counters_.put(*unit.queue, 1, static_cast<std::int64_t>(unit.records.size()));
         } else if (unit.why_not == Errc::invalid) {
             log::error("delayed_message_dropped",
                        {{"topic", unit.queue->topic()}, {"reason", "longer than maxMessageSize"}});
@@ -80,7 +78,6 @@ std::size_t Redelivery::append() {
         }
         ++settled;
     }
-    counters_.put(messages, bytes);
     return settled;
 }
 

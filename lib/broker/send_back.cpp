@@ -99,10 +99,16 @@ Result<> send_back(Broker& broker, const SendBack& wanted) {
     if (failed.is_inner_batch())
         return Error{Errc::invalid, "one message of a batch cannot be sent back"};
     auto properties = retried_properties(failed);
+    const auto count = [&](std::string_view name) {
+        const auto first = message::find_property(properties, property::retry_topic);
+        broker.counters().traffic().count(name, first.value_or(failed.topic), wanted.group);
+    };
+    count("SNDBCK_PUT_NUMS");
 
     const std::int32_t retry_max = wanted.retry_max.value_or(group->retry_max());
     if (failed.reconsume_times >= retry_max || wanted.delay_level < 0) {
         TRY(topic, dead_letters_of(broker, wanted.group));
+        count("DLQ_PUT_NUMS");
         message::append_property(properties, property::delay, "0");
         return store_again(broker, wanted, failed, properties, topic->queue(0));
     }

@@ -49,6 +49,7 @@ Timers::Timers(store::Files& files, const Clock& clock, store::Store& store, Cou
     : files_(files),
       clock_(clock),
       store_(store),
+      counters_(counters),
       log_dir_(std::filesystem::path(settings.store_root) / "timerlog"),
       wheel_path_(std::filesystem::path(settings.store_root) / "timerwheel"),
       check_path_(settings.config_dir() / "timercheck"),

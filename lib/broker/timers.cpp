@@ -208,6 +208,7 @@ Result<> Timers::enqueue(const Collector& collector, std::int64_t next) {
         const Entry entry{units[i].due_ms(), positions[i], units[i].at, written_ms, units[i].magic};
         if (entry.due_ms < horizon_ms_) take(entry);
     }
+    counters_.timers(static_cast<std::int64_t>(units.size()), 0);
     if (next != offset_) changed_ = true;
     offset_ = next;
     return {};
@@ -289,6 +290,7 @@ bool Timers::deliver_some() {
     if (!added.empty()) {
         mark(true);
         const std::size_t stored = redelivery_.append();
+        counters_.timers(0, static_cast<std::int64_t>(stored));
         if (stored < added.size()) settled = added[stored];
         failing_ = stored < added.size();
     }

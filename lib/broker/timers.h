@@ -143,6 +143,7 @@ private:
     store::Files& files_;
     const Clock& clock_;
     store::Store& store_;
+    Counters& counters_;
     const std::filesystem::path log_dir_, wheel_path_, check_path_, metrics_path_;
     const std::int64_t precision_ms_, log_file_bytes_;
     store::Queue* const queue_;

@@ -141,7 +141,7 @@ void Transactions::note_op(const store::Append& op, const std::vector<std::int64
 
 void Transactions::count_put(const store::Append& unit) {
     if (unit.stored)
-        is_.counters.put(1, static_cast<std::int64_t>(unit.records.size()));
+        is_.counters.put(*unit.queue, 1, static_cast<std::int64_t>(unit.records.size()));
     else
         is_.counters.put_failed();
 }

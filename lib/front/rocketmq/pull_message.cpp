@@ -6,6 +6,7 @@
 
 #include <algorithm>
 
+#include "base/clock.h"
 #include "front/rocketmq/expressions.h"
 #include "front/rocketmq/read_elsewhere.h"
 #include "front/rocketmq/requests.h"
@@ -236,18 +237,29 @@ bool hold(const Pull& pull, remoting::Session& session, const remoting::Ticket& 
     return true;
 }
 
+/// What a read gave, and how long it took.
+struct Read {
+    store::Queue& queue;
+    store::ReadResult result;
+    std::int64_t us = 0;
+};
+
 void send_answer(const Pull& pull, remoting::Session& session, const remoting::Ticket& ticket,
-                 const Answer& answer, store::ReadResult* result) {
+                 const Answer& answer, Read* read) {
     auto& counters = pull.service.broker().counters();
-    if (result == nullptr || answer.code != rc::success) {
+    if (read == nullptr || answer.code != rc::success) {
         if (answer.code == rc::pull_not_found) counters.missed();
         session.reply(ticket, answer.code, answer.header, {}, answer.remark);
         return;
     }
-    counters.got(result->messages);
+    auto& result = read->result;
+    counters.got(result.messages);
+    counters.get_times().add(read->us);
+    pull.connection.worker.traffic.gets(read->queue, pull.header.consumer_group)
+        .add(result.messages, result.bytes, read->us);
     std::vector<net::Piece> pieces;
-    pieces.reserve(result->slices.size());
-    for (auto& slice : result->slices) pieces.push_back({slice.bytes, std::move(slice.pin)});
+    pieces.reserve(result.slices.size());
+    for (auto& slice : result.slices) pieces.push_back({slice.bytes, std::move(slice.pin)});
     session.reply_pieces(ticket, answer.code, answer.header, std::move(pieces), answer.remark);
 }
 
@@ -256,8 +268,9 @@ struct Flags {
 };
 
 void answer_with(const Pull& pull, remoting::Session& session, const remoting::Ticket& ticket,
-                 const Flags& flags, store::ReadResult& result) {
+                 const Flags& flags, Read read) {
     const auto& header = pull.header;
+    const auto& result = read.result;
     Answer answer{
         code_of(result.status, header.queue_offset), std::string(name_of(result.status)), {}};
     answer.header.next_begin_offset = result.next.value;
@@ -268,7 +281,7 @@ void answer_with(const Pull& pull, remoting::Session& session, const remoting::T
     if (answer.code == rc::success)
         pull.service.broker().offsets().pulled(header.consumer_group, header.topic, header.queue_id,
                                                result.next.value);
-    send_answer(pull, session, ticket, answer, &result);
+    send_answer(pull, session, ticket, answer, &read);
 }
 
 /// True: an operator has moved the group elsewhere, which this pull is told instead of an answer.
@@ -306,16 +319,18 @@ void pull_elsewhere(const Pull& pull, remoting::Session& session, const remoting
     read_elsewhere(
         broker, session, pull.connection, ticket,
         [&broker, &queue, held, filter, limits = limits_of(pull)] {
-            return broker.store().read(queue, QueueOffset{held->header.queue_offset}, limits,
-                                       filter->matches_all() ? nullptr : filter.get());
+            const std::int64_t begin_us = monotonic_us();
+            auto result = broker.store().read(queue, QueueOffset{held->header.queue_offset}, limits,
+                                              filter->matches_all() ? nullptr : filter.get());
+            return Read{queue, std::move(result), monotonic_us() - begin_us};
         },
         [held, ticket, flags, may_hold, &service = pull.service](
-            remoting::Session& of, Connection& connection, store::ReadResult result) {
+            remoting::Session& of, Connection& connection, Read read) {
             const Pull again{held->header, service, connection, held->is_lite};
             // The queue had not been looked at since the start, and its end was asked for.
-            if (is_to_wait(again, ticket, may_hold, result))
+            if (is_to_wait(again, ticket, may_hold, read.result))
                 return answer_pull(again, of, ticket, may_hold);
-            answer_with(again, of, ticket, flags, result);
+            answer_with(again, of, ticket, flags, std::move(read));
         });
 }
 
@@ -339,6 +354,7 @@ void answer_pull(const Pull& pull, remoting::Session& session, const remoting::T
     const auto limits = limits_of(pull);
     const auto* only = filter->matches_all() ? nullptr : filter.get();
     while (true) {
+        const std::int64_t begin_us = monotonic_us();
         auto result =
             broker.store().read_now(queue, QueueOffset{header.queue_offset}, limits, only);
         if (!result) return pull_elsewhere(pull, session, ticket, queue, filter, flags, may_hold);
@@ -347,7 +363,8 @@ void answer_pull(const Pull& pull, remoting::Session& session, const remoting::T
             if (hold(pull, session, ticket, queue, filter, grown)) return;
             if (grown) continue;
         }
-        return answer_with(pull, session, ticket, flags, *result);
+        return answer_with(pull, session, ticket, flags,
+                           {queue, std::move(*result), monotonic_us() - begin_us});
     }
 }
 

@@ -63,6 +63,7 @@ constexpr Request requests[] = {
     {code::consume_message_directly, "CONSUME_MESSAGE_DIRECTLY", consume_message_directly},
     {code::send_message_v2, "SEND_MESSAGE_V2", send_message, Request::Kind::send},
     {code::clone_group_offset, "CLONE_GROUP_OFFSET", clone_group_offset},
+    {code::view_broker_stats_data, "VIEW_BROKER_STATS_DATA", view_broker_stats},
     {code::clean_unused_topic, "CLEAN_UNUSED_TOPIC", clean_unused_topics},
     {code::get_broker_consume_stats, "GET_BROKER_CONSUME_STATS", get_broker_consume_stats,
      Request::Kind::counting},

@@ -92,6 +92,8 @@ void forbid_group(const Call& call);
 void get_topic_stats(const Call& call);
 void get_consume_stats(const Call& call);
 void get_broker_consume_stats(const Call& call);
+// broker_stats.cpp
+void view_broker_stats(const Call& call);
 // retention.cpp
 void clean_expired_queues(const Call& call);
 void clean_unused_topics(const Call& call);

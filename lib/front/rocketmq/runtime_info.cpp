@@ -95,6 +95,9 @@ void add_timers(broker::Broker& broker, Table& out) {
         std::to_string(is.pending > 0 ? std::max<std::int64_t>(0, behind_ms) : 0);
     out["timerOffsetBehind"] = std::to_string(is.max - is.next);
     out["timerCongestNum"] = std::to_string(is.pending);
+    auto& counters = broker.counters();
+    out["timerEnqueueTps"] = fmt::format("{:.1f}", counters.rates(&Totals::timers_in)[0]);
+    out["timerDequeueTps"] = fmt::format("{:.1f}", counters.rates(&Totals::timers_out)[0]);
 }
 
 // A request is answered by the thread that reads it: what RocketMQ's pools have waiting, waits in
@@ -106,12 +109,19 @@ void add_pools(Table& out) {
         out[fmt::format("{}ThreadPoolQueueHeadWaitTimeMills", pool)] = "0";
     }
     out["EndTransactionQueueSize"] = out["EndTransactionThreadPoolQueueCapacity"] = "0";
-    for (const char* key :
-         {"pageCacheLockTimeMills", "putMessageEntireTimeMax", "getMessageEntireTimeMax",
-          "putLatency99", "putLatency999", "startAcceptSendRequestTimeStamp"})
-        out[key] = "0";
-    out["timerEnqueueTps"] = out["timerDequeueTps"] = "0.0";
-    out["putMessageDistributeTime"] = "";
+    // Nor does a page of the log have to be waited for: it is written, not mapped.
+    out["pageCacheLockTimeMills"] = out["startAcceptSendRequestTimeStamp"] = "0";
+}
+
+/// Milliseconds, as RocketMQ has them.
+void add_latencies(broker::Counters& counters, Table& out) {
+    const auto& puts = counters.put_times();
+    const auto ms = [](std::int64_t us) { return static_cast<double>(us) / 1000; };
+    out["putMessageEntireTimeMax"] = std::to_string(puts.max_us() / 1000);
+    out["getMessageEntireTimeMax"] = std::to_string(counters.get_times().max_us() / 1000);
+    out["putLatency99"] = fmt::format("{:.2f}", ms(puts.percentile_us(0.99)));
+    out["putLatency999"] = fmt::format("{:.2f}", ms(puts.percentile_us(0.999)));
+    out["putMessageDistributeTime"] = puts.text();
 }
 
 struct ConfigVersion {
@@ -138,6 +148,7 @@ std::string runtime_info(broker::Broker& broker, std::int64_t earliest_ms) {
     add_delay(broker.delay(), out.table);
     add_timers(broker, out.table);
     add_pools(out.table);
+    add_latencies(counters, out.table);
     return wire::to_body(out);
 }
 

@@ -59,7 +59,9 @@ void SendBatch::flush(remoting::Session& session) {
             records_.bytes().subspan(is.records_begin, is.records_end - is.records_begin);
     }
     auto& broker = service_.broker();
+    const std::int64_t begin_us = monotonic_us();
     broker.store().append(units_);
+    const std::int64_t took_us = monotonic_us() - begin_us;
 
     remoting::Ticket ticket;
     ticket.session = session.weak_from_this();
@@ -76,6 +78,8 @@ void SendBatch::flush(remoting::Session& session) {
         }
         messages += unit.offsets;
         bytes += static_cast<std::int64_t>(unit.records.size());
+        traffic_.puts(*unit.queue)
+            .add(unit.offsets, static_cast<std::int64_t>(unit.records.size()), took_us);
         if (pending.waits && !pending.oneway) {
             late_.push_back({pending.opaque, pending.encoding, std::string(offset_ids(unit)),
                              std::string(key_of(pending)), std::string(handle_of(pending)),
@@ -87,6 +91,7 @@ void SendBatch::flush(remoting::Session& session) {
         }
     }
     broker.counters().put(messages, bytes);
+    broker.counters().put_times().add(took_us, static_cast<std::int64_t>(units_.size()));
     if (!late_.empty()) answer_late(session, ticket, synced_end);
     records_.clear();
     records_.shrink_if_above(4 * bytes_max);

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "base/bytes.h"
+#include "broker/traffic.h"
 #include "front/rocketmq/late_answers.h"
 #include "message/record.h"
 #include "remoting/session.h"
@@ -21,7 +22,8 @@ class Service;
 
 class SendBatch {
 public:
-    explicit SendBatch(Service& service) : service_(service) {}
+    SendBatch(Service& service, broker::TrafficCache& traffic)
+        : service_(service), traffic_(traffic) {}
 
     /// Where message::encode() puts the records of the next add().
     Buffer& records() { return records_; }
@@ -64,6 +66,7 @@ private:
                      PhysicalOffset end);
 
     Service& service_;
+    broker::TrafficCache& traffic_;
     Buffer records_;
     std::string keys_;  // each with its recall handle behind it
     std::vector<Pending> pending_;

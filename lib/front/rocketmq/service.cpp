@@ -17,7 +17,10 @@ const std::shared_ptr<Connection>& connection_of(remoting::Session& session) {
 }  // namespace
 
 Worker::Worker(Service& service, broker::Broker& broker)
-    : topics(broker.topics()), sends(service), broker_name(broker.settings().name) {}
+    : topics(broker.topics()),
+      traffic(broker.counters().traffic()),
+      sends(service, traffic),
+      broker_name(broker.settings().name) {}
 
 Connection::Connection(remoting::Session& session, Worker& of)
     : worker(of), address_(session.remote()) {

@@ -34,6 +34,7 @@ class Service;
 struct Worker {
     Worker(Service& service, broker::Broker& broker);
     broker::TopicCache topics;
+    broker::TrafficCache traffic;
     SendBatch sends;
     const std::string& broker_name;
 };

@@ -61,6 +61,7 @@ void add_progress(broker::Broker& broker, std::string_view group, const std::str
                   wire::ConsumeStats& stats) {
     const auto topic = broker.topics().find(name);
     if (topic == nullptr) return;
+    stats.consume_tps += broker.counters().traffic().get_tps(name, group);
     const auto places = broker.offsets().places(group, name);
     for (std::int32_t id = 0; id < topic->config().read_queues; ++id) {
         auto* queue = topic->find_queue(id);
@@ -89,6 +90,7 @@ void get_topic_stats(const Call& call) {
         for (std::int32_t id = 0; id < topic->queues(); ++id)
             stats.offsets.push_back({{broker.settings().name, id, topic->name()},
                                      offset_of(broker, topic->find_queue(id))});
+        stats.topic_put_tps = broker.counters().traffic().put_tps(topic->name());
         return wire::to_body(stats);
     });
 }

@@ -59,4 +59,31 @@ void ConsumeStats::write(json::Writer& out) const {
     out.end_object();
 }
 
+StatsSnapshot StatsSnapshot::from(const json::Value& value) {
+    return {value["sum"].as_int(), value["tps"].as_real(), value["avgpt"].as_real()};
+}
+
+void StatsSnapshot::write(json::Writer& out) const {
+    out.begin_object().member("avgpt", avgpt).member("sum", sum).member("tps", tps).end_object();
+}
+
+BrokerStatsData BrokerStatsData::from(const json::Value& value) {
+    return {StatsSnapshot::from(value["statsMinute"]), StatsSnapshot::from(value["statsHour"]),
+            StatsSnapshot::from(value["statsDay"])};
+}
+
+Result<BrokerStatsData> BrokerStatsData::read(std::string_view body) {
+    return read_body<BrokerStatsData>(body);
+}
+
+void BrokerStatsData::write(json::Writer& out) const {
+    out.begin_object().key("statsDay");
+    day.write(out);
+    out.key("statsHour");
+    hour.write(out);
+    out.key("statsMinute");
+    minute.write(out);
+    out.end_object();
+}
+
 }  // namespace mqd::wire

@@ -1,6 +1,6 @@
 #pragma once
 // GET_TOPIC_STATS_INFO 202 and GET_CONSUME_STATS 208: tables by queue, with queues as native
-// object keys (spec remoting.md 4.5).
+// object keys; VIEW_BROKER_STATS_DATA 315 (spec remoting.md 4.5).
 
 #include "wire/bodies/queues.h"
 
@@ -42,6 +42,24 @@ struct ConsumeStats {
 
     static ConsumeStats from(const json::Value& value);
     static Result<ConsumeStats> read(std::string_view body);
+    void write(json::Writer& out) const;
+};
+
+struct StatsSnapshot {
+    std::int64_t sum = 0;
+    double tps = 0;    ///< sum a second
+    double avgpt = 0;  ///< sum a time that something was counted
+
+    static StatsSnapshot from(const json::Value& value);
+    void write(json::Writer& out) const;
+};
+
+/// VIEW_BROKER_STATS_DATA 315.
+struct BrokerStatsData {
+    StatsSnapshot minute, hour, day;
+
+    static BrokerStatsData from(const json::Value& value);
+    static Result<BrokerStatsData> read(std::string_view body);
     void write(json::Writer& out) const;
 };
 

@@ -1,6 +1,6 @@
 #pragma once
 // What administrators ask of a broker about consumer groups, and what it asks of their members:
-// 220 to 223, 303, 307 to 309, 314, 317, 343, 345, 353 (spec remoting.md 4.3, 4.5, 4.6).
+// 220 to 223, 303, 307 to 309, 314, 315, 317, 343, 345, 353 (spec remoting.md 4.3, 4.5, 4.6).
 
 #include "wire/header.h"
 
@@ -124,6 +124,17 @@ struct GetBrokerConsumeStats {
 
     static constexpr auto fields() {
         return std::tuple{required("isOrder", &GetBrokerConsumeStats::is_order)};
+    }
+};
+
+/// VIEW_BROKER_STATS_DATA 315. What the key looks like depends on the name.
+struct ViewBrokerStats {
+    std::string_view name;
+    std::string_view key;
+
+    static constexpr auto fields() {
+        using H = ViewBrokerStats;
+        return std::tuple{required("statsName", &H::name), required("statsKey", &H::key)};
     }
 };
 

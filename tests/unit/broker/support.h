@@ -38,7 +38,8 @@ struct FakeQueue final : store::Queue {
     std::string name = "T";
     QueueOffset end;
     const std::string& topic() const override { return name; }
-    std::int32_t id() const override { return 0; }
+    std::int32_t number = 0;
+    std::int32_t id() const override { return number; }
     QueueOffset min() const override { return {}; }
     QueueOffset max() const override { return end; }
 };

@@ -10,6 +10,7 @@
 #include "wire/bodies/route.h"
 #include "wire/bodies/stats.h"
 #include "wire/headers/clients.h"
+#include "wire/headers/consumers.h"
 #include "wire/headers/offsets.h"
 #include "wire/headers/topics.h"
 
@@ -204,6 +205,66 @@ TEST_CASE_FIXTURE(Fixture, "an SQL92 consumer is told at its start what its expr
     CHECK(check_config("a > 1") == rc::success);
     CHECK(check_config("") == rc::success);
     CHECK(check_config("a >") == rc::subscription_parse_failed);
+}
+
+TEST_CASE_FIXTURE(Fixture, "what goes through topics and to groups can be asked for by name") {
+    start();
+    const auto user = client();
+    for (int i = 0; i < 3; ++i)
+        REQUIRE(user->call(code::send_message_v2, send_header(), "four").code == rc::success);
+    wait_readable(3);
+    REQUIRE(user->call(code::pull_message, pull_header(0)).code == rc::success);
+    const auto ask = [&](std::string_view name, std::string_view key) {
+        return user->call(code::view_broker_stats_data, wire::ViewBrokerStats{name, key});
+    };
+    const auto sum = [&](std::string_view name, std::string_view key) {
+        const auto answer = ask(name, key);
+        REQUIRE(answer.code == rc::success);
+        const auto data = wire::BrokerStatsData::read(answer.body);
+        REQUIRE(data);
+        CHECK(data->minute.sum == data->day.sum);
+        return data->minute.sum;
+    };
+    CHECK(sum("TOPIC_PUT_NUMS", "T") == 3);
+    CHECK(sum("TOPIC_PUT_SIZE", "T") > 3 * 91);
+    CHECK(sum("QUEUE_PUT_NUMS", "T@0") == 3);
+    CHECK(sum("BROKER_PUT_NUMS", "DefaultCluster") == 3);
+    CHECK(sum("GROUP_GET_NUMS", "T@G") == 3);
+    CHECK(sum("QUEUE_GET_SIZE", "T@0@G") == sum("TOPIC_PUT_SIZE", "T"));
+    CHECK(sum("GROUP_GET_LATENCY", "0@T@G") >= 0);
+    CHECK(sum("GROUP_GET_FALL_SIZE", "0@T@G") == 0);
+    REQUIRE(user->call(code::send_message_v2, send_header(), "four").code == rc::success);
+    wait_readable(4);
+    CHECK(sum("GROUP_GET_FALL_SIZE", "0@T@G") == sum("TOPIC_PUT_SIZE", "T") / 4);
+    CHECK(sum("GROUP_GET_FALL_TIME", "0@T@G") >= 0);
+
+    const auto unknown = ask("TOPIC_PUT_NUMS", "U");
+    CHECK(unknown.code == rc::system_error);
+    CHECK(unknown.remark == "The stats <TOPIC_PUT_NUMS> <U> not exist");
+    for (const auto& [name, key] :
+         {std::pair{"NO_SUCH", "T"}, std::pair{"GROUP_GET_NUMS", "T"},
+          std::pair{"QUEUE_PUT_NUMS", "T@x"}, std::pair{"BROKER_PUT_NUMS", "other"},
+          std::pair{"GROUP_GET_FALL_SIZE", "0@T"}, std::pair{"GROUP_GET_FALL_SIZE", "0@T@H"}})
+        CHECK(ask(name, key).code == rc::system_error);
+
+    const auto stats = wire::ConsumeStats::read(
+        user->call(code::get_consume_stats, wire::GetConsumeStats{"G", "T", {}}).body);
+    REQUIRE(stats);
+    CHECK(stats->consume_tps > 0);
+    CHECK(wire::TopicStatsTable::read(
+              user->call(code::get_topic_stats_info, wire::TopicHeader{"T"}).body)
+              ->topic_put_tps > 0);
+    const auto info = wire::KvTable::read(user->call(code::get_broker_runtime_info).body);
+    REQUIRE(info);
+    CHECK(info->table.at("putMessageDistributeTime").starts_with("[<=0ms]:"));
+    CHECK(info->table.at("putLatency99") != "");
+    CHECK(info->table.at("timerEnqueueTps") == "0.0");
+
+    // Deleted is deleted, and begins again.
+    REQUIRE(user->call(code::delete_topic_in_broker, wire::TopicHeader{"T"}).code == rc::success);
+    CHECK(ask("TOPIC_PUT_NUMS", "T").code == rc::system_error);
+    REQUIRE(user->call(code::send_message_v2, send_header(), "four").code == rc::success);
+    CHECK(sum("TOPIC_PUT_NUMS", "T") == 1);
 }
 
 TEST_CASE_FIXTURE(Fixture, "the runtime information has every key that tools parse") {
