@@ -38,6 +38,7 @@ struct Settings {
     int topics = 1;
     double seconds = 5;
     int messages = 0;  // in all, 0: as many as the time allows
+    int rate = 0;      // messages a second in all, 0: as fast as they are answered
     int create = 1;    // 0: the first sends make the topics
     int keys = 0;      // 1: every message of a batch has a key of its own, k00000000 and on
     long pid = 0;
@@ -239,7 +240,7 @@ public:
     }
 
     void run() {
-        const std::int64_t begin = monotonic_us();
+        const std::int64_t begin = begin_us_ = monotonic_us();
         const std::int64_t stop = begin + static_cast<std::int64_t>(s_.seconds * 1e6);
         for (auto& c : connections_) fill(c, monotonic_us());
         std::vector<epoll_event> events(connections_.size());
@@ -248,12 +249,17 @@ public:
             stopping_ = stopping_ || now >= stop || all_given() || all_read();
             if (stopping_ && idle()) break;
             if (now > stop + 30'000'000) die("requests are not answered");
-            const int n = epoll_wait(epoll_, events.data(), static_cast<int>(events.size()), 100);
+            const timespec wait = time_to_wait(now);
+            const int n = epoll_pwait2(epoll_, events.data(), static_cast<int>(events.size()),
+                                       &wait, nullptr);
             for (int i = 0; i < n; ++i) {
                 auto& c = connections_[events[static_cast<std::size_t>(i)].data.u64];
                 if ((events[static_cast<std::size_t>(i)].events & EPOLLIN) != 0) take(c);
-                fill(c, monotonic_us());
+                if (s_.rate == 0) fill(c, monotonic_us());
             }
+            // What was due first, from wherever there is room.
+            for (std::size_t i = 0; s_.rate > 0 && i < connections_.size(); ++i)
+                fill(connections_[first_++ % connections_.size()], monotonic_us());
         }
         elapsed_us_ = monotonic_us() - begin;
     }
@@ -262,6 +268,14 @@ public:
     double seconds() const { return static_cast<double>(elapsed_us_) / 1e6; }
 
 private:
+    /// When the next messages are to be sent; with no rate, at once.
+    std::int64_t due_us(std::int64_t now) const {
+        return s_.rate == 0 ? now : begin_us_ + given_ * 1'000'000 / s_.rate;
+    }
+    timespec time_to_wait(std::int64_t now) const {
+        const std::int64_t us = s_.rate == 0 || stopping_ ? 100'000 : due_us(now) - now;
+        return {0, std::clamp<std::int64_t>(us, 20, 100'000) * 1000};
+    }
     bool all_given() const { return s_.messages > 0 && given_ >= s_.messages; }
     bool all_read() const {
         return std::ranges::all_of(connections_, [](const Connection& c) { return c.done; });
@@ -294,7 +308,8 @@ private:
     void fill(Connection& c, std::int64_t now) {
         if (c.done) return;
         const int window = s_.mode == "pull" ? 1 : s_.window;
-        while (!stopping_ && !all_given() && c.in_flight < window && c.out.size() < 1 << 20) {
+        while (!stopping_ && !all_given() && c.in_flight < window && c.out.size() < 1 << 20 &&
+               due_us(now) <= now) {
             if (s_.mode == "pull") {
                 c.frames.clear();
                 c.frames.push_back(pull_frame(s_, c.pull_topic, c.pull_queue, c.pull_offset));
@@ -303,8 +318,9 @@ private:
             auto& frame = c.frames[c.turn++ % c.frames.size()];
             frame.set_opaque(c.opaque);
             frame.set_keys(given_);
+            // From when it was due: what waits for room waits.
+            c.started_us[static_cast<std::size_t>(c.opaque) % c.started_us.size()] = due_us(now);
             given_ += s_.batch;
-            c.started_us[static_cast<std::size_t>(c.opaque) % c.started_us.size()] = now;
             if (++c.opaque == 99'999'999) c.opaque = first_opaque;
             c.out.put(frame.bytes.bytes());
             if (oneway()) {
@@ -410,7 +426,9 @@ private:
     Totals totals_;
     bool stopping_ = false;
     std::int64_t given_ = 0;
+    std::int64_t begin_us_ = 0;
     std::int64_t elapsed_us_ = 0;
+    std::size_t first_ = 0;
 };
 
 Settings parse(int argc, char** argv) {
@@ -423,6 +441,7 @@ Settings parse(int argc, char** argv) {
                                                    {"--queues", &s.queues},
                                                    {"--topics", &s.topics},
                                                    {"--messages", &s.messages},
+                                                   {"--rate", &s.rate},
                                                    {"--create", &s.create},
                                                    {"--keys", &s.keys}};
     const std::map<std::string_view, std::string*> texts{

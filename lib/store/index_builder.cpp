@@ -1,8 +1,5 @@
 #include "store/index_builder.h"
 
-#include <sys/resource.h>
-#include <unistd.h>
-
 #include <chrono>
 
 #include "base/log.h"
@@ -13,7 +10,6 @@ namespace mqd::store {
 namespace {
 
 constexpr std::int64_t retry_ms = 1000;
-constexpr int niceness = 10;
 constexpr auto pause = std::chrono::milliseconds(5);
 
 }  // namespace
@@ -29,8 +25,7 @@ IndexBuilder::IndexBuilder(const CommitLog& log, IndexSet& index, std::int64_t d
 }
 
 void IndexBuilder::run() {
-    // Linux has a niceness for each thread. Without it the index is only less polite.
-    static_cast<void>(::setpriority(PRIO_PROCESS, static_cast<::id_t>(::gettid()), niceness));
+    let_others_first();
     for (;;) {
         if (stopping_ && !finish_) return;
         const std::int64_t to = limit_.load(std::memory_order_acquire);

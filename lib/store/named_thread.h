@@ -1,7 +1,9 @@
 #pragma once
-// A thread with a name that ps and gdb show (15 characters).
+// A thread with a name that ps and gdb show (15 characters), and one that lets others go first.
 
 #include <pthread.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
 #include <thread>
 #include <utility>
@@ -13,6 +15,13 @@ std::thread named_thread(const char* name, Function function) {
     std::thread thread(std::move(function));
     ::pthread_setname_np(thread.native_handle(), name);
     return thread;
+}
+
+/// From now on this thread has a tenth of a processor where others want all of it. Linux has a
+/// niceness for each thread; where it is not to be had, the thread is only less polite.
+inline void let_others_first() {
+    constexpr int niceness = 10;
+    static_cast<void>(::setpriority(PRIO_PROCESS, static_cast<::id_t>(::gettid()), niceness));
 }
 
 }  // namespace mqd::store

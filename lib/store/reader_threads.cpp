@@ -22,6 +22,7 @@ void ReaderThreads::run(std::function<void()> job) {
 }
 
 void ReaderThreads::work() {
+    let_others_first();  // whoever catches up has time; those who send have not
     for (;;) {
         std::function<void()> job;
         {
