@@ -49,7 +49,9 @@ figure "RSS, empty store" mqd "$(status_kb "$broker" VmRSS)" kB
 echo "pipes" >&2
 mqadmin updateTopic -t oneway -b "$address" -r 4 -w 4 > /dev/null
 mqadmin updateTopic -t acked -b "$address" -r 4 -w 4 > /dev/null
+warm_memory 1000
 figure "$lines lines, one-way, until readable" mqd "$(pipe_in oneway --oneway)" s
+warm_memory 1000
 figure "$lines lines, acknowledged, until readable" mqd "$(pipe_in acked)" s
 begin=$(now)
 mqpull -q -t oneway --from beginning -e > /dev/null
