@@ -40,6 +40,7 @@ Result<std::unique_ptr<Broker>> Broker::open(store::Files& files, const Clock& c
     TRY(broker->topics_, Topics::open(files, clock, store, settings));
     TRY(broker->groups_, Groups::open(files, clock, settings));
     TRY(broker->offsets_, Offsets::open(files, clock, settings));
+    TRY(broker->filters_, Filters::open(files, clock, settings));
     TRY(broker->delay_, Delay::open(files, clock, store, broker->counters_, settings));
     TRY(broker->timers_, Timers::open(files, clock, store, broker->counters_, settings));
     TRY(broker->transactions_,
@@ -118,6 +119,7 @@ void Broker::save_offsets_soon(std::function<void(Result<>)> done) {
 
 Result<> Broker::save_tables() {
     TRY_OK(topics_->save());
+    TRY_OK(filters_->save());
     return groups_->save();
 }
 
@@ -214,6 +216,7 @@ void Broker::heartbeat(const PeerRef& peer, const ClientInfo& client,
             if (const auto made = topics_->ensure(retry); !made)
                 log::warn("retry_topic_not_made", {{"group", name}, {"error", made.error().what}});
         }
+        if (filters_->heard(name, membership.subscriptions)) save_soon();
         const bool clustering = membership.model == Model::clustering;
         if (clients_.join(peer, client, std::move(membership)) && clustering) tell_members(name);
     }
@@ -221,14 +224,27 @@ void Broker::heartbeat(const PeerRef& peer, const ClientInfo& client,
 }
 
 void Broker::leave_group(const Peer& peer, std::string_view group) {
-    const bool clustering = clients_.standing(group, {}).model == Model::clustering;
-    if (clients_.leave(peer, group) && clustering) tell_members(group);
+    if (clients_.leave(peer, group)) member_gone(group);
 }
 
 void Broker::disconnected(const Peer& peer) {
-    for (const auto& group : clients_.leave_all(peer)) {
-        if (clients_.standing(group, {}).model == Model::clustering) tell_members(group);
+    for (const auto& group : clients_.leave_all(peer)) member_gone(group);
+}
+
+void Broker::member_gone(std::string_view group) {
+    const auto left = clients_.standing(group, {});
+    if (!left.online) {
+        filters_->left(group);
+    } else if (left.model == Model::clustering) {
+        tell_members(group);
     }
+}
+
+void Broker::delete_group(std::string_view group, bool with_offsets) {
+    groups_->remove(group);
+    filters_->remove_group(group);
+    counters_.traffic().forget_group(group);
+    if (with_offsets) offsets_->remove_group(group);
 }
 
 std::optional<std::int64_t> Broker::first_offset(const Topic* topic, std::int32_t queue) const {
@@ -246,6 +262,7 @@ Result<bool> Broker::delete_topic(std::string_view name) {
     auto removed = topics_->remove(name);
     if (removed && *removed) {
         offsets_->remove_topic(name);
+        filters_->remove_topic(name);
         counters_.traffic().forget_topic(name);
         save_soon();
     }

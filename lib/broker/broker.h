@@ -20,6 +20,7 @@
 #include "broker/clients.h"
 #include "broker/counters.h"
 #include "broker/delay.h"
+#include "broker/filters.h"
 #include "broker/groups.h"
 #include "broker/offsets.h"
 #include "broker/queue_locks.h"
@@ -50,6 +51,7 @@ public:
     Topics& topics() { return *topics_; }
     Groups& groups() { return *groups_; }
     Offsets& offsets() { return *offsets_; }
+    Filters& filters() { return *filters_; }
     Clients& clients() { return clients_; }
     QueueLocks& locks() { return locks_; }
     Arrivals& arrivals() { return *arrivals_; }
@@ -77,6 +79,8 @@ public:
     void heartbeat(const PeerRef& peer, const ClientInfo& client, std::vector<Membership> consuming,
                    const std::vector<std::string>& producing, bool unit_mode);
     void leave_group(const Peer& peer, std::string_view group);
+    /// Deleted by an administrator; members that are connected make it again.
+    void delete_group(std::string_view group, bool with_offsets);
     /// The connection is gone.
     void disconnected(const Peer& peer);
 
@@ -95,6 +99,7 @@ private:
     Broker(const Clock& clock, store::Store& store, const Settings& settings);
     void stop();
     void tell_members(std::string_view group);
+    void member_gone(std::string_view group);
     void run();
     Result<> save_tables();
     void close_expired();
@@ -105,6 +110,7 @@ private:
     std::unique_ptr<Topics> topics_;
     std::unique_ptr<Groups> groups_;
     std::unique_ptr<Offsets> offsets_;
+    std::unique_ptr<Filters> filters_;
     Clients clients_;
     QueueLocks locks_;
     const std::shared_ptr<Arrivals> arrivals_;  // the store's listener has a share

@@ -67,9 +67,7 @@ void get_all_groups(const Call& call) {
 void delete_group(const Call& call) {
     const auto header = call.header<wire::DeleteGroup>();
     if (!header) return call.refuse(header.error());
-    call.broker.groups().remove(header->group_name);
-    call.broker.counters().traffic().forget_group(header->group_name);
-    if (header->clean_offset) call.broker.offsets().remove_group(header->group_name);
+    call.broker.delete_group(header->group_name, header->clean_offset);
     reply_when_saved(call);
 }
 

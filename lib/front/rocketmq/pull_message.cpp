@@ -116,6 +116,18 @@ Result<broker::SubscriptionRef> subscription_in(const Pull& pull) {
     return last;
 }
 
+/// The broker was started again and the group's heartbeat has not come yet: what it last wanted of
+/// the topic, if that was an SQL92 expression, is known.
+std::optional<Answer> find_kept_filter(const Pull& pull, broker::SubscriptionRef& filter) {
+    const auto& header = pull.header;
+    filter = pull.service.broker().filters().find(header.consumer_group, header.topic);
+    if (filter == nullptr)
+        return refused(rc::subscription_not_exist, "the consumer's group info not exist");
+    if (filter->version < header.sub_version)
+        return refused(rc::filter_data_not_latest, "the consumer's consume filter data not latest");
+    return check_type(pull, filter->type);
+}
+
 std::optional<Answer> find_filter(const Pull& pull, const broker::Group& group,
                                   broker::SubscriptionRef& filter) {
     const auto& header = pull.header;
@@ -128,8 +140,7 @@ std::optional<Answer> find_filter(const Pull& pull, const broker::Group& group,
     }
     const auto standing =
         pull.service.broker().clients().standing(header.consumer_group, header.topic);
-    if (!standing.online)
-        return refused(rc::subscription_not_exist, "the consumer's group info not exist");
+    if (!standing.online) return find_kept_filter(pull, filter);
     if (standing.model == broker::Model::broadcasting && !group.broadcast_enabled())
         return refused(rc::no_permission,
                        fmt::format("the consumer group[{}] can not consume by broadcast way",

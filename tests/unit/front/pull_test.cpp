@@ -187,6 +187,20 @@ TEST_CASE_FIXTURE(PullFixture, "a heartbeat's SQL92 that cannot be parsed gives 
     CHECK(user->call(code::pull_message, header).code == rc::filter_data_not_exist);
 }
 
+TEST_CASE_FIXTURE(PullFixture, "an SQL92 filter serves pulls that come before the heartbeat") {
+    settings.property_filter = true;
+    start_with(1);
+    REQUIRE(other->call(code::heart_beat, sql_beat("price < 10")).code == rc::success);
+    other.reset();
+    const auto give_up = monotonic_ms() + 10'000;
+    while (broker->clients().standing("G", "T").online) REQUIRE(monotonic_ms() < give_up);
+    auto header = pull_header(0, 0);
+    header.sub_version = 1;
+    CHECK(user->call(code::pull_message, header).code == rc::pull_retry_immediately);
+    header.sub_version = 2;
+    CHECK(user->call(code::pull_message, header).code == rc::filter_data_not_latest);
+}
+
 TEST_CASE_FIXTURE(PullFixture, "without enablePropertyFilter there is no SQL92") {
     start_with(1);
     auto header = pull_header(0);
@@ -383,6 +397,15 @@ TEST_CASE_FIXTURE(PullFixture, "members hear of one another before the heartbeat
     user->wait_pushes(3);
     wire::UnregisterClient leave;
     leave.consumer_group = "G";
+    {
+        const auto third = client();
+        CHECK(third->call(code::heart_beat, beat("c")).code == rc::success);
+        user->wait_pushes(4);
+        CHECK(third->call(code::unregister_client, leave).code == rc::success);
+        user->wait_pushes(5);
+        CHECK(user->call(code::get_consumer_list_by_group, wire::ConsumerGroupHeader{"G"}).body ==
+              R"({"consumerIdList":["a"]})");
+    }
     CHECK(user->call(code::unregister_client, leave).code == rc::success);
     CHECK(user->call(code::get_consumer_list_by_group, wire::ConsumerGroupHeader{"G"}).code ==
           rc::system_error);
