@@ -34,6 +34,11 @@ void LateAnswers::give(std::int32_t code) {
     for (const Answer& is : std::exchange(answers_, {})) {
         to.opaque = is.opaque;
         to.encoding = is.encoding;
+        const auto remark = code == rc::success ? std::string_view() : wire::response_name(code);
+        if (is.is_recall) {
+            session_.reply(to, code, wire::RecallMessageResponse{is.unique_key}, {}, remark);
+            continue;
+        }
         wire::SendMessageResponse header;
         header.msg_id = is.msg_id;
         header.queue_id = is.queue_id;
@@ -43,9 +48,27 @@ void LateAnswers::give(std::int32_t code) {
         if (is.inner_batch) header.batch_id = is.unique_key;
         header.region = settings.region;
         header.trace_on = settings.trace_on;
-        session_.reply(to, code, header, {},
-                       code == rc::success ? std::string_view() : wire::response_name(code));
+        session_.reply(to, code, header, {}, remark);
     }
+}
+
+/// While there are no replicas, none acknowledges anything: with as many wanted the answer is
+/// FLUSH_SLAVE_TIMEOUT, whatever the disk says (spec store.md 6.2).
+void LateAnswers::give_when_durable(Service& service, remoting::Session& session,
+                                    const remoting::Ticket& ticket, std::vector<Answer> answers,
+                                    PhysicalOffset end) {
+    const auto late = std::make_shared<LateAnswers>(service, session, std::move(answers));
+    auto& held = std::static_pointer_cast<Connection>(session.context)->late;
+    std::erase_if(held, [](const auto& is) { return is->is_given(); });
+    held.push_back(late);
+    auto& broker = service.broker();
+    const auto& settings = broker.settings();
+    if (settings.waits_for_replicas()) {
+        late->give_after(settings.slave_timeout_ms, rc::flush_slave_timeout);
+        return;
+    }
+    late->give_after(settings.sync_flush_timeout_ms, rc::flush_disk_timeout);
+    broker.store().when_synced(end, settings.sync_flush_timeout_ms, late->when_synced(ticket));
 }
 
 }  // namespace mqd::front::rocketmq

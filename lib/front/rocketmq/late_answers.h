@@ -1,7 +1,7 @@
 #pragma once
-// The answers to the sends of one read that wait for the disk or for replicas: given once, when
-// that has come or its time is over. The time is the session's own loop's, so that a disk that
-// hangs holds up no answer.
+// The answers to the sends of one read, or to a recall, that wait for the disk or for replicas:
+// given once, when that has come or its time is over. The time is the session's own loop's, so that
+// a disk that hangs holds up no answer.
 //
 // Threads: the session's.
 // Owner:   Connection.
@@ -29,6 +29,7 @@ public:
         std::int32_t queue_id = 0;
         bool inner_batch = false;
         std::int64_t queue_offset = 0;
+        bool is_recall = false;  ///< only the unique key is told
     };
     LateAnswers(Service& service, remoting::Session& session, std::vector<Answer> answers)
         : service_(service), session_(session), answers_(std::move(answers)) {}
@@ -40,6 +41,12 @@ public:
     /// All answers with that code; those messages are stored whatever it is.
     void give(std::int32_t code);
     bool is_given() const { return answers_.empty(); }
+
+    /// Gives the answers when all up to `end` is on disk, as the configuration has it: with
+    /// replicas wanted, of which there are none, or a disk that is late, when the time is over.
+    static void give_when_durable(Service& service, remoting::Session& session,
+                                  const remoting::Ticket& ticket, std::vector<Answer> answers,
+                                  PhysicalOffset end);
 
 private:
     Service& service_;

@@ -92,7 +92,9 @@ void SendBatch::flush(remoting::Session& session) {
     }
     broker.counters().put(messages, bytes);
     broker.counters().put_times().add(took_us, static_cast<std::int64_t>(units_.size()));
-    if (!late_.empty()) answer_late(session, ticket, synced_end);
+    if (!late_.empty())
+        LateAnswers::give_when_durable(service_, session, ticket, std::exchange(late_, {}),
+                                       synced_end);
     records_.clear();
     records_.shrink_if_above(4 * bytes_max);
     keys_.clear();
@@ -153,25 +155,6 @@ void SendBatch::answer(remoting::Session& session, remoting::Ticket& ticket, con
     header.region = service_.broker().settings().region;
     header.trace_on = service_.broker().settings().trace_on;
     session.reply(ticket, code, header);
-}
-
-/// While there are no replicas, none acknowledges anything: with as many wanted the answer is
-/// FLUSH_SLAVE_TIMEOUT, whatever the disk says (spec store.md 6.2).
-void SendBatch::answer_late(remoting::Session& session, const remoting::Ticket& ticket,
-                            PhysicalOffset end) {
-    namespace rc = wire::response_code;
-    const auto late = std::make_shared<LateAnswers>(service_, session, std::exchange(late_, {}));
-    auto& held = std::static_pointer_cast<Connection>(session.context)->late;
-    std::erase_if(held, [](const auto& is) { return is->is_given(); });
-    held.push_back(late);
-    auto& broker = service_.broker();
-    const auto& settings = broker.settings();
-    if (settings.waits_for_replicas()) {
-        late->give_after(settings.slave_timeout_ms, rc::flush_slave_timeout);
-        return;
-    }
-    late->give_after(settings.sync_flush_timeout_ms, rc::flush_disk_timeout);
-    broker.store().when_synced(end, settings.sync_flush_timeout_ms, late->when_synced(ticket));
 }
 
 }  // namespace mqd::front::rocketmq

@@ -62,8 +62,6 @@ private:
     std::string_view key_of(const Pending& is) const;
     std::string_view handle_of(const Pending& is) const;
     void log_lost(const remoting::Session& session, const store::Append& unit);
-    void answer_late(remoting::Session& session, const remoting::Ticket& ticket,
-                     PhysicalOffset end);
 
     Service& service_;
     broker::TrafficCache& traffic_;

@@ -5,6 +5,7 @@
 
 #include <array>
 
+#include "broker/append_one.h"
 #include "front/rocketmq/recall_handle.h"
 #include "front/rocketmq/requests.h"
 #include "json/writer.h"
@@ -33,23 +34,14 @@ std::string removal_properties(const Call& call, const wire::RecallMessage& head
     return out;
 }
 
-bool store_removal(const Call& call, const broker::Place& place) {
+Result<broker::AppendedOne> store_removal(const Call& call, const broker::Place& place) {
     message::Draft draft;
-    draft.topic = place.queue->topic();
-    draft.queue_id = place.queue->id();
     draft.born_ts_ms = call.broker.clock().wall_ms();
     draft.born_host = call.session.remote_host();
     draft.store_host = call.service.store_host();
     draft.body = "0";
     draft.properties = place.properties;
-    draft.append_crc = call.broker.settings().append_crc;
-    Buffer record;
-    message::encode(draft, record);
-    store::Append unit;
-    unit.queue = place.queue;
-    unit.records = record.bytes();
-    call.broker.store().append({&unit, 1});
-    return unit.stored;
+    return broker::append_one(call.broker, draft, *place.queue);
 }
 
 }  // namespace
@@ -77,11 +69,18 @@ void recall_message(const Call& call) {
         return call.refuse(rc::illegal_operation, "recall failed, timestamp invalid");
     const auto place = call.broker.timers().place(removal_properties(call, *header, *handle),
                                                   handle->out_ms, handle->topic, 0);
-    if (!store_removal(call, place)) {
-        call.broker.counters().put_failed();
-        return call.refuse(rc::system_error, "recall failed, execute error");
-    }
-    call.reply(wire::RecallMessageResponse{handle->unique_key});
+    const auto stored = store_removal(call, place);
+    if (!stored) return call.refuse(rc::system_error, "recall failed, execute error");
+    if (!settings.sends_wait() || call.request.is_oneway())
+        return call.reply(wire::RecallMessageResponse{handle->unique_key});
+    // Whoever is told that it is called back will not see it after a power cut either.
+    LateAnswers::Answer answer;
+    answer.opaque = call.request.opaque;
+    answer.encoding = call.request.encoding;
+    answer.unique_key = handle->unique_key;
+    answer.is_recall = true;
+    LateAnswers::give_when_durable(call.service, call.session, call.session.ticket(call.request),
+                                   {std::move(answer)}, stored->end);
 }
 
 void get_timer_check_point(const Call& call) {

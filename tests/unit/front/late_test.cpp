@@ -191,3 +191,29 @@ TEST_CASE_FIXTURE(Late, "a master that wants no copy but its own waits for nobod
     const auto user = client();
     CHECK(user->call(code::send_message_v2, send_header(), "m").code == rc::success);
 }
+
+TEST_CASE_FIXTURE(Late, "a recall is answered when it is on disk, as a send is") {
+    settings.flush_sync = settings.recall = true;
+    SUBCASE("a disk that hangs") {}
+    SUBCASE("replicas that are not there") {
+        settings.sync_master = true;
+        settings.in_sync_replicas = 2;
+    }
+    start();
+    const auto user = client();
+    const auto of = properties({{"WAIT", "false"}, {"TIMER_DELAY_SEC", "3600"}});
+    const auto sent = user->call(code::send_message_v2, send_header(of), "m");
+    REQUIRE(sent.code == rc::success);
+    slow.hold(true);
+    const wire::RecallMessage recall{"P", "T", sent.find("recallHandle")};
+    const auto late = user->call(code::recall_message, recall);
+    CHECK(late.code == (settings.sync_master ? rc::flush_slave_timeout : rc::flush_disk_timeout));
+    CHECK(late.find("msgId") == sent.find("transactionId"));
+
+    slow.hold(false);
+    if (settings.sync_master) return;
+    const auto give_up = monotonic_ms() + 10'000;
+    while (user->call(code::recall_message, recall).code != rc::success)
+        REQUIRE(monotonic_ms() < give_up);
+    CHECK(store->synced() == store->end());
+}
