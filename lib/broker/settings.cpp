@@ -96,6 +96,8 @@ void describe_clients(config::Config& c, Settings& s) {
     c.boolean("enablePropertyFilter", s.property_filter, "consumers may filter by SQL92");
     c.boolean("notifyConsumerIdsChangedEnable", s.notify_members,
               "members hear at once when their group changes");
+    c.integer("startAcceptSendRequestTimeStamp", s.accept_sends_from_ms, 0, 1LL << 52,
+              "sends are refused before this time, milliseconds since 1970");
     c.boolean("useServerSideResetOffset", s.resets_offsets,
               "resets of offsets are the broker's, whether consumers are connected or not");
     c.boolean("storeReplyMessageEnable", s.store_replies,

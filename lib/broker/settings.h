@@ -53,6 +53,7 @@ struct Settings {
     bool lite_pull = true;
     bool property_filter = false;  ///< enablePropertyFilter: SQL92
     bool notify_members = true;
+    std::int64_t accept_sends_from_ms = 0;  ///< startAcceptSendRequestTimeStamp, since the epoch
     bool resets_offsets = true;  ///< useServerSideResetOffset: the broker and not the members
     bool store_replies = true;   ///< storeReplyMessageEnable
     bool reject_transactions = false;

@@ -229,6 +229,23 @@ Result<TopicRef> Topics::put(TopicConfig config) {
     return announced(make());
 }
 
+void Topics::set_ordered(const std::set<std::string>& names) {
+    std::vector<Result<TopicRef>> changed;
+    {
+        const Lock lock(mutex_);
+        std::vector<TopicConfig> configs;
+        for (const auto& [name, topic] : topics_) {
+            if (topic->config().order != names.contains(name)) configs.push_back(topic->config());
+        }
+        for (auto& config : configs) {
+            config.order = !config.order;
+            changed.push_back(put_locked(std::move(config)));
+        }
+    }
+    // One that is just being deleted has no order any more.
+    for (auto& topic : changed) static_cast<void>(announced(std::move(topic)));
+}
+
 Result<TopicRef> Topics::put_locked(TopicConfig config) {
     // A handle taken now would be dropped with the old topic's.
     if (std::find(removing_.begin(), removing_.end(), config.name) != removing_.end())

@@ -10,6 +10,7 @@
 #include <filesystem>
 #include <functional>
 #include <memory>
+#include <set>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -94,6 +95,8 @@ public:
     /// Makes or replaces. It is on disk after the next save(). unavailable: as above. invalid: the
     /// topic's queues are of the other kind.
     Result<TopicRef> put(TopicConfig config);
+    /// These are ordered, the others are not: what the name servers' ORDER_TOPIC_CONFIG says.
+    void set_ordered(const std::set<std::string>& names);
     /// False when there was none. The store's queues are dropped too. io: as Store::delete_topic.
     Result<bool> remove(std::string_view name);
     /// Drops the store's queues of a topic that is not in the table. False when it is. io: as

@@ -8,6 +8,7 @@
 #include "front/rocketmq/convert.h"
 #include "message/sys_flag.h"
 #include "wire/bodies/register_broker.h"
+#include "wire/bodies/topic.h"
 #include "wire/headers/namesrv.h"
 
 namespace mqd::front::rocketmq {
@@ -59,6 +60,7 @@ struct Registrar::State : std::enable_shared_from_this<State> {
     void register_at(std::size_t index, const std::set<std::string>* only,
                      const std::function<void()>& done);
     void answered(std::size_t index, const Result<remoting::Answer>& answer);
+    void take_order(std::string_view body) const;
     void retry_soon(std::size_t index);
     void register_everywhere(const std::set<std::string>* only);
     void every(std::int64_t ms);
@@ -145,6 +147,7 @@ void Registrar::State::answered(std::size_t index, const Result<remoting::Answer
             log::info("registered", {{"namesrv", server.address}, {"address", address}});
         server.knows_us = true;
         server.failure_logged = false;
+        take_order(answer->body);
         if (std::exchange(server.is_stale, false)) register_at(index, nullptr, {});
         return;
     }
@@ -154,6 +157,16 @@ void Registrar::State::answered(std::size_t index, const Result<remoting::Answer
     server.failure_logged = true;
     server.knows_us = false;
     retry_soon(index);
+}
+
+/// The name server's table of ordered topics, if it has one (spec semantics.md 12.1).
+void Registrar::State::take_order(std::string_view body) const {
+    if (body.empty()) return;
+    const auto table = wire::KvTable::read(body);
+    if (!table) return;
+    std::set<std::string> names;
+    for (const auto& [topic, queues] : table->table) names.insert(topic);
+    broker.topics().set_ordered(names);
 }
 
 void Registrar::State::retry_soon(std::size_t index) {

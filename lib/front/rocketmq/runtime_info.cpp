@@ -110,7 +110,7 @@ void add_pools(Table& out) {
     }
     out["EndTransactionQueueSize"] = out["EndTransactionThreadPoolQueueCapacity"] = "0";
     // Nor does a page of the log have to be waited for: it is written, not mapped.
-    out["pageCacheLockTimeMills"] = out["startAcceptSendRequestTimeStamp"] = "0";
+    out["pageCacheLockTimeMills"] = "0";
 }
 
 /// Milliseconds, as RocketMQ has them.
@@ -148,6 +148,8 @@ std::string runtime_info(broker::Broker& broker, std::int64_t earliest_ms) {
     add_delay(broker.delay(), out.table);
     add_timers(broker, out.table);
     add_pools(out.table);
+    out.table["startAcceptSendRequestTimeStamp"] =
+        std::to_string(broker.settings().accept_sends_from_ms);
     add_latencies(counters, out.table);
     return wire::to_body(out);
 }

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "base/parse.h"
 #include "broker/names.h"
 #include "front/rocketmq/errors.h"
 #include "message/sys_flag.h"
@@ -37,6 +38,10 @@ Refusal find_topic(const Call& call, const wire::SendMessage& header, const brok
 }  // namespace
 
 Refusal check_send(const Call& call, const wire::SendMessage& header, const broker::Topic*& topic) {
+    const std::int64_t from_ms = call.broker.settings().accept_sends_from_ms;
+    if (from_ms > 0 && call.broker.clock().wall_ms() < from_ms)
+        return {rc::system_error,
+                fmt::format("broker unable to service, until {}", format_time(from_ms))};
     if (auto refusal = find_topic(call, header, topic); refusal.is_refused()) return refusal;
     const auto& config = topic->config();
     if (config.order && (call.broker.settings().permission & message::perm::write) == 0)

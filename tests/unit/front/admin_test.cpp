@@ -317,6 +317,15 @@ TEST_CASE_FIXTURE(Fixture, "name servers know the topics, their changes, and the
     REQUIRE(user->call(code::send_message_v2, send_header(), "m").code == rc::success);
     wait_route("T", rc::success);
 
+    // Which topics are ordered is the name server's to say.
+    const wire::RawHeader order{
+        {{"namespace", "ORDER_TOPIC_CONFIG"}, {"key", "T"}, {"value", "b:4"}}};
+    REQUIRE(asks.call(code::put_kv_config, order).code == rc::success);
+    registrar.changed("T");
+    const auto ordered_by = monotonic_ms() + 10'000;
+    while (!broker->topics().find("T")->config().order) REQUIRE(monotonic_ms() < ordered_by);
+    CHECK_FALSE(broker->topics().find("TBW102")->config().order);
+
     // Changes that follow one another closely all arrive.
     const auto queues_of = [&](std::string_view topic) {
         const auto is = wire::TopicRouteData::read(route(topic).body);

@@ -272,3 +272,38 @@ TEST_CASE_FIXTURE(Fixture, "a request that nobody knows is answered 3, one that 
     CHECK(user->call(code::pull_message).code == rc::system_error);
     CHECK(user->call(code::heart_beat, "no JSON").code == rc::system_error);
 }
+
+TEST_CASE_FIXTURE(Fixture, "a body is nobody's business but its consumers'") {
+    start();
+    const auto user = client();
+    // Bits of LZ4, ZSTD and both forms of zlib, around what is none of them.
+    const std::int32_t kinds[] = {0x101, 0x201, 0x301, 0x1};
+    for (const auto kind : kinds) {
+        auto header = send_header();
+        header.sys_flag = kind;
+        REQUIRE(user->call(code::send_message_v2, header, "not compressed").code == rc::success);
+    }
+    wait_readable(4);
+    const auto found = records(user->call(code::pull_message, pull_header(0)).body);
+    REQUIRE(found.size() == 4);
+    for (std::size_t i = 0; i < found.size(); ++i) {
+        CHECK(found[i].sys_flag == kinds[i]);
+        CHECK(found[i].body == "not compressed");
+    }
+}
+
+TEST_CASE_FIXTURE(Fixture,
+                  "a namespace is a part of the name, and the trace topic one like others") {
+    settings.trace_topic = true;
+    start();
+    const auto user = client();
+    for (const std::string_view topic : {"ns%T", "%RETRY%ns%G", "RMQ_SYS_TRACE_TOPIC"}) {
+        auto header = send_header();
+        header.topic = topic;
+        CHECK(user->call(code::send_message_v2, header, "m").code == rc::success);
+    }
+    CHECK(broker->topics().find("ns%T") != nullptr);
+    CHECK(broker->topics().find("T") == nullptr);
+    CHECK(broker->groups().find("ns%G") != nullptr);
+    CHECK(broker->topics().find("RMQ_SYS_TRACE_TOPIC")->config().write_queues == 1);
+}

@@ -120,6 +120,7 @@ struct Fixture {
     std::unique_ptr<front::rocketmq::Service> service;
     net::IoThreads threads{2, "test-io"};
     std::unique_ptr<remoting::Server> server;
+    bool opens = true;  ///< start() lets requests in
 
     Fixture() {
         settings.store_root = folder.path / "store";
@@ -146,7 +147,7 @@ struct Fixture {
         REQUIRE(listening);
         server = std::move(*listening);
         REQUIRE(service->set_address("127.0.0.1", server->port()));
-        service->open();
+        if (opens) service->open();
     }
     std::string address() const { return service->address(); }
     std::unique_ptr<Client> client() { return std::make_unique<Client>(threads.at(0), address()); }

@@ -1,0 +1,325 @@
+// Every condition under which a send or a pull is answered with something else than success, and
+// the code that clients branch on: spec semantics.md 3.1, 3.3 and 3.4, row by row. What one of them
+// does besides stands in the other tests.
+
+#include "support.h"
+
+#include <functional>
+
+#include "broker/names.h"
+#include "wire/bodies/heartbeat.h"
+#include "wire/headers/consumers.h"
+
+using namespace mqd;
+using namespace mqd::test;
+
+namespace {
+
+using Settings = broker::Settings;
+
+struct Case {
+    std::string_view what;
+    std::int32_t code;
+    std::function<void(Settings&)> set = [](Settings&) {};
+    std::function<remoting::Answer(Fixture&, Client&)> ask;
+};
+
+/// Each in a broker of its own: most of them have settings of their own.
+void check_all(const std::vector<Case>& cases) {
+    for (const auto& is : cases) {
+        CAPTURE(is.what);
+        Fixture fixture;
+        is.set(fixture.settings);
+        fixture.start();
+        const auto user = fixture.client();
+        const auto answer = is.ask(fixture, *user);
+        CHECK(answer.code == is.code);
+        // Clients show it to people.
+        if (is.code != rc::success) CHECK(answer.remark != "");
+    }
+}
+
+using SendChange = std::function<void(wire::SendMessageV2&)>;
+
+auto sending(SendChange change, std::string body = "m") {
+    return [change = std::move(change), body = std::move(body)](Fixture&, Client& user) {
+        auto header = send_header();
+        change(header);
+        return user.call(code::send_message_v2, header, body);
+    };
+}
+auto sending_with(std::string of) {
+    return sending([of = std::move(of)](auto& header) { header.properties = of; });
+}
+
+broker::TopicConfig topic_named(std::string name) {
+    broker::TopicConfig config;
+    config.name = std::move(name);
+    return config;
+}
+
+using PullChange = std::function<void(wire::PullMessage&)>;
+
+/// One message lies in queue 0 of T.
+auto pulling(PullChange change, std::int32_t request = code::pull_message) {
+    return [change = std::move(change), request](Fixture& fixture, Client& user) {
+        auto tagged = send_header();
+        const auto of = properties({{"TAGS", "A"}, {"price", "5"}});
+        tagged.properties = of;
+        REQUIRE(user.call(code::send_message_v2, tagged, "m").code == rc::success);
+        fixture.wait_readable(1);
+        auto header = pull_header(0);
+        change(header);
+        return user.call(request, header);
+    };
+}
+
+/// The same, by a member of G.
+auto pulling_as_member(const wire::ConsumerData& consumer, PullChange change) {
+    return [consumer, pull = pulling(std::move(change))](Fixture& fixture, Client& user) {
+        wire::HeartbeatData data;
+        data.client_id = "me";
+        data.consumers.push_back(consumer);
+        REQUIRE(user.call(code::heart_beat, wire::to_body(data)).code == rc::success);
+        return pull(fixture, user);
+    };
+}
+
+wire::ConsumerData wants(std::string text, std::string type = "TAG", std::int64_t version = 7) {
+    wire::ConsumerData consumer;
+    consumer.group_name = "G";
+    consumer.subscriptions.push_back({"T", std::move(text), std::move(type), version, {}, false});
+    return consumer;
+}
+
+void as_pushed(wire::PullMessage& header) {
+    header.sys_flag = 0;
+    header.subscription.reset();
+    header.sub_version = 7;
+}
+
+broker::Group group_with(std::string_view member, bool value) {
+    auto group = broker::Group::from_json(
+        json::Value::object({{"groupName", "G"}, {std::string(member), value}}));
+    REQUIRE(group);
+    return std::move(*group);
+}
+
+const auto nothing = [](Settings&) {};
+const auto sql_allowed = [](Settings& settings) { settings.property_filter = true; };
+
+}  // namespace
+
+TEST_CASE("a broker that is not ready says so to everybody") {
+    Fixture fixture;
+    fixture.opens = false;
+    fixture.start();
+    const auto user = fixture.client();
+    CHECK(user->call(code::send_message_v2, send_header(), "m").code == rc::system_busy);
+    CHECK(user->call(code::pull_message, pull_header(0)).code == rc::system_busy);
+    CHECK(user->call(4711).code == rc::system_busy);
+    fixture.service->open();
+    CHECK(user->call(code::send_message_v2, send_header(), "m").code == rc::success);
+    CHECK(user->call(4711).code == rc::request_code_not_supported);
+}
+
+TEST_CASE("sends are answered as the table of admission says") {
+    const auto too_long = [](std::size_t bytes) { return std::string(bytes, 'x'); };
+    check_all({
+        {"accepted", rc::success, nothing, sending([](auto&) {})},
+        {"before startAcceptSendRequestTimeStamp", rc::system_error,
+         [](Settings& s) { s.accept_sends_from_ms = wall_ms() + 600'000; }, sending([](auto&) {})},
+        {"after it", rc::success, [](Settings& s) { s.accept_sends_from_ms = wall_ms() - 1; },
+         sending([](auto&) {})},
+        {"no write permission, ordered topic", rc::no_permission,
+         [](Settings& s) { s.permission = 4; },
+         [](Fixture& fixture, Client& user) {
+             auto config = topic_named("T");
+             config.order = true;
+             REQUIRE(fixture.broker->topics().put(config));
+             return user.call(code::send_message_v2, send_header(), "m");
+         }},
+        // The others go by the route alone.
+        {"no write permission, any other topic", rc::success, [](Settings& s) { s.permission = 4; },
+         sending([](auto&) {})},
+        {"the topic has no write permission", rc::success, nothing,
+         [](Fixture& fixture, Client& user) {
+             auto config = topic_named("T");
+             config.perm = 4;
+             REQUIRE(fixture.broker->topics().put(config));
+             return user.call(code::send_message_v2, send_header(), "m");
+         }},
+        {"no topic's name", rc::invalid_parameter, nothing,
+         sending([](auto& header) { header.topic = "a b"; })},
+        {"an empty name", rc::invalid_parameter, nothing,
+         sending([](auto& header) { header.topic = ""; })},
+        {"a name of 128 characters", rc::invalid_parameter, nothing,
+         sending([name = too_long(128)](auto& header) { header.topic = name; })},
+        {"one of 127", rc::success, nothing,
+         sending([name = too_long(127)](auto& header) { header.topic = name; })},
+        {"SCHEDULE_TOPIC_XXXX", rc::no_permission, nothing,
+         sending([](auto& header) { header.topic = broker::schedule_topic; })},
+        {"RMQ_SYS_TRANS_HALF_TOPIC", rc::no_permission, nothing,
+         sending([](auto& header) { header.topic = broker::half_topic; })},
+        {"RMQ_SYS_TRANS_OP_HALF_TOPIC", rc::no_permission, nothing,
+         sending([](auto& header) { header.topic = broker::op_half_topic; })},
+        {"TRANS_CHECK_MAX_TIME_TOPIC", rc::no_permission, nothing,
+         sending([](auto& header) { header.topic = broker::check_max_topic; })},
+        {"SELF_TEST_TOPIC", rc::no_permission, nothing,
+         sending([](auto& header) { header.topic = broker::self_test_topic; })},
+        {"OFFSET_MOVED_EVENT", rc::no_permission, nothing,
+         sending([](auto& header) { header.topic = broker::offset_moved_topic; })},
+        {"topics are not made by themselves", rc::topic_not_exist,
+         [](Settings& s) { s.auto_create_topic = false; }, sending([](auto&) {})},
+        {"the template does not exist", rc::topic_not_exist, nothing,
+         sending([](auto& header) { header.default_topic = "U"; })},
+        {"no such queue", rc::invalid_parameter, nothing,
+         sending([](auto& header) { header.queue_id = 4; })},
+        {"the larger of the two counts is what counts", rc::success, nothing,
+         [](Fixture& fixture, Client& user) {
+             auto config = topic_named("T");
+             config.write_queues = 1;
+             config.read_queues = 2;
+             REQUIRE(fixture.broker->topics().put(config));
+             return user.call(code::send_message_v2, send_header({}, 1), "m");
+         }},
+        {"the retry topic of no group", rc::subscription_group_not_exist,
+         [](Settings& s) { s.auto_create_group = false; },
+         sending([](auto& header) { header.topic = "%RETRY%G"; })},
+        {"a batch to a retry topic", rc::message_illegal, nothing, sending([](auto& header) {
+             header.topic = "%RETRY%G";
+             header.batch = true;
+         })},
+        {"transactions are not wanted", rc::no_permission,
+         [](Settings& s) { s.reject_transactions = true; },
+         sending_with(properties({{"TRAN_MSG", "true"}, {"PGROUP", "P"}}))},
+        {"the disk is full", rc::service_not_available,
+         [](Settings& s) { s.disk_full_percent = -1; }, sending([](auto&) {})},
+        {"the body is a byte too long", rc::message_illegal,
+         [](Settings& s) { s.message_bytes_max = 1000; }, sending([](auto&) {}, too_long(1001))},
+        {"as long as it may be", rc::success, [](Settings& s) { s.message_bytes_max = 1000; },
+         sending([](auto&) {}, too_long(1000))},
+        {"the properties are too long", rc::message_illegal, nothing,
+         sending_with(properties({{"k", too_long(32'768)}}))},
+        {"a timer beyond its limit", rc::message_illegal, nothing,
+         sending_with(properties({{"TIMER_DELAY_SEC", "999999"}}))},
+        {"a broken batch", rc::message_illegal, nothing,
+         sending([](auto& header) { header.batch = true; }, "no batch")},
+        {"the disk does not answer in time", rc::flush_disk_timeout,
+         [](Settings& s) {
+             s.flush_sync = true;
+             s.sync_flush_timeout_ms = 0;
+         },
+         sending([](auto&) {})},
+        {"no replica acknowledges", rc::flush_slave_timeout,
+         [](Settings& s) {
+             s.sync_master = true;
+             s.in_sync_replicas = 2;
+             s.slave_timeout_ms = 1;
+         },
+         sending([](auto&) {})},
+        {"a header without a topic", rc::system_error, nothing,
+         [](Fixture&, Client& user) { return user.call(code::send_message_v2, "m"); }},
+    });
+}
+
+TEST_CASE("pulls are refused as the table of checks says") {
+    check_all({
+        {"no read permission", rc::no_permission, [](Settings& s) { s.permission = 2; },
+         pulling([](auto&) {})},
+        {"lite pulls are not wanted", rc::no_permission, [](Settings& s) { s.lite_pull = false; },
+         pulling([](auto&) {}, code::lite_pull_message)},
+        {"lite pulls are", rc::success, nothing, pulling([](auto&) {}, code::lite_pull_message)},
+        {"no such group", rc::subscription_group_not_exist,
+         [](Settings& s) { s.auto_create_group = false; }, pulling([](auto&) {})},
+        {"consumeEnable=false", rc::no_permission, nothing,
+         [](Fixture& fixture, Client& user) {
+             fixture.broker->groups().put(group_with("consumeEnable", false));
+             return pulling([](auto&) {})(fixture, user);
+         }},
+        {"no such topic", rc::topic_not_exist, nothing,
+         pulling([](auto& header) { header.topic = "U"; })},
+        {"the topic has no read permission", rc::no_permission, nothing,
+         [](Fixture& fixture, Client& user) {
+             auto config = topic_named("T");
+             config.perm = 2;
+             REQUIRE(fixture.broker->topics().put(config));
+             return pulling([](auto&) {})(fixture, user);
+         }},
+        {"a queue below 0", rc::invalid_parameter, nothing,
+         pulling([](auto& header) { header.queue_id = -1; })},
+        {"a queue that is written only", rc::invalid_parameter, nothing,
+         [](Fixture& fixture, Client& user) {
+             auto config = topic_named("T");
+             config.write_queues = 2;
+             config.read_queues = 1;
+             REQUIRE(fixture.broker->topics().put(config));
+             return pulling([](auto& header) { header.queue_id = 1; })(fixture, user);
+         }},
+        {"the group is not connected", rc::subscription_not_exist, nothing, pulling(as_pushed)},
+        {"a broadcasting group that may not", rc::no_permission, nothing,
+         [](Fixture& fixture, Client& user) {
+             fixture.broker->groups().put(group_with("consumeBroadcastEnable", false));
+             auto consumer = wants("*");
+             consumer.message_model = wire::MessageModel::broadcasting;
+             return pulling_as_member(consumer, as_pushed)(fixture, user);
+         }},
+        {"forbidden for the group", rc::no_permission, nothing,
+         [](Fixture& fixture, Client& user) {
+             fixture.broker->groups().set_may_read("G", "T", false);
+             return pulling_as_member(wants("*"), as_pushed)(fixture, user);
+         }},
+        {"not among what the group subscribes to", rc::subscription_not_exist, nothing,
+         [](Fixture& fixture, Client& user) {
+             auto consumer = wants("*");
+             consumer.subscriptions[0].topic = "U";
+             return pulling_as_member(consumer, as_pushed)(fixture, user);
+         }},
+        {"an older subscription", rc::subscription_not_latest, nothing,
+         pulling_as_member(wants("*", "TAG", 6), as_pushed)},
+        {"the same", rc::success, nothing, pulling_as_member(wants("*"), as_pushed)},
+        {"a filter that cannot be parsed", rc::filter_data_not_exist, sql_allowed,
+         pulling_as_member(wants("price >", "SQL92"), as_pushed)},
+        {"a filter kept from before, and older", rc::filter_data_not_latest, sql_allowed,
+         [](Fixture& fixture, Client& user) {
+             const auto kept = *broker::Subscription::make("T", "price = 5", "SQL92", 6);
+             fixture.broker->filters().heard("G", {&kept, 1});
+             return pulling(as_pushed)(fixture, user);
+         }},
+        {"SQL92 is not wanted", rc::system_error, nothing,
+         pulling_as_member(wants("price = 5", "SQL92"), as_pushed)},
+        {"a filter of a kind that nobody knows", rc::system_error, sql_allowed,
+         pulling_as_member(wants("x", "OTHER"), as_pushed)},
+        {"an expression of its own that cannot be parsed", rc::subscription_parse_failed,
+         sql_allowed, pulling([](auto& header) {
+             header.subscription = "price >";
+             header.expression_type = "SQL92";
+         })},
+        {"one of its own when SQL92 is not wanted", rc::system_error, nothing,
+         pulling([](auto& header) {
+             header.subscription = "price = 5";
+             header.expression_type = "SQL92";
+         })},
+    });
+}
+
+TEST_CASE("what a pull finds is told by its code") {
+    check_all({
+        {"a message", rc::success, nothing, pulling([](auto&) {})},
+        {"none that matches", rc::pull_retry_immediately, nothing,
+         pulling([](auto& header) { header.subscription = "B"; })},
+        {"the end", rc::pull_not_found, nothing,
+         pulling([](auto& header) { header.queue_offset = 1; })},
+        {"beyond the end", rc::pull_offset_moved, nothing,
+         pulling([](auto& header) { header.queue_offset = 2; })},
+        {"before the beginning", rc::pull_offset_moved, nothing,
+         pulling([](auto& header) { header.queue_offset = -1; })},
+        {"an empty queue, from 0", rc::pull_not_found, nothing,
+         pulling([](auto& header) { header.queue_id = 1; })},
+        {"an empty queue, from anywhere else", rc::pull_offset_moved, nothing,
+         pulling([](auto& header) {
+             header.queue_id = 1;
+             header.queue_offset = 5;
+         })},
+    });
+}
