@@ -9,6 +9,7 @@ mqadmin updateTopic -t sql -b "$address" -r 4 -w 4 > /dev/null
 awk -v n="$lines" 'BEGIN { for (i = 0; i < n; i++) printf "{\"body\":\"message %d, of an ordinary length, give or take\",\"tags\":\"TagA\",\"properties\":{\"price\":\"%d\",\"region\":\"eu\",\"color\":\"red\"}}\n", i, i % 100 }' > "$work/sql.in"
 mqsend -q --in json -t sql "$work/sql.in"
 rm "$work/sql.in"
+[ "$(mqpull -q -t sql --from beginning -e | wc -l)" = "$lines" ] || { echo "not all of the messages are there" >&2; exit 1; }
 for terms in "price > 1000 AND region = 'eu' AND color IS NOT NULL" "color = 'red' AND region = 'eu' AND price BETWEEN 200 AND 300"; do
   begin=$(now) before=$(broker_cpu_us)
   found=$(mqpull -q -t sql --sql "$terms" --from beginning -e | wc -l)

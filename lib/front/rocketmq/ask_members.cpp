@@ -30,7 +30,16 @@ public:
         : ticket_(std::move(ticket)), missing_(members) {}
 
     void add(const std::string& client, const Result<remoting::Answer>& answer) {
-        const Lock lock(mutex_);
+        {
+            const Lock lock(mutex_);
+            note(client, answer);
+            if (--missing_ > 0) return;
+        }
+        finish();
+    }
+
+private:
+    void note(const std::string& client, const Result<remoting::Answer>& answer) REQUIRES(mutex_) {
         if (!answer) {
             failure_ = answer.error().what;
         } else if (answer->code != rc::success) {
@@ -40,16 +49,22 @@ public:
         } else {
             failure_ = status.error().what;
         }
-        if (--missing_ == 0) finish();
     }
 
-private:
-    void finish() REQUIRES(mutex_) {
-        std::sort(of_.of_group.begin(), of_.of_group.end(),
+    /// By whoever came last: nobody adds anything any more.
+    void finish() {
+        wire::ConsumerStatus of;
+        std::string failure;
+        {
+            const Lock lock(mutex_);
+            of = std::move(of_);
+            failure = std::move(failure_);
+        }
+        std::sort(of.of_group.begin(), of.of_group.end(),
                   [](const auto& a, const auto& b) { return a.first < b.first; });
-        const bool ok = !of_.of_group.empty();
-        ticket_.with_session([ticket = ticket_, ok, body = ok ? wire::to_body(of_) : "",
-                              remark = ok ? "" : failure_](remoting::Session& session) {
+        const bool ok = !of.of_group.empty();
+        ticket_.with_session([ticket = ticket_, ok, body = ok ? wire::to_body(of) : "",
+                              remark = ok ? "" : failure](remoting::Session& session) {
             session.reply(ticket, ok ? rc::success : rc::system_error, wire::NoHeader{},
                           as_bytes(body), remark);
         });
