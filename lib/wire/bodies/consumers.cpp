@@ -19,11 +19,11 @@ ConsumerStatus::Offsets offsets_of(const json::Value& value) {
     return out;
 }
 
-/// `2026-11-20 10:00:00,123`, local time.
+/// `2026-11-20#10:00:00:123`, local time, as Java's tools show it.
 std::string human_time(std::int64_t ms) {
     auto text = format_time(ms).substr(0, std::string_view("2026-11-20T10:00:00.123").size());
-    text[10] = ' ';
-    text[19] = ',';
+    text[10] = '#';
+    text[19] = ':';
     return text;
 }
 

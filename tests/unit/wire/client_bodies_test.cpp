@@ -188,8 +188,8 @@ TEST_CASE("a time span names its times for people too, as Java does") {
     REQUIRE(begin != text.npos);
     const auto time = text.substr(begin + 23, 23);  // whatever the zone
     CHECK(time[4] == '-');
-    CHECK(time[10] == ' ');
-    CHECK(time.substr(19) == ",007");
+    CHECK(time[10] == '#');
+    CHECK(time.substr(19) == ":007");
     const auto read = wire::ConsumeTimeSpans::read(text);
     REQUIRE(read);
     CHECK(read->queues.at(0).delay_ms == 8);
