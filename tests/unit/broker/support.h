@@ -4,6 +4,7 @@
 #include <doctest/doctest.h>
 #include <stdlib.h>
 
+#include <atomic>
 #include <filesystem>
 #include <string>
 
@@ -29,7 +30,7 @@ struct Folder {
 };
 
 struct ManualClock final : Clock {
-    std::int64_t now_ms = 1'000'000;
+    std::atomic<std::int64_t> now_ms = 1'000'000;  ///< the store's threads read it too
     std::int64_t wall_ms() const override { return now_ms; }
     std::int64_t monotonic_ms() const override { return now_ms; }
 };

@@ -42,8 +42,9 @@ Place place_of(const broker::HalfCheck& check) {
 }
 
 struct SettableClock final : Clock {
-    std::int64_t now_ms = 10'000'000;
-    std::int64_t set_back_ms = 0;
+    // The store's threads read them too.
+    std::atomic<std::int64_t> now_ms = 10'000'000;
+    std::atomic<std::int64_t> set_back_ms = 0;
     std::int64_t wall_ms() const override { return now_ms - set_back_ms; }
     std::int64_t monotonic_ms() const override { return now_ms; }
 };
