@@ -124,7 +124,7 @@ final class Consumers {
         Check.until("the commit of 10", 10, () -> Long.valueOf(10).equals(consumer.committed(queue)));
     }
 
-    private static Inbox poll(DefaultLitePullConsumer consumer, int count) throws Exception {
+    static Inbox poll(DefaultLitePullConsumer consumer, int count) throws Exception {
         Inbox inbox = new Inbox();
         Check.until("a lite pull consumer has " + count + " messages", 20, () -> {
             inbox.add(consumer.poll(200));

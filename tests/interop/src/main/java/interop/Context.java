@@ -41,6 +41,8 @@ final class Context {
         DefaultMQProducer producer = new DefaultMQProducer("P_" + group);
         producer.setNamesrvAddr(server.namesrv);
         producer.setInstanceName(instance());
+        // The first send of a 5.3.3 client may wait 3 s for a lock of its own.
+        producer.setSendMsgTimeout(10_000);
         onClose(producer::shutdown);
         producer.start();
         return producer;

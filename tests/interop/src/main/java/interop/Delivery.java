@@ -37,11 +37,10 @@ final class Delivery {
                     message, "TIMER_DELIVER_MS", Long.toString(System.currentTimeMillis() + 2500)));
         });
         suite.java("a Java orderly consumer gets each shard in order", Delivery::orderly);
+        suite.java("a message that a Java consumer fails for good becomes a dead letter", context -> deadLetter(context, 1));
+        suite.java("a message that a Java consumer gives up at once becomes a dead letter", context -> deadLetter(context, -1));
+        suite.java("a Java orderly consumer that suspends a queue gets its messages again, in order", Delivery::suspended);
         suite.java("every Java broadcast consumer gets everything", Delivery::broadcast);
-    }
-
-    /** What mqd does not do yet; run against RocketMQ, so that the expectations are right when it does. */
-    static void addLater(Suite suite) {
         suite.java("a Java request gets a Java consumer's reply", context -> {
             context.createTopic(1);
             replier(context);
@@ -49,16 +48,67 @@ final class Delivery {
         });
     }
 
-    private static void retry(Context context) throws Exception {
-        context.createTopic(1);
-        Map<String, Integer> seen = new ConcurrentHashMap<>();
-        // A consumer asks for its retry topic's route at its start and then every 30 s, and its first
-        // heartbeat makes that topic: so this one makes it for the next.
+    /**
+     * A consumer asks for its retry topic's route at its start and then every 30 s, and its first
+     * heartbeat makes that topic: so one makes it for the next.
+     */
+    private static void makeRetryTopic(Context context) throws Exception {
         DefaultMQPushConsumer first = context.pushConsumer();
         Inbox.push(first, context.topic, "*");
         Check.until("the retry topic", 10, () -> context.server.readQueues("%RETRY%" + context.group) == 1);
         first.shutdown();
+    }
 
+    /** `level`: of the one repetition; below 0 there is none. */
+    private static void deadLetter(Context context, int level) throws Exception {
+        context.createTopic(1);
+        makeRetryTopic(context);
+        List<Integer> deliveries = Collections.synchronizedList(new ArrayList<>());
+        DefaultMQPushConsumer consumer = context.pushConsumer();
+        consumer.setMaxReconsumeTimes(1);
+        consumer.subscribe(context.topic, "*");
+        consumer.registerMessageListener((MessageListenerConcurrently) (messages, state) -> {
+            deliveries.add(messages.get(0).getReconsumeTimes());
+            state.setDelayLevelWhenNextConsume(level);
+            return ConsumeConcurrentlyStatus.RECONSUME_LATER;
+        });
+        Inbox.start(consumer, context.topic);
+        String id = Context.sent(context.producer().send(Record.of("dies").message(context.topic))).getOffsetMsgId();
+        String dead = "%DLQ%" + context.group;
+        Check.until("the dead letter", 20, () -> context.server.stored(dead) == 1);
+        Check.equal(level < 0 ? List.of(0) : List.of(0, 1), List.copyOf(deliveries), "the deliveries");
+        var puller = context.pullConsumer();
+        var queue = puller.fetchSubscribeMessageQueues(dead).iterator().next();
+        MessageExt letter = puller.pull(queue, "*", 0, 1).getMsgFoundList().get(0);
+        Check.equal("dies", Record.of(letter).text(), "the dead letter");
+        Check.equal(context.topic, String.valueOf(letter.getProperty("RETRY_TOPIC")), "where it came from");
+        Check.equal(id, String.valueOf(letter.getProperty("ORIGIN_MESSAGE_ID")), "which it was");
+    }
+
+    private static void suspended(Context context) throws Exception {
+        context.createTopic(1);
+        List<String> got = Collections.synchronizedList(new ArrayList<>());
+        DefaultMQPushConsumer consumer = context.pushConsumer();
+        consumer.setConsumeMessageBatchMaxSize(1);
+        consumer.setSuspendCurrentQueueTimeMillis(200);
+        consumer.subscribe(context.topic, "*");
+        consumer.registerMessageListener((MessageListenerOrderly) (messages, state) -> {
+            MessageExt message = messages.get(0);
+            got.add(Record.of(message).text() + "/" + message.getReconsumeTimes());
+            return Record.of(message).text().equals("m-1") && message.getReconsumeTimes() < 2
+                    ? ConsumeOrderlyStatus.SUSPEND_CURRENT_QUEUE_A_MOMENT
+                    : ConsumeOrderlyStatus.SUCCESS;
+        });
+        Inbox.start(consumer, context.topic);
+        context.send(Samples.numbered(4));
+        Check.until("the last message", 20, () -> got.contains("m-3/0"));
+        Check.equal(List.of("m-0/0", "m-1/0", "m-1/1", "m-1/2", "m-2/0", "m-3/0"), List.copyOf(got), "the deliveries");
+    }
+
+    private static void retry(Context context) throws Exception {
+        context.createTopic(1);
+        Map<String, Integer> seen = new ConcurrentHashMap<>();
+        makeRetryTopic(context);
         DefaultMQPushConsumer consumer = context.pushConsumer();
         consumer.setConsumeMessageBatchMaxSize(1);
         consumer.subscribe(context.topic, "*");

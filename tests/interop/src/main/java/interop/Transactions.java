@@ -15,7 +15,7 @@ import org.apache.rocketmq.common.message.Message;
 import org.apache.rocketmq.common.message.MessageAccessor;
 import org.apache.rocketmq.common.message.MessageExt;
 
-/** Transactions. The server asks early and often: transaction.conf. */
+/** Transactions. The server asks early and often: broker.conf. */
 final class Transactions {
     private static final int CHECKS = 8;
     private static final String GIVEN_UP = "TRANS_CHECK_MAX_TIME_TOPIC";
