@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "base/clock.h"
+#include "client/producer.h"
 
 namespace mqd::mqpull {
 namespace {
@@ -41,6 +42,7 @@ ExecOutput::ExecOutput(const cli::Parser& cli, client::Client& client, record::F
       options_(std::move(options)),
       encoder_(std::move(format)),
       send_back_(client, options_.group),
+      replies_(client, options_.group.empty() ? "MQPULL" : options_.group),
       give_up_ms_(give_up_ms) {}
 
 // Messages in, commands started
@@ -51,7 +53,7 @@ bool ExecOutput::is_full() const {
 }
 
 bool ExecOutput::accepts(const client::PulledQueue& queue) const {
-    if (returned_.size() >= returned_max || queue.ledger.size() >= ledger_max) return false;
+    if (returned_.size() + replied_.size() >= returned_max || queue.ledger.size() >= ledger_max) return false;
     if (options_.is_orderly && has_begun(queue)) return false;
     const bool fits = batch_.items.empty() || (batch_.queue.get() == &queue && !is_full());
     return fits || has_free_job();
@@ -76,6 +78,7 @@ Result<> ExecOutput::put(const Delivery& delivery) {
         batch_.queue = delivery.queue.shared_from_this();
         batch_.environment = environment_of(delivery, fields_);
         batch_.failures_before = delivery.message.reconsume_times;
+        if (options_.replies) batch_.reply_to = client::ReplyTo::read(delivery.message.properties);
     }
     const std::int64_t offset = delivery.message.queue_offset.value;
     encoder_.append(batch_.input, delivery.message, delivery.queue.queue.broker, delivery.body);
@@ -100,8 +103,9 @@ Result<> ExecOutput::start_next() {
 
 Result<> ExecOutput::start(Batch batch) {
     if (batch.queue->is_dropped || (options_.is_orderly && batch.queue->is_leaving)) return {};
-    TRY(auto process,
-        cli::Process::start(options_.command, batch.input.bytes(), batch.environment));
+    TRY(auto process, cli::Process::start(options_.command, batch.input.bytes(), batch.environment,
+                                          options_.replies ? cli::Process::Prints::kept
+                                                           : cli::Process::Prints::here));
     ++commands_;
     if (!options_.is_orderly) batch.input = {};
     runs_.push_back({std::move(process), std::move(batch)});
@@ -143,11 +147,12 @@ Result<> ExecOutput::advance() {
         if (i + 1 < runs_.size()) runs_[i] = std::move(runs_.back());
         runs_.pop_back();
     }
+    take_replied();
     take_returned();
     TRY_OK(start_suspended());
     if (ended_at_ms_ < 0) return {};
     TRY_OK(flush());
-    if (!runs_.empty() || !batch_.items.empty() || !suspended_.empty()) {
+    if (!runs_.empty() || !batch_.items.empty() || !suspended_.empty() || !replied_.empty()) {
         ended_at_ms_ = monotonic_ms();
     } else if (!returned_.empty() && monotonic_ms() >= ended_at_ms_ + give_up_ms_) {
         give_up();
@@ -172,6 +177,12 @@ void ExecOutput::finished(Run& run, int status) {
         suspended_.push_back({std::move(batch), monotonic_ms() + suspend_ms});
         return;
     }
+    if (batch.reply_to && !has_failed) {
+        const auto replied = reply(run);
+        if (replied) return;
+        // It would be no shorter the next time.
+        lose_reply(replied.error());
+    }
     for (const auto& item : batch.items) {
         if (has_failed && !options_.group.empty()) {
             const auto id = send_back_.send(queue.queue, item.at);
@@ -179,6 +190,30 @@ void ExecOutput::finished(Run& run, int status) {
         } else {
             queue.ledger.settle(item.offset);
         }
+    }
+}
+
+/// The message is done when its reply has arrived, or cannot.
+Result<> ExecOutput::reply(Run& run) {
+    const Batch& batch = run.batch;
+    TRY(const auto body, run.process.output(client::Producer::body_bytes_max));
+    const auto id = replies_.send(batch.queue->queue.address, *batch.reply_to, as_bytes(body));
+    replied_[id] = {batch.queue, batch.items.front().offset};
+    return {};
+}
+
+void ExecOutput::lose_reply(const Error& error) {
+    ++replies_lost_;
+    if (!reply_error_) reply_error_ = error;
+}
+
+void ExecOutput::take_replied() {
+    for (const auto& [id, sent] : replies_.take()) {
+        const auto replied = replied_.find(id);
+        if (!sent) lose_reply(sent.error());
+        if (!replied->second.queue->is_dropped)
+            replied->second.queue->ledger.settle(replied->second.offset);
+        replied_.erase(replied);
     }
 }
 
@@ -204,6 +239,7 @@ void ExecOutput::give_up() {
 
 void ExecOutput::add_fds(std::vector<pollfd>& fds) const {
     for (const auto& run : runs_) fds.push_back({run.process.fd(), POLLIN, 0});
+    if (!replied_.empty()) fds.push_back({replies_.fd(), POLLIN, 0});
     if (!returned_.empty()) fds.push_back({send_back_.fd(), POLLIN, 0});
 }
 
@@ -232,14 +268,22 @@ void ExecOutput::hurry() {
 }
 
 bool ExecOutput::is_idle() const {
-    return runs_.empty() && batch_.items.empty() && suspended_.empty() && returned_.empty();
+    return runs_.empty() && batch_.items.empty() && suspended_.empty() && returned_.empty() &&
+           replied_.empty();
 }
 
 bool ExecOutput::has_failed() const {
-    return messages_lost_ > 0 || (commands_failed_ > 0 && options_.group.empty());
+    return messages_lost_ > 0 || replies_lost_ > 0 ||
+           (commands_failed_ > 0 && options_.group.empty());
 }
 
 std::optional<std::string> ExecOutput::report() const {
+    if (replies_lost_ > 0) {
+        auto text = fmt::format("{} replies did not arrive; the first: {}", replies_lost_,
+                                reply_error_->what);
+        if (commands_failed_ > 0) text += fmt::format("; {} commands failed", commands_failed_);
+        return text;
+    }
     if (commands_failed_ == 0) return std::nullopt;
     auto text = fmt::format("{} of {} commands failed", commands_failed_, commands_);
     if (options_.group.empty() || options_.is_orderly) return text;

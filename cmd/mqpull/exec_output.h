@@ -16,6 +16,7 @@
 #include "cli/parser.h"
 #include "cli/process.h"
 #include "client/client.h"
+#include "client/replies.h"
 #include "client/send_back.h"
 #include "output.h"
 #include "record/encoder.h"
@@ -31,6 +32,7 @@ public:
         std::int32_t jobs = 1;          ///< at once
         std::int32_t messages_max = 1;  ///< to one run
         bool is_orderly = false;        ///< one run a queue; one that fails is tried again
+        bool replies = false;           ///< what it prints is the reply to the message
     };
     ExecOutput(const cli::Parser& cli, client::Client& client, record::Format format,
                Options options);
@@ -60,6 +62,7 @@ private:
         Buffer input;
         std::vector<std::string> environment;
         std::vector<Item> items;
+        std::optional<client::ReplyTo> reply_to;
         std::int32_t failures_before = 0;  // of its first message, elsewhere
         std::int32_t failures = 0;         // here
     };
@@ -83,6 +86,9 @@ private:
     Result<> start_suspended();
     void drop_batch();
     void finished(Run& run, int status);
+    Result<> reply(Run& run);
+    void lose_reply(const Error& error);
+    void take_replied();
     void take_returned();
     void give_up();
 
@@ -91,7 +97,9 @@ private:
     record::Encoder encoder_;
     record::FieldReader fields_;
     client::SendBack send_back_;
-    Batch batch_;  // the next run's
+    client::Replies replies_;
+    std::unordered_map<std::uint64_t, Returned> replied_;  // by what Replies calls them
+    Batch batch_;                                          // the next run's
     std::vector<Run> runs_;
     std::vector<Suspended> suspended_;  // orderly: failed, and tried again before all others
     std::unordered_map<std::uint64_t, Returned> returned_;  // by what SendBack calls them
@@ -99,6 +107,8 @@ private:
     std::int64_t ended_at_ms_ = -1;  // when nothing more was left to run; -1: more may come
     std::int64_t give_up_ms_;        // of sending back, behind that
     std::uint64_t commands_ = 0, commands_failed_ = 0, messages_returned_ = 0, messages_lost_ = 0;
+    std::uint64_t replies_lost_ = 0;
+    std::optional<Error> reply_error_;
 };
 
 }  // namespace mqd::mqpull

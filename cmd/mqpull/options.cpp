@@ -77,7 +77,7 @@ std::optional<std::string> settle_filter(Options& o) {
 /// What is wrong with --exec and its company, if anything is.
 std::optional<std::string> settle_exec(const cli::Parser& cli, Options& o) {
     if (!cli.given("--exec")) {
-        for (const auto* const name : {"--jobs", "--exec-batch"})
+        for (const auto* const name : {"--jobs", "--exec-batch", "--reply"})
             if (cli.given(name)) return fmt::format("{} needs --exec CMD", name);
         return std::nullopt;
     }
@@ -155,6 +155,8 @@ void describe(cli::Parser& cli, Options& o) {
         "--exec-batch", o.exec.messages_max,
         [](std::string_view text) { return parse_number_to(exec_messages_max, text); }, "N",
         "up to N messages to one run");
+    cli.flag("--reply", o.exec.replies, "what CMD prints is the reply to the message");
+    cli.exclusive({"--reply", "--exec-batch"});
     cli.option("--ack-fd", o.ack_fd, "N",
                "the reader of the output acknowledges by ids, one a line, on descriptor N");
     cli.option("--to-dir", o.to_dir.dir, "DIR", "write files there, each whole or not at all");

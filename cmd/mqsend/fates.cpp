@@ -20,7 +20,7 @@ Result<int> create(const std::string& path) {
 }
 
 std::string refused_line(Print print, std::string_view id, std::string_view why) {
-    if (print == Print::ids) return "\n";
+    if (print != Print::json) return "\n";
     std::string line;
     json::Writer out(line);
     out.begin_object();
@@ -149,6 +149,21 @@ void Fates::rolled_back(std::uint64_t ordinal, std::string_view id) {
     Fate& fate = at(ordinal);
     fate.is_known = true;
     if (print_ != Print::nothing) fate.line = refused_line(print_, id, "rolled back");
+    advance();
+}
+
+void Fates::answered(std::uint64_t ordinal, std::string_view reply) {
+    Fate& fate = at(ordinal);
+    fate.is_known = true;
+    fate.line = fmt::format("{}\n", reply);
+    advance();
+}
+
+/// It is stored, and not to be sent again by itself.
+void Fates::unanswered(std::uint64_t ordinal) {
+    Fate& fate = at(ordinal);
+    fate.is_known = true;
+    fate.line = "\n";
     advance();
 }
 

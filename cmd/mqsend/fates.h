@@ -18,7 +18,7 @@
 
 namespace mqd::mqsend {
 
-enum class Print { nothing, ids, json };
+enum class Print { nothing, ids, json, replies };
 
 class Fates {
 public:
@@ -56,6 +56,9 @@ public:
     /// The end of a transaction.
     void committed(std::uint64_t ordinal, std::string_view id);
     void rolled_back(std::uint64_t ordinal, std::string_view id);
+    /// Of a request.
+    void answered(std::uint64_t ordinal, std::string_view reply);
+    void unanswered(std::uint64_t ordinal);
 
     /// A refused input that never became a message, in pieces; then why.
     void rejected_piece(std::string_view piece);

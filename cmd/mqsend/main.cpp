@@ -7,12 +7,14 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <set>
 
 #include "base/parse.h"
 #include "cli/parser.h"
 #include "cli/signals.h"
 #include "create_topic.h"
 #include "message/sys_flag.h"
+#include "requesting_outlet.h"
 #include "sending.h"
 #include "spooled_outlet.h"
 #include "transacted_outlet.h"
@@ -38,6 +40,7 @@ struct Options {
     std::string spool;
     std::int64_t spool_bytes_max = 1LL << 30;
     std::optional<bool> progress;
+    bool requests = false;
     bool create = false;
     bool follow = false;
     std::string state;
@@ -170,6 +173,7 @@ void describe_delivery(cli::Parser& cli, Options& o) {
                "then the input waits too (default: 1G)");
     cli.flag("--drain", o.limits.drains, "read nothing, send what is left in the spool");
     cli.exclusive({"--oneway", "--spool"});
+    cli.flag("--request", o.requests, "wait for the reply to each, and print it");
     cli.option("--transaction", o.transaction.command, "CMD",
                "each counts when CMD says so: 0 yes, 1 no, else later");
     cli.option(
@@ -183,10 +187,12 @@ void describe_delivery(cli::Parser& cli, Options& o) {
         },
         "N", "CMD so often at once (default: 1)");
     cli.exclusive({"--transaction", "--oneway"});
-    cli.exclusive({"--transaction", "--spool"});
+    cli.exclusive({"--transaction", "--spool", "--request"});
+    cli.exclusive({"--request", "--oneway"});
     cli.flag("--create", o.create, "make the topic if it is missing");
     cli.choice<Print>("--print", o.print, {{"ids", Print::ids}, {"json", Print::json}},
                       "a line a message on standard output");
+    cli.exclusive({"--request", "--print"});
     cli.option("--metrics", o.metrics, "FILE",
                "counters in Prometheus' text form, kept up to date");
     cli::add_progress_option(cli, o.progress);
@@ -339,6 +345,28 @@ int send_directly(const Sent& sent) {
     return sent.through(outlet);
 }
 
+int send_requests(const Sent& sent) {
+    auto& o = sent.options;
+    client::Requests requests(sent.client, o.producer.group);
+    if (o.create)
+        if (const auto made = create_topic(sent.client, o.settings.topic); !made)
+            return sent.cli.fail(made.error());
+    // A reply may be there as soon as the request is.
+    const auto ready = [&]() -> Result<> {
+        TRY(const auto route, client::publish_route(sent.client, o.settings.topic));
+        std::set<std::string> brokers;
+        for (const auto& queue : client::publish_queues(o.settings.topic, route))
+            brokers.insert(queue.address);
+        return requests.set_brokers({brokers.begin(), brokers.end()});
+    }();
+    if (!ready) return sent.cli.fail(ready.error());
+    o.producer.stop_fd = cli::interrupt_fd();
+    o.limits.has_requests = true;
+    RequestingOutlet outlet(sent.client, o.producer, requests, sent.fates,
+                            {o.producer.timeout_ms, o.producer.stop_ms});
+    return sent.through(outlet);
+}
+
 int send_transacted(const Sent& sent) {
     auto& o = sent.options;
     client::Transactions transactions(sent.client, "MQSEND-" + o.settings.topic);
@@ -392,6 +420,11 @@ int main(int argc, char** argv) {
     describe(cli, o);
     if (const auto status = cli.parse(argc, argv)) return *status;
     if (const auto wrong = contradiction(o)) return cli.usage_error(*wrong);
+    if (o.requests) {
+        if (o.settings.topic.empty()) return cli.usage_error("--request needs -t TOPIC");
+        if (o.settings.delay.is_set()) return cli.usage_error("a request cannot be delayed");
+        o.print = Print::replies;
+    }
     if (const auto wrong = wrong_transaction(cli, o)) return cli.usage_error(*wrong);
     auto composer = Composer::make(o.settings);
     if (!composer) return cli.usage_error(composer.error().what);
@@ -409,6 +442,7 @@ int main(int argc, char** argv) {
     if (o.files.empty() && !o.limits.drains) o.files.emplace_back("-");
     if (!o.follow) o.limits.input_bytes = bytes_of(o.files);
     const Sent sent{cli, o, **client, *composer, **fates, reporting};
+    if (o.requests) return send_requests(sent);
     if (o.transacts()) return send_transacted(sent);
     return o.spool.empty() ? send_directly(sent) : send_spooled(sent);
 }

@@ -52,6 +52,8 @@ std::string Metrics::text(const Tally& tally) const {
         tally.spooled + tally.old_left);
     one("spool_sent_total", "counter", "Messages of earlier runs sent from the spool.",
         tally.old_sent);
+    one("requests_unanswered_total", "counter", "Requests to which no reply came.",
+        tally.unanswered);
     one("messages_rolled_back_total", "counter",
         "Messages that --transaction's command rolled back.", tally.rolled_back);
     begin("messages_refused_total", "counter", "Messages that were not taken, by reason.");

@@ -242,7 +242,7 @@ int Sending::finish() {
 
 /// A command of which nothing succeeded ends as its error says, one that did some of it with 1.
 int Sending::status(const Tally& sums) const {
-    const bool all_done = sums.refused + sums.unknown + sums.old_failed == 0;
+    const bool all_done = sums.refused + sums.unknown + sums.unanswered + sums.old_failed == 0;
     if (all_done) return first_error_ ? cli::exit_status_of(*first_error_) : cli::exit_status::done;
     const auto done =
         sums.acknowledged + sums.handed_over + sums.spooled + sums.rolled_back + sums.old_sent;
@@ -261,8 +261,10 @@ int Sending::status(const Tally& sums) const {
 void Sending::print_sums(const Tally& sums) const {
     const double seconds = static_cast<double>(monotonic_us() - begin_us_) / 1e6;
     const auto ok = sums.acknowledged + sums.handed_over;
-    std::string line = fmt::format("read {} = {} {}", sums.read,
-                                   sums.handed_over > 0 ? "handed over" : "acknowledged", ok);
+    std::string_view how = sums.handed_over > 0 ? "handed over" : "acknowledged";
+    if (limits_.has_requests) how = "answered";
+    std::string line = fmt::format("read {} = {} {}", sums.read, how, ok);
+    if (limits_.has_requests) line += fmt::format(" + unanswered {}", sums.unanswered);
     if (limits_.has_spool) line += fmt::format(" + spooled {}", sums.spooled);
     if (limits_.has_transactions) line += fmt::format(" + rolled back {}", sums.rolled_back);
     line += fmt::format(" + refused {} + unknown {}; {} bytes, {:.3f} s, {:.0f}/s, retries {}",

@@ -27,6 +27,7 @@ struct Limits {
     std::int64_t linger_ms = 5;         ///< what is read may wait so long for more
     bool has_spool = false;
     bool has_transactions = false;
+    bool has_requests = false;
     bool drains = false;  ///< nothing is read, and nothing may be left in the spool
     bool skips_errors = false;
     std::optional<std::uint64_t> input_bytes;  ///< of all inputs together, where that is known

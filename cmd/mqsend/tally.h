@@ -17,6 +17,7 @@ struct Tally {
     std::uint64_t acknowledged = 0;
     std::uint64_t handed_over = 0;  ///< one-way
     std::uint64_t spooled = 0;
+    std::uint64_t unanswered = 0;   ///< requests that are stored, and no reply came
     std::uint64_t rolled_back = 0;  ///< as --transaction's command has decided
     std::uint64_t refused = 0;
     std::uint64_t unknown = 0;
@@ -33,8 +34,8 @@ struct Tally {
 
     /// Grows with whatever is counted.
     std::uint64_t changes() const {
-        return read + acknowledged + handed_over + rolled_back + refused + unknown + old_sent +
-               old_failed;
+        return read + acknowledged + handed_over + rolled_back + unanswered + refused + unknown +
+               old_sent + old_failed;
     }
 };
 

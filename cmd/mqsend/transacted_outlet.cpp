@@ -2,13 +2,10 @@
 
 #include <fmt/format.h>
 #include <poll.h>
-#include <sys/epoll.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <utility>
 
-#include "base/check.h"
 #include "base/clock.h"
 #include "cli/exit.h"
 #include "cli/signals.h"
@@ -40,34 +37,21 @@ TransactedOutlet::TransactedOutlet(client::Client& client, client::Producer::Opt
       transactions_(transactions),
       options_(std::move(options)),
       open_max_(std::min(open_max, static_cast<std::size_t>(producer.window))),
-      watched_(::epoll_create1(EPOLL_CLOEXEC)),
       producer_(client, [&] {
           producer.group = transactions.group();
           producer.keeps_messages = true;
           producer.on_settled = [this](const auto& is) { half_settled(is); };
           return std::move(producer);
       }()) {
-    check(watched_ >= 0);
-    watch(producer_.fd());
-    watch(transactions_.fd());
-}
-
-TransactedOutlet::~TransactedOutlet() {
-    ::close(watched_);
-}
-
-/// A descriptor that is closed is forgotten by itself.
-void TransactedOutlet::watch(int fd) const {
-    epoll_event event = {};
-    event.events = EPOLLIN;
-    check(::epoll_ctl(watched_, EPOLL_CTL_ADD, fd, &event) == 0);
+    watched_.add(producer_.fd());
+    watched_.add(transactions_.fd());
 }
 
 // Half messages
 
 Result<> TransactedOutlet::send(const client::Message& message, std::uint64_t fate) {
     while (!has_room() && !cli::interrupted()) {
-        pollfd fds[2] = {{watched_, POLLIN, 0}, {cli::interrupt_fd(), POLLIN, 0}};
+        pollfd fds[2] = {{watched_.fd(), POLLIN, 0}, {cli::interrupt_fd(), POLLIN, 0}};
         const auto due_ms = this->due_ms();
         const auto wait_ms =
             due_ms < 0 ? -1 : std::clamp<std::int64_t>(due_ms - monotonic_ms(), 0, 1'000'000);
@@ -170,7 +154,7 @@ Result<> TransactedOutlet::start_commands() {
         const auto environment =
             environment_of(open.topic, open.half.id, fields_.read(open.properties), open.questions);
         TRY(auto process, cli::Process::start(options_.command, as_bytes(*body), environment));
-        watch(process.fd());
+        watched_.add(process.fd());
         runs_.push_back({std::move(process), number});
     }
     return {};

@@ -19,6 +19,7 @@
 #include "client/transactions.h"
 #include "outlet.h"
 #include "record/fields.h"
+#include "watched.h"
 
 namespace mqd::mqsend {
 
@@ -32,16 +33,13 @@ public:
     };
     TransactedOutlet(client::Client& client, client::Producer::Options producer,
                      client::Transactions& transactions, Fates& fates, Options options);
-    ~TransactedOutlet() override;
-    TransactedOutlet(const TransactedOutlet&) = delete;
-    TransactedOutlet& operator=(const TransactedOutlet&) = delete;
 
     Result<> send(const client::Message& message, std::uint64_t fate) override;
     void flush() override {}
     Result<bool> may_read() override { return has_room(); }
     Result<> work() override;
     Result<bool> finish(bool is_interrupted) override;
-    int fd() const override { return watched_; }
+    int fd() const override { return watched_.fd(); }
     std::int64_t due_ms() const override;
     std::uint64_t kept() const override { return fates_.kept(); }
     void count(Tally& tally) const override;
@@ -66,7 +64,6 @@ private:
         std::uint64_t number;
     };
 
-    void watch(int fd) const;
     bool has_room() const { return ours_ < open_max_; }
     void half_settled(const client::Settled& settled);
     void asked(client::Transactions::Question question);
@@ -83,7 +80,6 @@ private:
     client::Transactions& transactions_;
     const Options options_;
     const std::size_t open_max_;
-    int watched_;
     client::Producer producer_;
     record::FieldReader fields_;
 
@@ -99,6 +95,7 @@ private:
     std::int64_t stop_at_ms_ = -1;
     Tally tally_;
     std::optional<Error> first_error_;
+    Watched watched_;
 };
 
 }  // namespace mqd::mqsend

@@ -6,6 +6,7 @@
 #include <signal.h>
 #include <spawn.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -44,7 +45,7 @@ struct Descriptor {
     }
     Descriptor(const Descriptor&) = delete;
     Descriptor& operator=(const Descriptor&) = delete;
-    const int fd;
+    int fd;
 };
 
 Result<> fill(int fd, Bytes bytes) {
@@ -67,7 +68,8 @@ int open_pidfd(pid_t pid) {
 /// has changed.
 class Attributes {
 public:
-    explicit Attributes(int input) {
+    /// `output` -1: the tool's.
+    Attributes(int input, int output) {
         check(::posix_spawn_file_actions_init(&actions_) == 0);
         check(::posix_spawnattr_init(&attributes_) == 0);
         sigset_t defaults;
@@ -75,6 +77,8 @@ public:
         ::sigaddset(&defaults, SIGPIPE);
         // They fail only for lack of memory.
         check(::posix_spawn_file_actions_adddup2(&actions_, input, STDIN_FILENO) == 0);
+        if (output >= 0)
+            check(::posix_spawn_file_actions_adddup2(&actions_, output, STDOUT_FILENO) == 0);
         check(::posix_spawnattr_setsigdefault(&attributes_, &defaults) == 0);
         check(::posix_spawnattr_setpgroup(&attributes_, 0) == 0);
         check(::posix_spawnattr_setflags(
@@ -113,14 +117,17 @@ std::vector<char*> environment_with(const std::vector<std::string>& more) {
 }  // namespace
 
 Result<Process> Process::start(const std::string& command, Bytes input,
-                               const std::vector<std::string>& environment) {
+                               const std::vector<std::string>& environment, Prints prints) {
     const int slot = free_slot();
     if (slot < 0) return Error{Errc::io, "too many commands are running"};
     const Descriptor file(::memfd_create("mqd-input", MFD_CLOEXEC));
     if (file.fd < 0) return errno_error("a command's input");
     TRY_OK(fill(file.fd, input));
 
-    const Attributes attributes(file.fd);
+    Descriptor output(prints == Prints::kept ? ::memfd_create("mqd-output", MFD_CLOEXEC) : -1);
+    if (prints == Prints::kept && output.fd < 0) return errno_error("a command's output");
+
+    const Attributes attributes(file.fd, output.fd);
     char shell[] = "sh", option[] = "-c";
     char* const arguments[] = {shell, option, const_cast<char*>(command.c_str()), nullptr};
     pid_t pid = -1;
@@ -129,7 +136,7 @@ Result<Process> Process::start(const std::string& command, Bytes input,
     if (failed != 0) return errno_error("cannot run a command", failed);
     before_abrupt_end(pass_on);
     groups[static_cast<std::size_t>(slot)].store(pid);
-    Process process(pid, open_pidfd(pid), slot);
+    Process process(pid, open_pidfd(pid), slot, std::exchange(output.fd, -1));
     // It runs, and how it ends would not be known: the caller must not think that it did not.
     if (process.fd_ < 0) return errno_error("cannot wait for a command");
     return process;
@@ -139,20 +146,24 @@ Process::Process(Process&& other) noexcept
     : pid_(std::exchange(other.pid_, -1)),
       fd_(std::exchange(other.fd_, -1)),
       slot_(std::exchange(other.slot_, -1)),
+      output_(std::exchange(other.output_, -1)),
       status_(other.status_) {}
 
 Process& Process::operator=(Process&& other) noexcept {
     if (this == &other) return *this;
     release();
+    if (output_ >= 0) ::close(output_);
     pid_ = std::exchange(other.pid_, -1);
     fd_ = std::exchange(other.fd_, -1);
     slot_ = std::exchange(other.slot_, -1);
+    output_ = std::exchange(other.output_, -1);
     status_ = other.status_;
     return *this;
 }
 
 Process::~Process() {
     release();
+    if (output_ >= 0) ::close(output_);
 }
 
 void Process::release() {
@@ -177,6 +188,25 @@ std::optional<int> Process::status() {
     }
     release();
     return status_;
+}
+
+Result<std::string> Process::output(std::size_t bytes_max) const {
+    check(output_ >= 0);
+    struct stat is = {};
+    if (::fstat(output_, &is) != 0) return errno_error("a command's output");
+    if (static_cast<std::size_t>(is.st_size) > bytes_max)
+        return Error{Errc::invalid, fmt::format("the command printed {} bytes; {} are allowed",
+                                                is.st_size, bytes_max)};
+    std::string text(static_cast<std::size_t>(is.st_size), '\0');
+    for (std::size_t done = 0; done < text.size();) {
+        const auto n =
+            ::pread(output_, text.data() + done, text.size() - done, static_cast<off_t>(done));
+        if (n < 0 && errno == EINTR) continue;
+        if (n < 0) return errno_error("a command's output");
+        if (n == 0) text.resize(done);  // cut short by what it left running
+        done += static_cast<std::size_t>(n);
+    }
+    return text;
 }
 
 std::string environment_variable(std::string_view name, std::string_view value) {

@@ -25,9 +25,12 @@ class Process {
 public:
     static constexpr int running_max = 1024;
 
+    /// Where what it prints goes: to the tool's own standard output, or to a file for output().
+    enum class Prints { here, kept };
     /// `environment`: NAME=VALUE each, beside the tool's own. io: the system can start no more.
     static Result<Process> start(const std::string& command, Bytes input,
-                                 const std::vector<std::string>& environment);
+                                 const std::vector<std::string>& environment,
+                                 Prints prints = Prints::here);
     Process(Process&& other) noexcept;
     Process& operator=(Process&& other) noexcept;
     ~Process();
@@ -37,14 +40,18 @@ public:
     /// How it ended: its status, 128+N if signal N ended it. Nothing: it runs. Once it is known
     /// it stays known.
     std::optional<int> status();
+    /// All that it has printed, if that was kept. invalid: more than `bytes_max`. io
+    Result<std::string> output(std::size_t bytes_max) const;
 
 private:
-    Process(pid_t pid, int fd, int slot) : pid_(pid), fd_(fd), slot_(slot) {}
+    Process(pid_t pid, int fd, int slot, int output)
+        : pid_(pid), fd_(fd), slot_(slot), output_(output) {}
     void release();
 
     pid_t pid_ = -1;
     int fd_ = -1;
-    int slot_ = -1;  ///< among those that a second signal is passed on to
+    int slot_ = -1;    ///< among those that a second signal is passed on to
+    int output_ = -1;  ///< what it has printed; -1: not kept
     std::optional<int> status_;
 };
 

@@ -56,6 +56,12 @@ public:
         encoder.finish(body);  // too long: it says so instead
         send_oneway(std::move(frame), 0);
     }
+    /// To a request that on_request was given; lost if the connection is.
+    void answer(const wire::Command& request, std::int32_t code) {
+        Buffer frame;
+        wire::Encoder encoder(frame, encoding(), code, request.opaque, wire::flag_response);
+        if (encoder.finish()) send_oneway(std::move(frame), 0);
+    }
     /// Blocks until it answered: not on the loop's thread. unavailable: not reached in time.
     template <Header H>
     Result<Answer> call_and_wait(std::int32_t code, const H& header, Bytes body,

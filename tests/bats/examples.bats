@@ -21,6 +21,8 @@ is_listening() { grep -q "listening role=$1" err; }
 # Who reads from now on may begin to at any time.
 is_given_new() { mqsend -q -t "$2" <<< '{"customer":"c"}' && has_lines "$1" 1; }
 
+is_answered() { [ "$(mqsend -q -t questions --request --timeout 500ms <<< 4 2> /dev/null)" = 16 ]; }
+
 # until_of COMMAND: for one that goes on for ever, what holds when it has done something.
 until_of() {
   case $1 in
@@ -35,6 +37,7 @@ until_of() {
     *--ack-fd*) echo is_given_new worked orders ;;
     'mqpull -t logs'*--to-dir*) echo mqsend -q -t logs app.log '&& [ -n "$(ls archive)" ]' ;;
     *--to-dir*) echo '[ -n "$(ls archive)" ]' ;;
+    'mqpull -t questions '*) echo is_answered ;;
     'mqpull -t jobs'*--exec*) echo has_lines worked 5 ;;
   esac
 }
@@ -82,6 +85,7 @@ prepare() { # [OPTION...] of the broker
   mqsend -q -t logs app.log
   mqsend -q -t jobs app.log
   mqsend -q -t a app.log
+  mqadmin updateTopic -t questions -c DefaultCluster > /dev/null
   # A member that knows the group, and leaves nearly all of it to the next.
   mqpull -q -t orders -g billing --from beginning -c 1 > /dev/null
   sed -n '/^default_profile/,/^\.Ed/{/^\.Ed/d;p}' "$man/mqd.toml.5" | sed "s/127.0.0.1:9876/$namesrv/" > mqd.toml
@@ -120,6 +124,7 @@ END
 
 @test "the examples of mqsend(1)" {
   prepare
+  mqpull -q -t questions -g squares --from beginning --reply --exec 'read n; echo $((n * n))' 2> /dev/null 3>&- &
   rm -rf store/none
   mqadmin deleteTopic -t logs -c DefaultCluster > /dev/null
   follow_all mqsend.1 EXAMPLES
@@ -196,6 +201,13 @@ END
 
   follow_all mqd-cookbook.7 'A pool of workers'
   diff <(sort worked) app.log
+
+  local -a commands
+  mapfile -t commands < <(commands_of mqd-cookbook.7 'Questions and answers')
+  follow "${commands[0]}"
+  mqpull -q -t questions -g squares --reply --exec 'read n; echo $((n * n))' 2> /dev/null 3>&- &
+  follow "${commands[1]}"
+  [ "$(cat out)" = 289 ]
 }
 
 @test "the cookbook: a topic copied to another cluster" {
