@@ -1,7 +1,9 @@
 #include "front/rocketmq/registrar.h"
 
+#include <algorithm>
 #include <chrono>
 #include <set>
+#include <span>
 
 #include "base/crc.h"
 #include "base/log.h"
@@ -147,7 +149,10 @@ void Registrar::State::answered(std::size_t index, const Result<remoting::Answer
             log::info("registered", {{"namesrv", server.address}, {"address", address}});
         server.knows_us = true;
         server.failure_logged = false;
-        take_order(answer->body);
+        // One of them decides: two that differ would have the topics change for ever.
+        const auto before = std::span(servers).first(index);
+        if (std::none_of(before.begin(), before.end(), [](const auto& is) { return is.knows_us; }))
+            take_order(answer->body);
         if (std::exchange(server.is_stale, false)) register_at(index, nullptr, {});
         return;
     }

@@ -346,6 +346,35 @@ TEST_CASE_FIXTURE(Fixture, "name servers know the topics, their changes, and the
     CHECK(route("T").code == rc::topic_not_exist);
 }
 
+TEST_CASE_FIXTURE(Fixture, "of two name servers the first says which topics are ordered") {
+    start();
+    std::vector<std::unique_ptr<namesrv::Namesrv>> namesrvs;
+    std::vector<std::unique_ptr<remoting::Server>> listening;
+    std::vector<std::string> addresses;
+    for (const std::string topic : {"T", "U"}) {
+        broker::TopicConfig config;
+        config.name = topic;
+        REQUIRE(broker->topics().put(std::move(config)));
+        namesrv::Options options;
+        options.kv_config_path = folder.path / (topic + ".json");
+        namesrvs.push_back(std::move(*namesrv::Namesrv::open(options)));
+        listening.push_back(
+            std::move(*remoting::Server::listen(threads, "127.0.0.1:0", *namesrvs.back())));
+        addresses.push_back("127.0.0.1:" + std::to_string(listening.back()->port()));
+        const wire::RawHeader order{
+            {{"namespace", "ORDER_TOPIC_CONFIG"}, {"key", topic}, {"value", "b:4"}}};
+        Client asks(threads.at(0), addresses.back());
+        REQUIRE(asks.call(code::put_kv_config, order).code == rc::success);
+    }
+    front::rocketmq::Registrar registrar(*broker, threads.at(1), address(), addresses);
+    for (int i = 0; i < 3; ++i) {
+        registrar.start(5000);  // waits for both
+        CHECK(broker->topics().find("T")->config().order);
+        CHECK_FALSE(broker->topics().find("U")->config().order);
+    }
+    registrar.stop(5000);
+}
+
 TEST_CASE_FIXTURE(Fixture, "a name server that comes back is told everything") {
     start();
     namesrv::Options options;
