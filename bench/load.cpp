@@ -8,9 +8,7 @@
 
 #include <sys/epoll.h>
 
-#include <fstream>
 #include <map>
-#include <sstream>
 #include <string>
 #include <vector>
 
@@ -43,29 +41,6 @@ struct Settings {
     int keys = 0;      // 1: every message of a batch has a key of its own, k00000000 and on
     long pid = 0;
 };
-
-double broker_cpu_us(long pid) {
-    if (pid == 0) return 0;
-    std::ifstream in(fmt::format("/proc/{}/stat", pid));
-    std::string text((std::istreambuf_iterator<char>(in)), {});
-    const auto end = text.rfind(')');
-    if (end == std::string::npos) return 0;
-    std::istringstream fields(text.substr(end + 2));
-    std::string skipped;
-    for (int i = 0; i < 11; ++i) fields >> skipped;
-    double user = 0;
-    double system = 0;
-    fields >> user >> system;
-    return (user + system) * 1e6 / static_cast<double>(sysconf(_SC_CLK_TCK));
-}
-
-long broker_rss_kb(long pid) {
-    if (pid == 0) return 0;
-    std::ifstream in(fmt::format("/proc/{}/status", pid));
-    for (std::string line; std::getline(in, line);)
-        if (line.starts_with("VmRSS:")) return std::strtol(line.c_str() + 6, nullptr, 10);
-    return 0;
-}
 
 /// In few calls: a broker saves all its topics for each.
 void create_topics(Caller& caller, const std::vector<std::string>& topics, int queues) {
@@ -485,7 +460,7 @@ int main(int argc, char** argv) {
     if (s.mode != "pull" && s.create > 0) create_topics(caller, topics, s.queues);
     const std::int64_t before = s.mode == "oneway" ? readable(caller, s, topics) : 0;
 
-    const double cpu = broker_cpu_us(s.pid);
+    const double cpu = process_cpu_us(s.pid);
     Load load(s, *host, topics);
     const std::int64_t begin = monotonic_us();
     load.run();
@@ -513,6 +488,6 @@ int main(int argc, char** argv) {
         s.mode, s.encoding == wire::Encoding::json ? "json" : "binary", s.connections, s.window,
         s.size, s.batch, s.topics, t.messages, t.errors, lost, seconds, messages / seconds,
         t.latency.quantile(0.5), t.latency.quantile(0.99), t.latency.quantile(0.999),
-        (broker_cpu_us(s.pid) - cpu) / messages, broker_rss_kb(s.pid));
+        (process_cpu_us(s.pid) - cpu) / messages, process_rss_kb(s.pid));
     return t.errors == 0 && lost == 0 ? 0 : 1;
 }
