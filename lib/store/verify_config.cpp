@@ -182,13 +182,18 @@ bool is_record_border(const Context& context, std::int64_t at) {
 }
 
 /// A time that says what is on disk is that of a record, or older than all that the log has.
+/// Of two times, the later one first; a damaged file may say any.
+std::uint64_t later_by(std::int64_t later_ms, std::int64_t earlier_ms) {
+    return static_cast<std::uint64_t>(later_ms) - static_cast<std::uint64_t>(earlier_ms);
+}
+
 void check_time(Context& context, std::string_view what, std::int64_t ts_ms, bool seen) {
     if (ts_ms == 0 || seen) return;
     if (context.report.records == 0) return;
     if (ts_ms > context.newest_ts_ms)
         tell(context, "checkpoint",
              fmt::format("its time of the {} is {} ms ahead of the newest record", what,
-                         ts_ms - context.newest_ts_ms));
+                         later_by(ts_ms, context.newest_ts_ms)));
     else if (ts_ms >= context.first_ts_ms)
         tell(context, "checkpoint", fmt::format("no record has its time of the {}", what));
     else if (context.log.begin() == 0 || ts_ms < 0)
@@ -265,7 +270,7 @@ Result<> check_checkpoint(Context& context) {
         checkpoint.queues_ts_ms < context.newest_unit_ts_ms)
         tell(context, "checkpoint",
              fmt::format("its time of the queues is {} ms behind the newest record",
-                         context.newest_unit_ts_ms - checkpoint.queues_ts_ms));
+                         later_by(context.newest_unit_ts_ms, checkpoint.queues_ts_ms)));
     check_index_time(context, checkpoint.index_ts_ms);
     for (const auto at : {checkpoint.master_flushed, checkpoint.confirm_offset})
         if (!is_record_border(context, at) && !context.live())

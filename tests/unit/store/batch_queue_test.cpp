@@ -31,17 +31,22 @@ Append append_batch(Store& store, std::string_view topic, std::int32_t count,
     return unit;
 }
 
+struct Found {
+    ReadResult read;  // has the record's bytes
+    message::RecordView record;
+};
+
 /// The record that holds `offset`.
-message::RecordView at(const Store& store, Queue& queue, std::int64_t offset) {
+Found at(const Store& store, Queue& queue, std::int64_t offset) {
     ReadLimits limits;
     limits.messages = 1;
-    const auto read = store.read(queue, {offset}, limits, nullptr);
+    auto read = store.read(queue, {offset}, limits, nullptr);
     REQUIRE(read.slices.size() == 1);
     const auto record = message::RecordView::parse(read.slices[0].bytes);
     REQUIRE(record.has_value());
     CHECK(read.messages == record->messages());
     CHECK(read.next == record->queue_offset + record->messages());
-    return *record;
+    return {std::move(read), *record};
 }
 
 constexpr std::int32_t rounds = 40;
@@ -62,7 +67,8 @@ void check_filled(const Store& store) {
     CHECK(queue->min().value == 0);
     CHECK(queue->max().value == 4 * rounds);
     for (std::int32_t offset = 0; offset < 4 * rounds; ++offset) {
-        const auto record = at(store, *queue, offset);
+        const auto found = at(store, *queue, offset);
+        const auto& record = found.record;
         CHECK(record.queue_offset.value == (offset % 4 == 3 ? offset : offset / 4 * 4));
         CHECK(record.body == (offset % 4 == 3 ? "single " : "batch ") + std::to_string(offset / 4));
         if (offset % 4 == 3) continue;
@@ -246,13 +252,13 @@ TEST_CASE("a batch queue follows the log that is cut behind it") {
     const auto min = queue.min();
     CHECK(min.value > 0);
     CHECK(queue.max().value == 4 * rounds);
-    CHECK(at(*store, queue, min.value).at == store->begin());
+    CHECK(at(*store, queue, min.value).record.at == store->begin());
     CHECK(files() == 8 - min.value / 20);
     CHECK(store->read(queue, {min.value - 1}, {}, nullptr).status == ReadStatus::offset_too_small);
     REQUIRE(store->close().has_value());
     store = open(options);
     CHECK(store->queue("B", 0)->min() == min);
-    CHECK(at(*store, *store->queue("B", 0), min.value).at == store->begin());
+    CHECK(at(*store, *store->queue("B", 0), min.value).record.at == store->begin());
 }
 
 }  // namespace mqd::store::test

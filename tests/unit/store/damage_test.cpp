@@ -71,7 +71,8 @@ struct Sample {
         message::append_property(properties, message::property::tags, "t");
         message::Draft draft;
         draft.topic = topic;
-        draft.body = "body" + std::to_string(i);
+        const std::string body = "body" + std::to_string(i);
+        draft.body = body;
         draft.born_host = draft.store_host = *message::Host::make("127.0.0.1", 1);
         draft.properties = properties;
         draft.append_crc = with_sum;
