@@ -1,17 +1,29 @@
 #include "cli/parser.h"
 
 #include <CLI/CLI.hpp>
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <unistd.h>
 
 #include <cstdio>
 
+#include "base/check.h"
 #include "base/clock.h"
 #include "base/parse.h"
 #include "cli/commands.h"
 
 namespace mqd::cli {
 namespace {
+
+/// Where the caller has closed one, no file or socket of ours may take its place and be read or
+/// written in its stead: reading or writing it fails, as it would have.
+void hold_standard_streams() {
+    for (const int fd : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) {
+        if (::fcntl(fd, F_GETFD) >= 0) continue;
+        // The lowest that is free, which is this one.
+        check(::open("/dev/null", fd == STDIN_FILENO ? O_WRONLY : O_RDONLY) == fd);
+    }
+}
 
 // One write, so that lines of several processes on one terminal do not mix.
 void print_line(std::string line) {
@@ -353,6 +365,7 @@ std::optional<int> Parser::parse(int argc, const char* const* argv) {
 }
 
 std::optional<int> Parser::parse(const std::vector<std::string>& arguments) {
+    hold_standard_streams();
     auto plain = normalised(arguments);
     // Help is given whatever else is wrong or missing.
     for (const auto& argument : plain ? *plain : arguments) {

@@ -8,7 +8,6 @@ sums() { grep -o 'read .* unknown [0-9]*' <<< "$stderr" | tail -1; }
 # serve COMMAND [OPTION...]: in the background, until the test ends.
 serve() {
   mqpull -q -t T -g servers --from beginning --reply --exec "$@" 3>&- 2> "$BATS_TEST_TMPDIR/server.log" &
-  server=$!
 }
 
 start() {

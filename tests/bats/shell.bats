@@ -1,0 +1,94 @@
+#!/usr/bin/env bats
+# mqsend and mqpull in a shell's life: what is closed, full, moved or restarted under them.
+bats_require_minimum_version 1.5.0
+load helpers
+
+sums() { grep -o 'read .* unknown [0-9]*' <<< "$1" | tail -1; }
+all_of() { mqpull -q -t "$1" --from beginning -e "${@:2}"; }
+has_stored() { [ "$(all_of "$1" 2> /dev/null | wc -l)" -ge "$2" ]; }
+has_lines() { [ "$(wc -l < "$1")" -ge "$2" ]; }
+
+@test "mqsend says so when its standard output is full, and what it has sent is counted" {
+  [ -e /dev/full ] || skip "no /dev/full"
+  start_broker
+  run --separate-stderr bash -c 'seq 10 | mqsend -t T --print ids > /dev/full'
+  [ "$status" = 1 ]
+  [[ $stderr == *'standard output: No space left on device'* ]]
+  [ "$(sums "$stderr")" = 'read 10 = acknowledged 10 + refused 0 + unknown 0' ]
+  [ "$(all_of T | wc -l)" = 10 ]
+}
+
+@test "a closed standard input is an error, a failing pipe shows with pipefail" {
+  start_broker
+  run --separate-stderr bash -c 'mqsend -t T <&-'
+  [ "$status" = 1 ]
+  [[ $stderr == *'standard input'* ]]
+  mqsend -q -t T <<< a
+  run bash -o pipefail -c "mqpull -q -t T --from beginning -e | mqsend -q -t T --queue 99"
+  [ "$status" = 4 ]
+  run bash -o pipefail -c "mqpull -q -t none -e | mqsend -q -t T"
+  [ "$status" = 4 ]
+}
+
+@test "no permission to write is status 5" {
+  start_broker
+  mqadmin updateTopic -t R -c DefaultCluster -p 4 > /dev/null
+  run --separate-stderr mqsend -t R <<< a
+  [ "$status" = 5 ]
+}
+
+@test "a line that is typed is there at once, in both tools" {
+  start_broker
+  mqadmin updateTopic -t T -c DefaultCluster > /dev/null
+  mkfifo "$BATS_TEST_TMPDIR/fifo"
+  mqpull -q -t T --from beginning > "$BATS_TEST_TMPDIR/out" 3>&- &
+  mqsend -q -t T --shard s < "$BATS_TEST_TMPDIR/fifo" 3>&- &
+  local i begin took best=1000000 pipe
+  exec {pipe}> "$BATS_TEST_TMPDIR/fifo"
+  for i in {1..10}; do
+    begin=${EPOCHREALTIME/./}
+    echo "$i" >&"$pipe"
+    until has_lines "$BATS_TEST_TMPDIR/out" "$i"; do :; done
+    took=$((${EPOCHREALTIME/./} - begin))
+    [ "$took" -ge "$best" ] || best=$took
+  done
+  exec {pipe}>&-
+  # Whatever else the machine does: one of ten is as quick as it should be.
+  [ "$best" -le 50000 ]
+}
+
+@test "mqsend and a group go on when the name server restarts and the broker moves elsewhere" {
+  start_namesrv
+  start_daemon broker broker mqd-broker -n "$namesrv" --store "$BATS_TEST_TMPDIR/store" --listen 127.0.0.1:0
+  local first=$daemon_pid sender
+  cd "$BATS_TEST_TMPDIR"
+  mqadmin updateTopic -t T -c DefaultCluster > /dev/null
+  mqpull -q -t T -g g --from beginning > group 3>&- &
+  { seq 1 100; until [ -e go ]; do sleep 0.02; done; seq 101 200; } | mqsend -t T --timeout 60s 2> err 3>&- &
+  sender=$!
+  wait_until has_lines group 100
+  stop_daemon "$namesrv_pid" || true
+  stop_daemon "$first" || true
+  start_daemon namesrv namesrv mqd-namesrv --listen "$namesrv"
+  start_daemon moved broker mqd-broker -n "$namesrv" --store "$BATS_TEST_TMPDIR/store" --listen 127.0.0.1:0
+  touch go
+  wait "$sender"
+  grep -q 'read 200 = acknowledged 200 + refused 0 + unknown 0' err
+  wait_until has_lines group 200
+  [ "$(sort -nu group)" = "$(seq 200)" ]
+}
+
+@test "a group reads queues that were added in between" {
+  start_broker
+  cd "$BATS_TEST_TMPDIR"
+  mqadmin updateTopic -t T -c DefaultCluster -r 1 -w 1 > /dev/null
+  mqsend -q -t T <<< a
+  mqpull -q -t T -g g --from beginning > out 3>&- &
+  wait_until has_lines out 1
+  mqadmin updateTopic -t T -c DefaultCluster -r 4 -w 4 > /dev/null
+  mqsend -q -t T --queue 3 <<< b
+  # Members look at the queues again every 20 s, or when the members change.
+  mqpull -q -t T -g g > other 3>&- &
+  both() { [ "$(cat out other | sort)" = $'a\nb' ]; }
+  wait_until both
+}
