@@ -359,7 +359,8 @@ TEST_CASE("the service's thread delivers by itself, close to the time") {
         message::Draft draft;
         draft.topic = place.queue->topic();
         draft.queue_id = place.queue->id();
-        draft.body = std::to_string(level);
+        const std::string body = std::to_string(level);
+        draft.body = body;
         draft.properties = place.properties;
         Buffer record;
         message::encode(draft, record);
