@@ -15,6 +15,7 @@
 namespace mqd::client {
 namespace {
 
+constexpr std::int64_t route_every_ms = 2000;
 constexpr std::int32_t block_messages_max = 4096;
 constexpr std::size_t block_bytes_max = 1 << 20;
 constexpr std::size_t block_bytes_min = 64 << 10;
@@ -169,6 +170,17 @@ Result<bool> Puller::accept(PulledQueue& queue, Result<remoting::Answer> answer,
     return true;
 }
 
+/// Their brokers may be elsewhere by now.
+void Puller::find_again(const std::string& topic) {
+    if (monotonic_ms() < routed_ms_ + route_every_ms) return;
+    const auto route = client_.route(topic);
+    routed_ms_ = monotonic_ms();
+    if (!route) return;
+    for (const auto& now : subscribe_queues(topic, *route))
+        for (const auto& known : queues_)
+            if (known->queue == now) known->queue.address = now.address;
+}
+
 Result<> Puller::failed(PulledQueue& queue, const Error& error) {
     const bool may_pass = error.code == Errc::unavailable || passes_by_itself(error.remote_code);
     if (!may_pass) return error;
@@ -176,6 +188,7 @@ Result<> Puller::failed(PulledQueue& queue, const Error& error) {
     if (queue.failures++ == 0) queue.failing_since_ms = now_ms;
     if (options_.give_up_ms >= 0 && now_ms - queue.failing_since_ms >= options_.give_up_ms)
         return error;
+    if (queue.failures > 1) find_again(queue.queue.topic);
     ++retries_;
     queue.retry_at_ms = now_ms + backoff_ms(queue.failures);
     return {};

@@ -88,6 +88,7 @@ private:
     void pull(PulledQueue& queue);
     void pull_due();
     Result<bool> accept(PulledQueue& queue, Result<remoting::Answer> answer, Block& into);
+    void find_again(const std::string& topic);
     Result<> failed(PulledQueue& queue, const Error& error);
     void forget_dropped();
 
@@ -98,6 +99,7 @@ private:
     std::vector<Answered> answers_;  ///< taken from the mailbox, not yet looked at, from next_ on
     std::size_t next_ = 0;
     std::uint64_t retries_ = 0;
+    std::int64_t routed_ms_ = 0;  ///< when the name servers were last asked where brokers are
 };
 
 }  // namespace mqd::client

@@ -57,16 +57,18 @@ has_lines() { [ "$(wc -l < "$1")" -ge "$2" ]; }
   [ "$best" -le 50000 ]
 }
 
-@test "mqsend and a group go on when the name server restarts and the broker moves elsewhere" {
+@test "mqsend, a reader and a group go on when the name server restarts and the broker moves elsewhere" {
   start_namesrv
   start_daemon broker broker mqd-broker -n "$namesrv" --store "$BATS_TEST_TMPDIR/store" --listen 127.0.0.1:0
   local first=$daemon_pid sender
   cd "$BATS_TEST_TMPDIR"
   mqadmin updateTopic -t T -c DefaultCluster > /dev/null
+  mqpull -q -t T --from beginning > out 3>&- &
   mqpull -q -t T -g g --from beginning > group 3>&- &
   { seq 1 100; until [ -e go ]; do sleep 0.02; done; seq 101 200; } | mqsend -t T --timeout 60s 2> err 3>&- &
   sender=$!
   wait_until has_lines group 100
+  wait_until has_lines out 100
   stop_daemon "$namesrv_pid" || true
   stop_daemon "$first" || true
   start_daemon namesrv namesrv mqd-namesrv --listen "$namesrv"
@@ -76,6 +78,8 @@ has_lines() { [ "$(wc -l < "$1")" -ge "$2" ]; }
   grep -q 'read 200 = acknowledged 200 + refused 0 + unknown 0' err
   wait_until has_lines group 200
   [ "$(sort -nu group)" = "$(seq 200)" ]
+  wait_until has_lines out 200
+  [ "$(sort -nu out)" = "$(seq 200)" ]
 }
 
 @test "a group reads queues that were added in between" {
