@@ -174,7 +174,8 @@ TEST_CASE_FIXTURE(Fixture, "with enabledAppendPropCRC every record ends with its
     const auto user = client();
     user->call(code::send_message_v2,
                send_header(properties({{"__CRC32#", "1234567890"}, {"k", "v"}})), "one");
-    auto header = send_header(properties({{"UNIQ_KEY", "BATCH"}}));
+    const std::string of_batch = properties({{"UNIQ_KEY", "BATCH"}});
+    auto header = send_header(of_batch);
     header.batch = true;
     user->call(code::send_batch_message, header, item("a") + item("b"));
     wait_readable(3);
