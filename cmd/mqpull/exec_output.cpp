@@ -53,7 +53,8 @@ bool ExecOutput::is_full() const {
 }
 
 bool ExecOutput::accepts(const client::PulledQueue& queue) const {
-    if (returned_.size() + replied_.size() >= returned_max || queue.ledger.size() >= ledger_max) return false;
+    if (returned_.size() + replied_.size() >= returned_max || queue.ledger.size() >= ledger_max)
+        return false;
     if (options_.is_orderly && has_begun(queue)) return false;
     const bool fits = batch_.items.empty() || (batch_.queue.get() == &queue && !is_full());
     return fits || has_free_job();
