@@ -10,6 +10,8 @@ namespace mqd::broker {
 namespace {
 
 constexpr std::int64_t never = std::numeric_limits<std::int64_t>::max();
+constexpr std::size_t looks_max = 4096;  // in a portion of a sweep
+constexpr std::int64_t portion_ms = 1;
 
 }  // namespace
 
@@ -17,7 +19,7 @@ void Arrivals::stop() {
     {
         const Lock lock(mutex_);
         stopping_ = true;
-        for (const auto& [id, wait] : waits_) wait.queue->unwatch();
+        for (const auto& [id, parking] : waits_) parking.wait.queue->unwatch();
         waits_.clear();
         by_queue_.clear();
         deadlines_.clear();
@@ -46,9 +48,9 @@ Arrivals::Parked Arrivals::park(Wait wait) {
     if (waits_.empty()) next_sweep_ms_ = clock_.monotonic_ms() + sweep_ms;
     const std::uint64_t id = ++last_id_;
     by_queue_[wait.queue].insert(id);
-    deadlines_.emplace(wait.deadline_ms, id);
+    const auto deadline = deadlines_.emplace(wait.deadline_ms, id).first;
     const std::int64_t due = std::min(wait.deadline_ms, next_sweep_ms_);
-    waits_.emplace(id, std::move(wait));
+    waits_.emplace(id, Parking{std::move(wait), deadline});
     if (due < sleeps_until_ms_) changed_.notify_all();
     return {Parked::State::waiting, id};
 }
@@ -56,12 +58,12 @@ Arrivals::Parked Arrivals::park(Wait wait) {
 void Arrivals::take(std::uint64_t id, std::vector<std::function<void()>>& woken) {
     const auto found = waits_.find(id);
     check(found != waits_.end());
-    Wait& wait = found->second;
+    Wait& wait = found->second.wait;
     wait.queue->unwatch();
     const auto ids = by_queue_.find(wait.queue);
     ids->second.erase(id);
     if (ids->second.empty()) by_queue_.erase(ids);
-    deadlines_.erase({wait.deadline_ms, id});
+    deadlines_.erase(found->second.deadline);
     woken.push_back(std::move(wait.wake));
     waits_.erase(found);
 }
@@ -94,7 +96,7 @@ void Arrivals::arrived(std::span<const store::Arrival> arrivals) {
             if (ids == by_queue_.end()) continue;
             matched.clear();
             for (const std::uint64_t id : ids->second) {
-                const Wait& wait = waits_.at(id);
+                const Wait& wait = waits_.at(id).wait;
                 const auto* filter = wait.filter.get();
                 if (arrival.offset < wait.from) continue;
                 if (filter == nullptr || filter->matches(arrival.record, arrival.tags_code))
@@ -106,20 +108,34 @@ void Arrivals::arrived(std::span<const store::Arrival> arrivals) {
     for (const auto& wake : woken) wake();
 }
 
+/// Wakes a portion of those whose queue has more than they know of.
+void Arrivals::sweep(std::int64_t now, std::vector<std::function<void()>>& woken) {
+    std::vector<std::uint64_t> behind;
+    std::size_t looks = 0;
+    auto queue = by_queue_.lower_bound(swept_to_);
+    while (queue != by_queue_.end() && looks < looks_max) {
+        const QueueOffset max = queue->first->max();
+        for (const std::uint64_t id : queue->second) {
+            ++looks;
+            if (max > waits_.at(id).wait.from) behind.push_back(id);
+            if (behind.size() == sweep_wakes) break;
+        }
+        if (behind.size() == sweep_wakes) break;  // this queue may have more
+        ++queue;
+    }
+    const bool done = queue == by_queue_.end();
+    swept_to_ = done ? nullptr : queue->first;
+    next_sweep_ms_ = now + (done ? sweep_ms : portion_ms);
+    for (const std::uint64_t id : behind) take(id, woken);
+}
+
 std::int64_t Arrivals::run_due() {
     std::vector<std::function<void()>> woken;
     std::int64_t wait_ms = -1;
     {
         const Lock lock(mutex_);
         const std::int64_t now = clock_.monotonic_ms();
-        if (now >= next_sweep_ms_) {
-            std::vector<std::uint64_t> behind;
-            for (const auto& [id, wait] : waits_) {
-                if (wait.queue->max() > wait.from) behind.push_back(id);
-            }
-            for (const std::uint64_t id : behind) take(id, woken);
-            next_sweep_ms_ = now + sweep_ms;
-        }
+        if (now >= next_sweep_ms_) sweep(now, woken);
         while (!deadlines_.empty() && deadlines_.begin()->first <= now)
             take(deadlines_.begin()->second, woken);
         if (!waits_.empty()) wait_ms = std::min(deadlines_.begin()->first, next_sweep_ms_) - now;

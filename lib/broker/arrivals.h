@@ -1,7 +1,9 @@
 #pragma once
 // Reads that wait for a message (long polling, spec semantics.md 3.5). One is woken by the first
 // message that matches its filter, by a sweep every five seconds when anything arrived (so that
-// an offset moves on over what does not match), or at its deadline, to the millisecond.
+// an offset moves on over what does not match), or at its deadline, to the millisecond. A sweep
+// goes in small portions: among 100,000 that wait it may find 20,000, and a message that arrives
+// meanwhile must not wait for all of their answers.
 //
 // Threads: any; wake-ups come from the store's dispatcher, from the thread `mqd-arrivals`, and
 //          from nobody once cancel() or stop() has returned. They must not block.
@@ -9,6 +11,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <set>
 #include <span>
@@ -27,6 +30,7 @@ namespace mqd::broker {
 class Arrivals {
 public:
     static constexpr std::int64_t sweep_ms = 5000;
+    static constexpr std::size_t sweep_wakes = 32;  ///< in a portion, a millisecond apart
 
     struct Wait {
         store::Queue* queue = nullptr;
@@ -67,6 +71,12 @@ public:
 
 private:
     using Ids = std::unordered_set<std::uint64_t>;
+    using Deadlines = std::set<std::pair<std::int64_t, std::uint64_t>>;
+    struct Parking {
+        Wait wait;
+        Deadlines::iterator deadline;
+    };
+    void sweep(std::int64_t now, std::vector<std::function<void()>>& woken) REQUIRES(mutex_);
     void take(std::uint64_t id, std::vector<std::function<void()>>& woken) REQUIRES(mutex_);
     void run();
 
@@ -75,11 +85,12 @@ private:
 
     mutable Mutex mutex_;
     Condition changed_;
-    std::unordered_map<std::uint64_t, Wait> waits_ GUARDED_BY(mutex_);
-    std::unordered_map<store::Queue*, Ids> by_queue_ GUARDED_BY(mutex_);
-    std::set<std::pair<std::int64_t, std::uint64_t>> deadlines_ GUARDED_BY(mutex_);
+    std::unordered_map<std::uint64_t, Parking> waits_ GUARDED_BY(mutex_);
+    std::map<store::Queue*, Ids> by_queue_ GUARDED_BY(mutex_);
+    Deadlines deadlines_ GUARDED_BY(mutex_);
     std::uint64_t last_id_ GUARDED_BY(mutex_) = 0;
     std::int64_t next_sweep_ms_ GUARDED_BY(mutex_) = 0;
+    store::Queue* swept_to_ GUARDED_BY(mutex_) = nullptr;  // where the next portion begins
     std::int64_t sleeps_until_ms_ GUARDED_BY(mutex_) = 0;
     bool stopping_ GUARDED_BY(mutex_) = false;
     std::thread thread_;

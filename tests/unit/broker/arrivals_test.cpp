@@ -1,5 +1,8 @@
 #include "broker/arrivals.h"
 
+#include <array>
+#include <map>
+
 #include "broker/clients.h"
 #include "support.h"
 
@@ -96,6 +99,38 @@ TEST_CASE_FIXTURE(Fixture, "a deadline is kept to the millisecond and the neares
     clock.now_ms += 600;
     CHECK(arrivals.run_due() == -1);
     CHECK(woken == 2);
+}
+
+TEST_CASE("a sweep that finds many wakes them in portions, each once") {
+    constexpr std::size_t portion = Arrivals::sweep_wakes;
+    ManualClock clock;
+    std::array<FakeQueue, 3> queues;
+    Arrivals arrivals(clock, 1000);
+    std::map<int, int> woken;
+    for (int i = 0; i < 300; ++i) {
+        FakeQueue& queue = queues.at(static_cast<std::size_t>(i) % queues.size());
+        Arrivals::Wait wait;
+        wait.queue = &queue;
+        wait.from = queue.end;
+        wait.deadline_ms = clock.now_ms + 60'000;
+        wait.wake = [&woken, i] { ++woken[i]; };
+        REQUIRE(arrivals.park(std::move(wait)).state == State::waiting);
+    }
+    queues[0].end = queues[0].end + 1;
+    queues[2].end = queues[2].end + 1;
+    clock.now_ms += Arrivals::sweep_ms;
+    std::int64_t wait_ms = arrivals.run_due();
+    CHECK(woken.size() == portion);
+    for (int ticks = 0; wait_ms < Arrivals::sweep_ms; ++ticks) {
+        REQUIRE(ticks < 20);
+        const std::size_t before = woken.size();
+        clock.now_ms += wait_ms;
+        wait_ms = arrivals.run_due();
+        CHECK(woken.size() <= before + portion);
+    }
+    CHECK(woken.size() == 200);
+    for (const auto& [i, times] : woken) CHECK((i % 3 != 1 && times == 1));
+    CHECK(arrivals.waiting() == 100);
 }
 
 TEST_CASE_FIXTURE(Fixture, "a sweep leaves alone what nothing came for") {
