@@ -30,7 +30,7 @@ namespace mqd::broker {
 class Arrivals {
 public:
     static constexpr std::int64_t sweep_ms = 5000;
-    static constexpr std::size_t sweep_wakes = 32;  ///< in a portion, a millisecond apart
+    static constexpr std::size_t sweep_wakes = 8;  ///< in a portion, a millisecond apart
 
     struct Wait {
         store::Queue* queue = nullptr;
