@@ -4,9 +4,9 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
-#include <cerrno>
 #include <utility>
 
+#include "base/path_error.h"
 #include "json/writer.h"
 #include "record/writer.h"
 
@@ -15,7 +15,7 @@ namespace {
 
 Result<int> create(const std::string& path) {
     const int fd = ::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
-    if (fd < 0) return errno_error(path);
+    if (fd < 0) return path_error(path);
     return fd;
 }
 

@@ -8,6 +8,7 @@
 #include <cerrno>
 
 #include "base/parse.h"
+#include "base/path_error.h"
 #include "json/value.h"
 #include "json/writer.h"
 #include "replace_file.h"
@@ -19,7 +20,7 @@ Result<std::string> read_file(const std::string& path) {
     const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
     if (fd < 0) {
         if (errno == ENOENT) return std::string();
-        return errno_error(path);
+        return path_error(path);
     }
     std::string text;
     char block[16384];

@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "base/clock.h"
+#include "base/path_error.h"
 
 namespace mqd::mqsend {
 namespace {
@@ -39,7 +40,7 @@ Result<std::optional<FollowedFile::Open>> FollowedFile::open_path(const std::str
     struct stat is = {};
     if (::stat(path.c_str(), &is) != 0) {
         if (errno == ENOENT) return std::optional<Open>();
-        return errno_error(path);
+        return path_error(path);
     }
     if (unless != nullptr && id_of(is) == *unless) return std::optional<Open>();
     const bool is_fifo = S_ISFIFO(is.st_mode);
@@ -48,9 +49,7 @@ Result<std::optional<FollowedFile::Open>> FollowedFile::open_path(const std::str
     const int fd = ::open(path.c_str(), (is_fifo ? O_RDWR : O_RDONLY) | O_NONBLOCK | O_CLOEXEC);
     if (fd < 0) {
         if (errno == ENOENT) return std::optional<Open>();  // renamed this moment
-        auto error = errno_error(path);
-        if (errno == EACCES || errno == EPERM) error.code = Errc::refused;
-        return error;
+        return path_error(path);
     }
     if (::fstat(fd, &is) != 0) {
         auto error = errno_error(path);

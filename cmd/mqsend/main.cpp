@@ -6,10 +6,10 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <cerrno>
 #include <set>
 
 #include "base/parse.h"
+#include "base/path_error.h"
 #include "cli/parser.h"
 #include "cli/signals.h"
 #include "create_topic.h"
@@ -222,11 +222,7 @@ bool send_file(Sending& sending, const Options& o, Fates& fates, const std::stri
     const bool is_stdin = path == "-";
     const std::string name = is_stdin ? "standard input" : path;
     const int fd = is_stdin ? STDIN_FILENO : ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
-    if (fd < 0) {
-        auto error = errno_error(path);
-        if (errno == ENOENT) error.code = Errc::not_found;
-        return sending.fail(error), false;
-    }
+    if (fd < 0) return sending.fail(path_error(path)), false;
     record::Reader reader(fd, name, reader_options(o, fates));
     const bool goes_on = sending.run(reader, fd, name);
     if (!is_stdin) ::close(fd);
@@ -385,11 +381,8 @@ int send_spooled(const Sent& sent) {
     auto& o = sent.options;
     const auto& cli = sent.cli;
     // A drain of what was never there is a mistake in the name.
-    if (o.limits.drains && ::access(o.spool.c_str(), F_OK) != 0) {
-        auto error = errno_error(o.spool);
-        error.code = Errc::not_found;
-        return cli.fail(error);
-    }
+    if (o.limits.drains && ::access(o.spool.c_str(), F_OK) != 0)
+        return cli.fail(path_error(o.spool));
     auto spool = Spool::open(store::posix_files(), o.spool, o.spool_bytes_max);
     if (!spool) return cli.fail(spool.error());
     if ((*spool)->damaged_bytes() > 0)

@@ -3,22 +3,12 @@
 #include <fcntl.h>
 #include <unistd.h>
 
-#include <cerrno>
 #include <cstdio>
 
+#include "base/path_error.h"
 #include "record/writer.h"
 
 namespace mqd::mqsend {
-namespace {
-
-Error path_error(const std::string& path) {
-    const int number = errno;
-    auto error = errno_error(path, number);
-    if (number == ENOENT) error.code = Errc::not_found;
-    return error;
-}
-
-}  // namespace
 
 Result<> replace_file(const std::string& path, std::string_view text) {
     const std::string beside = path + ".tmp";

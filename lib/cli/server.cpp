@@ -1,5 +1,6 @@
 #include "cli/server.h"
 
+#include <arpa/inet.h>
 #include <fmt/format.h>
 #include <unistd.h>
 
@@ -78,6 +79,19 @@ Result<const config::Entry*> entry_for(const File& file, std::string profile) {
             : fmt::format("{}: there is no [profile.{}] with a namesrv", file.path, profile)};
 }
 
+/// Neither a number, which the system takes for an address of its own making, nor an IPv6 address
+/// that is none.
+bool is_host(std::string_view host) {
+    if (host.starts_with('[')) host = host.substr(1, host.size() - 2);
+    if (host.empty()) return false;
+    if (host.find(':') != std::string_view::npos) {
+        const auto address = std::string(host.substr(0, host.find('%')));
+        in6_addr parsed;
+        return ::inet_pton(AF_INET6, address.c_str(), &parsed) == 1;
+    }
+    return host.find_first_not_of("0123456789") != std::string_view::npos;
+}
+
 }  // namespace
 
 Result<Server> settle_server(const ServerOptions& options) {
@@ -111,6 +125,8 @@ Result<std::vector<std::string>> parse_namesrv(std::string_view text) {
         const bool v6 = address.starts_with('[');
         const bool has_port = colon != std::string_view::npos &&
                               (v6 ? address[colon - 1] == ']' : address.find(':') == colon);
+        if (!is_host(has_port ? address.substr(0, colon) : address))
+            return Error{Errc::invalid, fmt::format("'{}' is not HOST:PORT", address)};
         if (!has_port) {
             addresses.push_back(v6 || colon == std::string_view::npos
                                     ? fmt::format("{}:9876", address)
@@ -118,7 +134,7 @@ Result<std::vector<std::string>> parse_namesrv(std::string_view text) {
             continue;
         }
         const auto port = parse_int<int>(address.substr(colon + 1));
-        if (colon == 0 || !port || *port < 1 || *port > 65535)
+        if (!port || *port < 1 || *port > 65535)
             return Error{Errc::invalid, fmt::format("'{}' is not HOST:PORT", address)};
         addresses.emplace_back(address);
     }

@@ -12,6 +12,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/path_error.h"
 #include "record/writer.h"
 
 namespace mqd::record {
@@ -52,11 +53,7 @@ Result<std::vector<std::string>> names_in(const Folder& folder) {
 
 Result<std::unique_ptr<Folder>> Folder::open(std::string path) {
     const int fd = ::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (fd < 0) {
-        const bool is_missing = errno == ENOENT || errno == ENOTDIR;
-        auto error = errno_error(path);
-        return Error{is_missing ? Errc::not_found : Errc::io, std::move(error.what)};
-    }
+    if (fd < 0) return path_error(path);
     return std::unique_ptr<Folder>(new Folder(std::move(path), fd));
 }
 

@@ -19,7 +19,7 @@ namespace mqd::record {
 /// A folder that files are put in.
 class Folder {
 public:
-    /// not_found: there is none of that name. io: it cannot be opened.
+    /// not_found: there is none of that name. refused, io: it cannot be opened.
     static Result<std::unique_ptr<Folder>> open(std::string path);
     ~Folder();
     Folder(const Folder&) = delete;
