@@ -50,10 +50,12 @@ void install_signals() {
     action.sa_handler = on_signal;
     // No SA_RESTART: a read or write that waits returns, and its loop looks at interrupted().
     check(::sigaction(SIGTERM, &action, nullptr) == 0);
-    struct sigaction old = {};
-    check(::sigaction(SIGINT, nullptr, &old) == 0);
-    // A shell starts background jobs with SIGINT ignored; that is kept.
-    if (old.sa_handler != SIG_IGN) check(::sigaction(SIGINT, &action, nullptr) == 0);
+    // A shell starts background jobs with SIGINT ignored, nohup with SIGHUP; that is kept.
+    for (const int signal : {SIGINT, SIGHUP}) {
+        struct sigaction old = {};
+        check(::sigaction(signal, nullptr, &old) == 0);
+        if (old.sa_handler != SIG_IGN) check(::sigaction(signal, &action, nullptr) == 0);
+    }
 }
 
 bool interrupted() {

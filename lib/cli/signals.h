@@ -1,6 +1,7 @@
 #pragma once
-// SIGINT and SIGTERM ask a tool for an orderly stop: a flag, and a descriptor that poll() can
-// wait on. The second signal ends the process at once. SIGPIPE keeps its default (spec cli.md 1).
+// SIGINT, SIGTERM and SIGHUP ask a tool for an orderly stop: a flag, and a descriptor that poll()
+// can wait on. The second signal ends the process at once. SIGPIPE keeps its default (spec cli.md
+// 1).
 //
 // Threads: any, after install().
 
