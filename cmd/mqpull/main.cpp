@@ -59,6 +59,8 @@ int main(int argc, char** argv) {
     cli::interrupt_again();
     client::Options client_options;
     client_options.namesrv = o.server.namesrv;
+    client_options.talk = {cli.quiet() ? 0 : cli.verbose(),
+                           [&](std::string_view what) { cli.warn(what); }};
     auto client = client::Client::open(std::move(client_options));
     if (!client) return cli.fail(client.error());
     if (o.lag) return cli.finish(print_lag(**client, o.settings));

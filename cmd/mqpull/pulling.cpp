@@ -21,7 +21,6 @@ namespace {
 /// The tools' own: brokers have it from the start, so that reading leaves no trace.
 constexpr std::string_view plain_group = "TOOLS_CONSUMER";
 constexpr std::int64_t commit_every_ms = 5000;
-constexpr std::int64_t look_every_ms = 30'000;
 constexpr std::int64_t give_up_ms = 10'000;
 /// What was stored before --until's time may still be on its way here.
 constexpr std::int64_t until_grace_ms = 200;
@@ -74,10 +73,12 @@ Result<std::vector<client::Queue>> wanted_queues(client::Client& client, const S
         return (settings.queue && q.id != *settings.queue) ||
                (!settings.broker.empty() && q.broker != settings.broker);
     });
-    if (all.empty())
-        return Error{Errc::not_found,
-                     fmt::format("no queue of {} is there", fmt::join(settings.topics, ","))};
-    return all;
+    if (!all.empty()) return all;
+    const auto number = settings.queue ? fmt::format(" {}", *settings.queue) : std::string();
+    const auto where =
+        settings.broker.empty() ? "" : fmt::format(" on broker '{}'", settings.broker);
+    return Error{Errc::not_found, fmt::format("there is no queue{} of '{}'{}", number,
+                                              fmt::join(settings.topics, ","), where)};
 }
 
 Pulling::Pulling(cli::Parser& cli, client::Client& client, const Settings& settings, Output& output)
@@ -91,7 +92,7 @@ Pulling::Pulling(cli::Parser& cli, client::Client& client, const Settings& setti
       progress_(wants_progress(settings), cli.quiet(), STDERR_FILENO),
       last_message_ms_(monotonic_ms()),
       commit_at_ms_(monotonic_ms() + commit_every_ms),
-      look_at_ms_(monotonic_ms() + look_every_ms) {
+      routes_(client) {
     cli_.before_messages([this] { progress_.clear(); });
 }
 
@@ -115,7 +116,8 @@ int Pulling::run() {
     if (membership_) membership_->leave();
     if (is_pipe_closed) end_by_sigpipe();
     if (!result) return cli::exit_status_after_signals(cli_.fail(result.error()));
-    if (cli_.verbose() > 0)
+    // That it went on is good to know, also where all of it went well.
+    if (cli_.verbose() > 0 || puller_.retries() > 0)
         cli_.note(fmt::format("{} messages, {} requests repeated", count_, puller_.retries()));
     const bool has_failed = output_.has_failed() || (settings_.fails_empty && count_ == 0);
     return cli::exit_status_after_signals(has_failed ? cli::exit_status::failed
@@ -126,6 +128,8 @@ Result<> Pulling::begin() {
     if (settings_.count && *settings_.count == 0) return {};
     TRY(const auto queues, wanted_queues(client_, settings_));
     TRY_OK(check_expression(queues));
+    if (!settings_.stops_at_end || !settings_.group.empty())
+        for (const auto& topic : settings_.topics) routes_.watch(topic);
     if (settings_.group.empty()) {
         has_queues_ = true;
         return take_on(queues, settings_.from);
@@ -168,7 +172,7 @@ Result<> Pulling::check_expression(const std::vector<client::Queue>& queues) con
 Result<> Pulling::loop() {
     while (!cli::interrupted()) {
         if (membership_ && membership_->wants_rebalance()) TRY_OK(share_out());
-        if (!membership_ && monotonic_ms() >= look_at_ms_) TRY_OK(look_for_queues());
+        if (routes_.take()) TRY_OK(look_for_queues());
         TRY_OK(output_.advance());
         if (is_over()) break;
         TRY(const bool has_moved, move_on());
@@ -333,6 +337,8 @@ Result<> Pulling::take_on(const std::vector<client::Queue>& queues, const client
         }
         std::int64_t stop = settings_.until.offset.value_or(client::offset_max);
         if (settings_.stops_at_end) stop = std::min(stop, bounds[i].max);
+        client_.options().talk(client::Talk::trouble, "reads {} on {} from {} on",
+                               queue.to_string(), queue.address, start);
         auto& added = puller_.add(queue, start, stop);
         intake_.add(added);
         added.committed = start;
@@ -358,10 +364,9 @@ Result<> Pulling::share_out() {
     return {};
 }
 
-/// A plain reader's: the topic may have grown, a broker may have moved.
+/// A route has changed: the topic may have grown, a broker may have moved.
 Result<> Pulling::look_for_queues() {
-    look_at_ms_ = monotonic_ms() + look_every_ms;
-    if (settings_.stops_at_end) return {};
+    if (membership_) return membership_->rebalance_now(), Result<>();
     auto queues = wanted_queues(client_, settings_);
     if (!queues) return {};  // the next round tries again
     return settle_on(std::move(*queues));
@@ -396,6 +401,8 @@ Result<> Pulling::settle_on(std::vector<client::Queue> queues) {
             has_settled = true;
         }
         const client::Queue queue = pulled->queue;
+        client_.options().talk(client::Talk::trouble, "gives up {} at {}", queue.to_string(),
+                               pulled->ledger.committable());
         intake_.drop(*pulled);
         puller_.drop(*pulled);
         if (locks_) locks_->release(queue);
@@ -444,9 +451,9 @@ std::int64_t Pulling::add_sources(std::int64_t until_ms) {
     if (membership_) {
         fds_.push_back({membership_->fd(), POLLIN, 0});
         until_ms = sooner(until_ms, membership_->due_ms());
-    } else {
-        until_ms = sooner(until_ms, look_at_ms_);
     }
+    fds_.push_back({routes_.fd(), POLLIN, 0});
+    until_ms = sooner(until_ms, routes_.due_ms());
     if (intake_.wants_blocks()) {
         fds_.push_back({puller_.fd(), POLLIN, 0});
         until_ms = sooner(until_ms, puller_.due_ms());

@@ -17,6 +17,7 @@
 #include "client/membership.h"
 #include "client/puller.h"
 #include "client/queue_locks.h"
+#include "client/route_watch.h"
 #include "client/start.h"
 #include "filter/tags.h"
 #include "intake.h"
@@ -109,7 +110,7 @@ private:
     std::uint64_t body_bytes_ = 0;
     std::int64_t last_message_ms_;
     std::int64_t commit_at_ms_;
-    std::int64_t look_at_ms_;
+    client::RouteWatch routes_;
     bool has_queues_ = false;  ///< they have been shared out at least once
     bool has_all_locks_ = false;
     bool is_draining_ = false;

@@ -430,6 +430,8 @@ int main(int argc, char** argv) {
     cli::install_signals();
     client::Options client_options;
     client_options.namesrv = o.server.namesrv;
+    client_options.talk = {cli.quiet() ? 0 : cli.verbose(),
+                           [&](std::string_view what) { reporting.warn(what); }};
     auto client = client::Client::open(std::move(client_options));
     if (!client) return cli.fail(client.error());
     if (o.files.empty() && !o.limits.drains) o.files.emplace_back("-");

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "client/talk.h"
 #include "net/io_threads.h"
 #include "remoting/channel.h"
 #include "wire/bodies/route.h"
@@ -23,6 +24,7 @@ struct Options {
     std::vector<std::string> namesrv;  ///< HOST:PORT each, tried in turn
     std::int64_t timeout_ms = 3000;
     wire::Encoding encoding = wire::Encoding::json;
+    Talk talk = {};
 };
 
 class Client {

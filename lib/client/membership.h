@@ -48,6 +48,8 @@ public:
     /// Our queues. unavailable: nobody can tell at the moment; keep what you have.
     Result<std::vector<Queue>> assigned();
 
+    /// As soon as may be: a topic's queues are not what they were.
+    void rebalance_now() { rebalance_at_ms_ = 0; }
     /// Not before long, since something is still to be settled.
     void rebalance_soon();
 

@@ -28,6 +28,10 @@ constexpr std::int64_t slice_ms = 200;
 /// Behind the time that a broker waits for its disk or replicas.
 constexpr std::int64_t ack_answer_ms = 1000;
 
+std::string messages(const Batch& batch) {
+    return batch.count() == 1 ? "a message" : fmt::format("a batch of {} messages", batch.count());
+}
+
 bool is_unavailable(const Result<remoting::Answer>& answer) {
     return !answer && answer.error().code == Errc::unavailable;
 }
@@ -38,7 +42,7 @@ Producer::Producer(Client& client, Options options)
     : client_(client),
       options_(std::move(options)),
       envelope_{options_.group, client.options().encoding, options_.oneway},
-      topics_(client, options_.ack),
+      topics_(client, options_.ack, options_.route_every_ms),
       window_(options_.window) {}
 
 Producer::~Producer() = default;
@@ -111,7 +115,7 @@ Result<Producer::Lane*> Producer::lane_of(const Message& message) {
     std::optional<std::size_t> queue;
     if (has_shard) {
         const std::int64_t hash = message::java_hash(message.shard);
-        queue = static_cast<std::size_t>(std::abs(hash)) % topic->queues.size();
+        queue = static_cast<std::size_t>(std::abs(hash)) % topic->first_queues;
     } else if (message.queue && topic->queues.size() == 1) {
         queue = 0;
     }
@@ -238,6 +242,9 @@ void Producer::launch_due() {
     for (Batch* const batch : due) {
         --waiting_;
         batch->is_waiting = false;
+        const Queue& now = lanes_[batch->lane]->topic->now(batch->queue());
+        if (now.address != batch->queue().address)
+            batch->readdress(now, client_.channel(now.address)->next_opaque());
         launch(*batch);
     }
 }
@@ -259,6 +266,7 @@ void Producer::pump() {
     for (const auto& [batch, answer] : taken_)
         if (flying_.contains(batch)) answered(*batch, answer);
     taken_.clear();
+    topics_.look();
     launch_due();
 }
 
@@ -306,10 +314,13 @@ void Producer::answered(Batch& batch, const Result<remoting::Answer>& answer) {
     const Verdict verdict = judge(answer, attempts);
     switch (verdict) {
         case Verdict::wait:
-            return again(batch, true);
+            return again(batch, {}, true);
         case Verdict::again:
             is_failing_ = true;
-            return again(batch, false);
+            return again(batch,
+                         answer ? error_of(batch.queue().address, answer->code, answer->remark).what
+                                : answer.error().what,
+                         false);
         case Verdict::stored:
             is_failing_ = false;
             window_ = std::min(options_.window, window_ + 1);
@@ -327,7 +338,7 @@ void Producer::answered(Batch& batch, const Result<remoting::Answer>& answer) {
     settle(batch, verdict, nullptr, &error);
 }
 
-void Producer::again(Batch& batch, bool busy) {
+void Producer::again(Batch& batch, std::string_view why, bool busy) {
     const Lane& lane = *lanes_[batch.lane];
     SendTopic& topic = *lane.topic;
     if (!busy && batch.attempts > 1) topics_.refresh(topic);
@@ -343,6 +354,9 @@ void Producer::again(Batch& batch, bool busy) {
     }
     Queue queue = batch.queue();
     if (!busy) queue = lane.queue ? topic.queues[*lane.queue] : topic.next_queue(queue.broker);
+    talk()(Talk::trouble, "{} for {} goes to {} in {} ms: {}", messages(batch),
+           batch.queue().to_string(), queue.address, batch.retry_at_ms - now_ms,
+           busy ? "the broker is busy" : why);
     batch.readdress(queue, client_.channel(queue.address)->next_opaque());
     batch.is_waiting = true;
     ++waiting_;
@@ -352,6 +366,11 @@ void Producer::settle(Batch& batch, Verdict verdict, const remoting::Answer* ans
                       const Error* error) {
     count(batch, verdict);
     if (error) note(*error);
+    talk()(Talk::everything, "{} for {} on {}: {}", messages(batch), batch.queue().to_string(),
+           batch.queue().address,
+           error             ? std::string_view(error->what)
+           : options_.oneway ? "handed over"
+                             : "acknowledged");
     if (options_.on_settled) {
         Settled settled{batch, verdict, -1, batch.queue().id, error};
         if (answer) {
@@ -393,12 +412,12 @@ void Producer::note(const Error& error) {
 // One-way
 
 void Producer::send_oneway(std::unique_ptr<Batch> batch) {
-    const auto channel = client_.channel(batch->queue().address);
-    if (!reach(batch->queue())) {
+    if (!reach(*batch)) {
         const Error error{Errc::unavailable,
                           fmt::format("{} cannot be reached", batch->queue().address)};
         return settle(*batch, Verdict::refused, nullptr, &error);
     }
+    const auto channel = client_.channel(batch->queue().address);
     // A socket that takes nothing holds the input for as long as it stands.
     while (!channel->wait_writable(slice_ms) && channel->connected())
         if (stopping() && monotonic_ms() >= stop_at_ms_) break;
@@ -408,11 +427,13 @@ void Producer::send_oneway(std::unique_ptr<Batch> batch) {
 }
 
 /// One-way frames tell nothing about the broker: a small question comes before the first one on
-/// every connection.
-bool Producer::reach(const Queue& queue) {
-    const auto channel = client_.channel(queue.address);
+/// every connection. Where no answer comes the broker may have moved, and another may do.
+bool Producer::reach(Batch& batch) {
     const std::int64_t deadline_ms = monotonic_ms() + options_.timeout_ms;
-    for (int made = 1; !channel->connected(); ++made) {
+    for (int made = 1;; ++made) {
+        const Queue& queue = batch.queue();
+        const auto channel = client_.channel(queue.address);
+        if (channel->connected()) return true;
         wire::QueueHeader header;
         header.topic = queue.topic;
         header.queue_id = queue.id;
@@ -421,9 +442,17 @@ bool Producer::reach(const Queue& queue) {
         if (answer) return true;
         const bool is_over = stopping() || monotonic_ms() >= deadline_ms;
         if (is_over || made > options_.retries) return note(answer.error()), false;
-        wait_for_either(options_.stop_fd, -1, backoff_ms(made));
+        const Lane& lane = *lanes_[batch.lane];
+        topics_.refresh(*lane.topic);
+        const Queue next =
+            lane.queue ? lane.topic->queues[*lane.queue] : lane.topic->next_queue(queue.broker);
+        const bool is_elsewhere = next.address != queue.address;
+        batch.readdress(next, client_.channel(next.address)->next_opaque());
+        talk()(Talk::trouble, "{} goes to {} at {}: {}", messages(batch), next.to_string(),
+               next.address, answer.error().what);
+        // Two that are both gone would use up all attempts in no time.
+        if (!is_elsewhere || made > 1) wait_for_either(options_.stop_fd, -1, backoff_ms(made));
     }
-    return true;
 }
 
 /// A question behind the last message of a connection: once it is answered, the broker has read

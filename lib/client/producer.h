@@ -57,6 +57,7 @@ public:
         std::int64_t attempt_ms = 3000;    ///< for one
         std::int64_t stop_ms = 5000;       ///< what is left to do once stop_fd is readable
         int stop_fd = -1;
+        std::int64_t route_every_ms = RouteWatch::look_every_ms;  ///< looked whether queues came
         bool keeps_messages = false;  ///< Settled is to have ordinals and ids
         /// Retries and time have no end; only a broker's word settles a message. For callers of
         /// try_send() and flush_some(), which never wait.
@@ -134,10 +135,11 @@ private:
     void launch_due();
     void send_oneway(std::unique_ptr<Batch> batch);
     void finish_oneway(const Queue& queue);
-    bool reach(const Queue& queue);
+    bool reach(Batch& batch);
     void collect_lost(const std::string& address);
     void answered(Batch& batch, const Result<remoting::Answer>& answer);
-    void again(Batch& batch, bool busy);
+    void again(Batch& batch, std::string_view why, bool busy);
+    const Talk& talk() const { return client_.options().talk; }
     void settle(Batch& batch, Verdict verdict, const remoting::Answer* answer, const Error* error);
     void count(const Batch& batch, Verdict verdict);
     void note(const Error& error);

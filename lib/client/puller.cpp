@@ -158,6 +158,9 @@ Result<bool> Puller::accept(PulledQueue& queue, Result<remoting::Answer> answer,
     into.queue = &queue;
     into.records = answer->code == code::success ? std::move(answer->body) : std::string();
     into.next = *next;
+    client_.options().talk(Talk::everything, "{} on {}: {} bytes from {} to {}",
+                           queue.queue.to_string(), queue.queue.address, into.records.size(),
+                           queue.next, *next);
     queue.next = *next;
     // Without anything to wait for, nothing new at an offset below `stop` is as good as its end.
     queue.is_done = *next >= queue.stop || (stands_still && !options_.suspends);
@@ -191,6 +194,9 @@ Result<> Puller::failed(PulledQueue& queue, const Error& error) {
     if (queue.failures > 1) find_again(queue.queue.topic);
     ++retries_;
     queue.retry_at_ms = now_ms + backoff_ms(queue.failures);
+    client_.options().talk(Talk::trouble, "{} is asked again at {} in {} ms: {}",
+                           queue.queue.to_string(), queue.queue.address, queue.retry_at_ms - now_ms,
+                           error.what);
     return {};
 }
 

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <numeric>
 #include <set>
 
 #include "base/clock.h"
@@ -16,11 +17,16 @@ constexpr std::int64_t refresh_every_ms = 2000;
 }  // namespace
 
 const Queue& SendTopic::next_queue(std::string_view not_this_broker) {
-    for (std::size_t tried = 0; tried < queues.size(); ++tried) {
-        const Queue& queue = queues[next++ % queues.size()];
+    for (std::size_t tried = 0; tried < in_turn.size(); ++tried) {
+        const Queue& queue = queues[in_turn[next++ % in_turn.size()]];
         if (queue.broker != not_this_broker) return queue;
     }
-    return queues[next++ % queues.size()];
+    return queues[in_turn[next++ % in_turn.size()]];
+}
+
+const Queue& SendTopic::now(const Queue& queue) const {
+    const auto same = std::find(queues.begin(), queues.end(), queue);
+    return same == queues.end() ? queue : *same;
 }
 
 Result<SendTopic*> SendTopics::find(std::string_view name, std::optional<std::int32_t> only) {
@@ -42,6 +48,13 @@ Result<SendTopic*> SendTopics::find(std::string_view name, std::optional<std::in
             return Error{Errc::not_found, fmt::format("topic '{}' has no queue {}", name, *only)};
     }
     if (ack_ != Ack::one) TRY_OK(agree_on_ack(topic->queues));
+    topic->first_queues = topic->queues.size();
+    topic->in_turn.resize(topic->queues.size());
+    std::iota(topic->in_turn.begin(), topic->in_turn.end(), std::size_t{0});
+    // Of each name once, however many numbers of it are sent to.
+    if (std::none_of(topics_.begin(), topics_.end(),
+                     [&](const auto& t) { return t->name == name; }))
+        watch_.watch(name);
     topic->next = static_cast<std::size_t>(monotonic_us()) % topic->queues.size();
     topics_.push_back(std::move(topic));
     return index_[key] = topics_.back().get();
@@ -76,11 +89,40 @@ void SendTopics::refresh(SendTopic& topic) {
     if (now_ms < topic.routed_ms + refresh_every_ms) return;
     const auto route = publish_route(client_, topic.name);
     topic.routed_ms = monotonic_ms();
-    if (!route) return;
-    for (const auto& now : publish_queues(topic.name, *route)) {
-        const auto same = std::find(topic.queues.begin(), topic.queues.end(), now);
-        if (same != topic.queues.end()) same->address = now.address;
+    if (route) take_over(topic, publish_queues(topic.name, *route));
+}
+
+void SendTopics::look() {
+    while (const auto seen = watch_.take())
+        for (const auto& topic : topics_)
+            if (topic->name == seen->topic)
+                take_over(*topic, publish_queues(topic->name, seen->route));
+}
+
+void SendTopics::take_over(SendTopic& topic, std::vector<Queue> queues) {
+    const Talk& talk = client_.options().talk;
+    std::vector<Queue> added;
+    std::vector<std::size_t> in_turn;
+    for (auto& queue : queues) {
+        const auto same = std::find(topic.queues.begin(), topic.queues.end(), queue);
+        if (same != topic.queues.end()) {
+            if (same->address != queue.address)
+                talk(Talk::trouble, "{} is at {} now", queue.to_string(), queue.address);
+            same->address = queue.address;
+            in_turn.push_back(static_cast<std::size_t>(same - topic.queues.begin()));
+        } else if (!topic.only) {
+            added.push_back(std::move(queue));
+        }
     }
+    // A broker that does not wait for it is not sent to.
+    if (ack_ != Ack::one && !added.empty() && !agree_on_ack(added)) added.clear();
+    for (auto& queue : added) {
+        talk(Talk::trouble, "{} on {} is new", queue.to_string(), queue.address);
+        in_turn.push_back(topic.queues.size());
+        topic.queues.push_back(std::move(queue));
+    }
+    // With none at all, brokers are tried where they were.
+    if (!in_turn.empty()) topic.in_turn = std::move(in_turn);
 }
 
 }  // namespace mqd::client

@@ -63,7 +63,8 @@ has_lines() { [ "$(wc -l < "$1")" -ge "$2" ]; }
   local first=$daemon_pid sender
   cd "$BATS_TEST_TMPDIR"
   mqadmin updateTopic -t T -c DefaultCluster > /dev/null
-  mqpull -q -t T --from beginning > out 3>&- &
+  mqpull -t T --from beginning > out 2> out.log 3>&- &
+  local reader=$!
   mqpull -q -t T -g g --from beginning > group 3>&- &
   { seq 1 100; until [ -e go ]; do sleep 0.02; done; seq 101 200; } | mqsend -t T --timeout 60s 2> err 3>&- &
   sender=$!
@@ -75,24 +76,40 @@ has_lines() { [ "$(wc -l < "$1")" -ge "$2" ]; }
   start_daemon moved broker mqd-broker -n "$namesrv" --store "$BATS_TEST_TMPDIR/store" --listen 127.0.0.1:0
   touch go
   wait "$sender"
-  grep -q 'read 200 = acknowledged 200 + refused 0 + unknown 0' err
+  # What was tried again is told at the end.
+  grep -q 'read 200 = acknowledged 200 + refused 0 + unknown 0.*, retries [1-9]' err
   wait_until has_lines group 200
   [ "$(sort -nu group)" = "$(seq 200)" ]
   wait_until has_lines out 200
   [ "$(sort -nu out)" = "$(seq 200)" ]
+  local ended=0
+  stop_daemon "$reader" HUP || ended=$?
+  [ "$ended" = 129 ]
+  grep -q 'mqpull: [0-9]* messages, [1-9][0-9]* requests repeated' out.log
 }
 
-@test "a group reads queues that were added in between" {
+@test "queues that a topic gets in mid-stream are sent to and read, plain and in a group" {
   start_broker
   cd "$BATS_TEST_TMPDIR"
   mqadmin updateTopic -t T -c DefaultCluster -r 1 -w 1 > /dev/null
-  mqsend -q -t T <<< a
-  mqpull -q -t T -g g --from beginning > out 3>&- &
-  wait_until has_lines out 1
+  mqpull -v -t T --from beginning > out 2> out.log 3>&- &
+  mqpull -v -t T -g g --from beginning > group 2> group.log 3>&- &
+  local n=0 count
+  { until [ -e stop ]; do echo $((++n)); sleep 0.02; done; } | mqsend -v -t T --print json > fates 2> err.log 3>&- &
+  local sender=$!
+  wait_until has_lines out 5
+  wait_until has_lines group 5
   mqadmin updateTopic -t T -c DefaultCluster -r 4 -w 4 > /dev/null
-  mqsend -q -t T --queue 3 <<< b
-  # Members look at the queues again every 20 s, or when the members change.
-  mqpull -q -t T -g g > other 3>&- &
-  both() { [ "$(cat out other | sort)" = $'a\nb' ]; }
-  wait_until both
+  wait_until grep -q '"queue":3' fates
+  touch stop
+  wait "$sender"
+  grep -q 'mqsend: T/.*/3 on .* is new' err.log
+  count=$(wc -l < fates)
+  grep -q "read $count = acknowledged $count + refused 0 + unknown 0" err.log
+  wait_until has_lines out "$count"
+  wait_until has_lines group "$count"
+  [ "$(sort -n out)" = "$(seq "$count")" ]
+  [ "$(sort -n group)" = "$(seq "$count")" ]
+  grep -q 'mqpull: reads T/.*/3 on .* from 0 on' out.log
+  grep -q 'mqpull: reads T/.*/3 on .* from 0 on' group.log
 }

@@ -6,7 +6,10 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <map>
+#include <set>
 
+#include "base/clock.h"
 #include "fake_servers.h"
 
 using namespace mqd;
@@ -308,12 +311,69 @@ TEST_CASE("a broker that comes back elsewhere is found again") {
     (*topic)->routed_ms -= 10'000;
     servers.queues = 5;
     topics.refresh(**topic);
-    REQUIRE((*topic)->queues.size() == 2);
+    REQUIRE((*topic)->queues.size() == 5);
     for (const auto& queue : (*topic)->queues) CHECK(queue.address == "127.0.0.1:2");
     const auto one = topics.find("T", 3);
     REQUIRE(one);
     CHECK((*one)->queues.size() == 1);
     CHECK(topics.find("T", {}).value_or(nullptr) == *topic);
+}
+
+TEST_CASE("queues that come are sent to in turn, those that go are not, and none loses its place") {
+    FakeServers servers;
+    const auto client = servers.client();
+    SendTopics topics(*client, Ack::one, 1);
+    const auto topic = topics.find("T", {});
+    const auto only = topics.find("T", 1);
+    REQUIRE(topic);
+    REQUIRE(only);
+    const auto look_until = [&](std::size_t queues) {
+        const auto deadline_ms = monotonic_ms() + 10'000;
+        while ((*topic)->in_turn.size() != queues && monotonic_ms() < deadline_ms) topics.look();
+        return (*topic)->in_turn.size() == queues;
+    };
+    servers.queues = 5;
+    REQUIRE(look_until(5));
+    std::set<std::int32_t> ids;
+    for (int i = 0; i < 5; ++i) ids.insert((*topic)->next_queue().id);
+    CHECK(ids.size() == 5);
+    servers.queues = 1;
+    REQUIRE(look_until(1));
+    for (int i = 0; i < 5; ++i) CHECK((*topic)->next_queue().id == 0);
+    CHECK((*topic)->queues.size() == 5);
+    CHECK((*topic)->first_queues == 2);
+    CHECK((*only)->queues.size() == 1);
+}
+
+TEST_CASE("a shard stays in its queue when its topic gets more of them") {
+    FakeServers servers;
+    const auto client = servers.client();
+    Producer::Options options;
+    std::map<std::string, std::set<std::int32_t>> queues;
+    std::set<std::int32_t> others;
+    options.keeps_messages = true;
+    options.route_every_ms = 1;
+    options.on_settled = [&](const Settled& is) {
+        is.batch.for_each([&](std::string_view, std::string_view body) {
+            (body == "none" ? others : queues[std::string(body)]).insert(is.queue_id);
+        });
+    };
+    Producer producer(*client, options);
+    const auto send = [&] {
+        for (const char* const shard : {"a", "b", "c", "d", "e", "none"}) {
+            auto message = message_of(shard);
+            if (std::string_view(shard) != "none") message.shard = shard;
+            REQUIRE(producer.send(message));
+        }
+        producer.finish();
+    };
+    send();
+    servers.queues = 5;
+    const auto deadline_ms = monotonic_ms() + 10'000;
+    while (others.size() < 5 && monotonic_ms() < deadline_ms) send();
+    CHECK(others.size() == 5);
+    CHECK(queues.size() == 5);
+    for (const auto& [shard, ids] : queues) CHECK(ids.size() == 1);
 }
 
 TEST_CASE("messages of one shard go to one queue, one request at a time") {
