@@ -29,7 +29,7 @@ final class HandBack {
     private final String namesrv;
     private final String broker;
     private final String programs;
-    private final String control;
+    private final Control server;
     private final String dir;
     private final TreeMap<String, Integer> topics = new TreeMap<>();
 
@@ -42,8 +42,8 @@ final class HandBack {
         namesrv = args[0];
         broker = args[1];
         programs = args[2];
-        control = args[3];
         dir = args[4];
+        server = new Control(args[3], dir, namesrv, broker);
     }
 
     public static void main(String[] args) throws Exception {
@@ -127,14 +127,9 @@ final class HandBack {
 
     // ---- the servers
 
-    private void control(String server, String what) throws Exception {
+    private void control(String kind, String what) throws Exception {
         closeClients();
-        Process process = new ProcessBuilder(control, what, server, dir, namesrv, broker)
-                .redirectInput(ProcessBuilder.Redirect.from(new java.io.File("/dev/null")))
-                .redirectOutput(ProcessBuilder.Redirect.to(new java.io.File(dir, "control.log")))
-                .redirectErrorStream(true)
-                .start();
-        Check.equal(0, process.waitFor(), "the status of " + what + " " + server);
+        server.run(what, kind);
     }
 
     private void start(String server) throws Exception {

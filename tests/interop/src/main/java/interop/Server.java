@@ -13,15 +13,43 @@ final class Server {
     final Path programs;
     final Path temp;
     final DefaultMQAdminExt admin = new DefaultMQAdminExt();
+    private final Control control;
+    private final String kind;
 
-    Server(String namesrv, String broker, String programs, String temp) throws Exception {
+    /** `control` is null, or starts and ends this server, whose `kind` is mqd or rocketmq. */
+    Server(String namesrv, String broker, String programs, String temp, Control control, String kind) throws Exception {
         this.namesrv = namesrv;
         this.broker = broker;
         this.programs = Path.of(programs);
         this.temp = Path.of(temp);
+        this.control = control;
+        this.kind = kind;
         admin.setNamesrvAddr(namesrv);
         admin.setInstanceName("interop-admin");
         admin.start();
+    }
+
+    /** Before the first case. */
+    void startIfOwn() throws Exception {
+        if (control != null) {
+            control.run("start", kind);
+        }
+    }
+
+    void stopIfOwn() throws Exception {
+        if (control != null) {
+            control.run("stop", kind);
+        }
+    }
+
+    void killAndStart() throws Exception {
+        control.run("kill", kind);
+        control.run("start", kind);
+    }
+
+    void stopAndStart() throws Exception {
+        control.run("stop", kind);
+        control.run("start", kind);
     }
 
     boolean hasTools() {

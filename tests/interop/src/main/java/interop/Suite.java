@@ -24,43 +24,61 @@ final class Suite {
         final String name;
         final boolean needsTools;
         final boolean alone;
+        final int timeout;
         final Body body;
 
-        Case(String name, boolean needsTools, boolean alone, Body body) {
+        Case(String name, boolean needsTools, boolean alone, int timeout, Body body) {
             this.name = name;
             this.needsTools = needsTools;
             this.alone = alone;
+            this.timeout = timeout;
             this.body = body;
+        }
+
+        String nameWith(String label) {
+            return name + " (" + label + ")";
         }
     }
 
     private static final int CASE_TIMEOUT_S = 60;
+    private static final int RESTART_TIMEOUT_S = 200; // RocketMQ takes its time to come back
 
     private final List<Case> cases = new ArrayList<>();
 
     /** A case of Java clients and the server alone; these also run where our tools are not built. */
     void java(String name, Body body) {
-        cases.add(new Case(name, false, false, body));
+        cases.add(new Case(name, false, false, CASE_TIMEOUT_S, body));
     }
 
     /** A case that starts mqsend, mqpull or mqadmin. */
     void tools(String name, Body body) {
-        cases.add(new Case(name, true, false, body));
+        cases.add(new Case(name, true, false, CASE_TIMEOUT_S, body));
     }
 
     /** As java(), but after all others: it changes what the whole JVM shares. */
     void alone(String name, Body body) {
-        cases.add(new Case(name, false, true, body));
+        cases.add(new Case(name, false, true, CASE_TIMEOUT_S, body));
+    }
+
+    /** As alone(): it ends the server and starts it again. */
+    void restarts(String name, Body body) {
+        cases.add(new Case(name, false, true, RESTART_TIMEOUT_S, body));
     }
 
     public static void main(String[] args) throws Exception {
-        if (args.length != 6) {
-            System.err.println("usage: Suite NAMESRV BROKER PROGRAMS TEMP all|binary LABEL, with CASES=REGEX in the environment");
+        if (args.length != (args.length > 4 && args[4].equals("restarts") ? 9 : 6)) {
+            System.err.println("usage: Suite NAMESRV BROKER PROGRAMS TEMP all|binary LABEL,\n"
+                    + "       Suite NAMESRV BROKER PROGRAMS TEMP restarts LABEL CONTROL DIR mqd|rocketmq,\n"
+                    + "       with CASES=REGEX in the environment");
             System.exit(2);
         }
         Suite suite = new Suite();
-        Server server = new Server(args[0], args[1], args[2], args[3]);
-        if (args[4].equals("binary")) {
+        boolean restarts = args[4].equals("restarts");
+        Control control = restarts ? new Control(args[6], args[7], args[0], args[1]) : null;
+        Server server = new Server(args[0], args[1], args[2], args[3], control, restarts ? args[8] : null);
+        if (restarts) {
+            Restarts.add(suite);
+        } else if (args[4].equals("binary")) {
             BinaryHeader.add(suite);
         } else {
             JavaToTools.add(suite);
@@ -91,21 +109,23 @@ final class Suite {
         ExecutorService jobs = Executors.newFixedThreadPool(Integer.parseInt(env("JOBS", "4")));
         ExecutorService alone = Executors.newSingleThreadExecutor();
         ExecutorService bodies = Executors.newCachedThreadPool();
-        server.awaitReady();
         Pattern chosen = Pattern.compile(env("CASES", ""));
+        cases.removeIf(one -> !chosen.matcher(one.nameWith(label)).find());
+        if (cases.isEmpty()) {
+            return true;
+        }
+        server.startIfOwn();
+        server.awaitReady();
         List<Future<String>> lines = new ArrayList<>();
         for (Case one : cases) {
-            String name = one.name + " (" + label + ")";
-            if (chosen.matcher(name).find()) {
-                // The first one that is alone waits until nothing else is left.
-                List<Future<String>> earlier = one.alone ? List.copyOf(lines) : List.of();
-                lines.add((one.alone ? alone : jobs).submit(() -> {
-                    for (Future<String> line : earlier) {
-                        line.get();
-                    }
-                    return lineOf(bodies, server, one, name);
-                }));
-            }
+            // The first one that is alone waits until nothing else is left.
+            List<Future<String>> earlier = one.alone ? List.copyOf(lines) : List.of();
+            lines.add((one.alone ? alone : jobs).submit(() -> {
+                for (Future<String> line : earlier) {
+                    line.get();
+                }
+                return lineOf(bodies, server, one, one.nameWith(label));
+            }));
         }
         boolean passed = true;
         for (Future<String> future : lines) {
@@ -113,6 +133,7 @@ final class Suite {
             passed &= !line.startsWith("not ok");
             out.println(line);
         }
+        server.stopIfOwn();
         return passed;
     }
 
@@ -139,11 +160,11 @@ final class Suite {
             return null;
         });
         try {
-            future.get(CASE_TIMEOUT_S, TimeUnit.SECONDS);
+            future.get(one.timeout, TimeUnit.SECONDS);
             return null;
         } catch (TimeoutException e) {
             future.cancel(true);
-            return "not done within " + CASE_TIMEOUT_S + " s";
+            return "not done within " + one.timeout + " s";
         } catch (ExecutionException e) {
             Throwable cause = e.getCause();
             if (cause instanceof Check.Failure) {
