@@ -13,6 +13,13 @@ final class Check {
         }
     }
 
+    /** The case says nothing about the server it runs against, for that reason. */
+    static final class Skipped extends RuntimeException {
+        Skipped(String reason) {
+            super(reason);
+        }
+    }
+
     private Check() {}
 
     static void that(boolean condition, String reason) {

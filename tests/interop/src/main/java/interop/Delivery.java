@@ -5,9 +5,7 @@ import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
 import java.util.Map;
-import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentHashMap;
-import java.util.concurrent.TimeUnit;
 import java.util.function.Consumer;
 import org.apache.rocketmq.client.consumer.DefaultMQPushConsumer;
 import org.apache.rocketmq.client.consumer.listener.ConsumeConcurrentlyStatus;
@@ -15,14 +13,12 @@ import org.apache.rocketmq.client.consumer.listener.ConsumeOrderlyStatus;
 import org.apache.rocketmq.client.consumer.listener.MessageListenerConcurrently;
 import org.apache.rocketmq.client.consumer.listener.MessageListenerOrderly;
 import org.apache.rocketmq.client.producer.DefaultMQProducer;
-import org.apache.rocketmq.client.producer.RequestCallback;
 import org.apache.rocketmq.client.producer.selector.SelectMessageQueueByHash;
-import org.apache.rocketmq.client.utils.MessageUtil;
 import org.apache.rocketmq.common.message.Message;
 import org.apache.rocketmq.common.message.MessageAccessor;
 import org.apache.rocketmq.common.message.MessageExt;
 
-/** Delivery that is more than "once, soon, to one": retries, delays, order, replies. */
+/** Delivery that is more than "once, soon, to one": retries, delays, order. */
 final class Delivery {
     private Delivery() {}
 
@@ -41,11 +37,6 @@ final class Delivery {
         suite.java("a message that a Java consumer gives up at once becomes a dead letter", context -> deadLetter(context, -1));
         suite.java("a Java orderly consumer that suspends a queue gets its messages again, in order", Delivery::suspended);
         suite.java("every Java broadcast consumer gets everything", Delivery::broadcast);
-        suite.java("a Java request gets a Java consumer's reply", context -> {
-            context.createTopic(1);
-            replier(context);
-            Check.equal("re: ping", request(context, "ping"), "the reply");
-        });
     }
 
     /**
@@ -193,44 +184,5 @@ final class Delivery {
         for (Inbox inbox : inboxes) {
             inbox.expect(Samples.numbered(20));
         }
-    }
-
-    /**
-     * By the asynchronous form: 5.x's synchronous one gives up as soon as the request is stored
-     * (apache/rocketmq issue 9319), and this one is then called once too often, without a reply.
-     */
-    private static String request(Context context, String text) throws Exception {
-        CompletableFuture<Message> answer = new CompletableFuture<>();
-        context.producer().request(Record.of(text).message(context.topic), new RequestCallback() {
-            @Override
-            public void onSuccess(Message reply) {
-                if (reply != null) {
-                    answer.complete(reply);
-                }
-            }
-
-            @Override
-            public void onException(Throwable e) {
-                answer.completeExceptionally(e);
-            }
-        }, 10_000);
-        return Record.of(answer.get(15, TimeUnit.SECONDS)).text();
-    }
-
-    private static void replier(Context context) throws Exception {
-        DefaultMQProducer producer = context.producer();
-        DefaultMQPushConsumer consumer = context.pushConsumer();
-        consumer.subscribe(context.topic, "*");
-        consumer.registerMessageListener((MessageListenerConcurrently) (messages, state) -> {
-            try {
-                for (MessageExt message : messages) {
-                    producer.send(MessageUtil.createReplyMessage(message, Samples.utf8("re: " + Record.of(message).text())));
-                }
-            } catch (Exception e) {
-                return ConsumeConcurrentlyStatus.RECONSUME_LATER;
-            }
-            return ConsumeConcurrentlyStatus.CONSUME_SUCCESS;
-        });
-        Inbox.start(consumer, context.topic);
     }
 }

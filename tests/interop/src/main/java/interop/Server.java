@@ -12,16 +12,18 @@ final class Server {
     final String broker;
     final Path programs;
     final Path temp;
+    final String client; // the version of the official client
     final DefaultMQAdminExt admin = new DefaultMQAdminExt();
     private final Control control;
     private final String kind;
 
     /** `control` is null, or starts and ends this server, whose `kind` is mqd or rocketmq. */
-    Server(String namesrv, String broker, String programs, String temp, Control control, String kind) throws Exception {
+    Server(String namesrv, String broker, String programs, String temp, String client, Control control, String kind) throws Exception {
         this.namesrv = namesrv;
         this.broker = broker;
         this.programs = Path.of(programs);
         this.temp = Path.of(temp);
+        this.client = client;
         this.control = control;
         this.kind = kind;
         admin.setNamesrvAddr(namesrv);

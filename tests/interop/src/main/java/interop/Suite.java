@@ -75,7 +75,7 @@ final class Suite {
         Suite suite = new Suite();
         boolean restarts = args[4].equals("restarts");
         Control control = restarts ? new Control(args[6], args[7], args[0], args[1]) : null;
-        Server server = new Server(args[0], args[1], args[2], args[3], control, restarts ? args[8] : null);
+        Server server = new Server(args[0], args[1], args[2], args[3], args[5], control, restarts ? args[8] : null);
         if (restarts) {
             Restarts.add(suite);
         } else if (args[4].equals("binary")) {
@@ -92,6 +92,7 @@ final class Suite {
             Lookups.add(suite);
             Limits.add(suite);
             Delivery.add(suite);
+            Replies.add(suite);
             Transactions.add(suite);
             if (args[5].startsWith("5.")) {
                 // By name, since it is not compiled with 4.x.
@@ -142,11 +143,16 @@ final class Suite {
             return "skip - " + name + ": the programs are not built";
         }
         long from = System.nanoTime();
-        String reason = runOne(bodies, server, one);
-        if (!env("TIMES", "").isEmpty()) {
-            System.err.printf("%6d ms  %s%n", (System.nanoTime() - from) / 1_000_000, name);
+        try {
+            String reason = runOne(bodies, server, one);
+            return reason == null ? "ok - " + name : "not ok - " + name + ": " + reason;
+        } catch (Check.Skipped e) {
+            return "skip - " + name + ": " + e.getMessage();
+        } finally {
+            if (!env("TIMES", "").isEmpty()) {
+                System.err.printf("%6d ms  %s%n", (System.nanoTime() - from) / 1_000_000, name);
+            }
         }
-        return reason == null ? "ok - " + name : "not ok - " + name + ": " + reason;
     }
 
     private static String env(String name, String otherwise) {
@@ -167,6 +173,9 @@ final class Suite {
             return "not done within " + one.timeout + " s";
         } catch (ExecutionException e) {
             Throwable cause = e.getCause();
+            if (cause instanceof Check.Skipped) {
+                throw (Check.Skipped) cause;
+            }
             if (cause instanceof Check.Failure) {
                 return cause.getMessage();
             }
