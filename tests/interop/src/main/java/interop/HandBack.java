@@ -1,5 +1,6 @@
 package interop;
 
+import com.google.gson.JsonObject;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
@@ -30,6 +31,7 @@ final class HandBack {
     private final String broker;
     private final String programs;
     private final Control server;
+    private final KeptFilters filters;
     private final String dir;
     private final TreeMap<String, Integer> topics = new TreeMap<>();
 
@@ -44,6 +46,7 @@ final class HandBack {
         programs = args[2];
         dir = args[4];
         server = new Control(args[3], dir, namesrv, broker);
+        filters = new KeptFilters(namesrv, dir);
     }
 
     public static void main(String[] args) throws Exception {
@@ -60,6 +63,8 @@ final class HandBack {
     }
 
     private Snapshot last;
+    private JsonObject pickers; // the filters of two groups as a broker left them
+    private JsonObject choosers;
 
     private boolean run() {
         return step("mqd-broker writes a store of every shape", () -> {
@@ -69,7 +74,9 @@ final class HandBack {
                     writeOnce();
                     last = snapshot();
                     checkShapes(last);
+                    filters.use("Pickers", "Plain");
                     control("mqd", "stop");
+                    pickers = filters.of("Pickers", "Plain");
                     return true;
                 })
                 && step("RocketMQ serves every message, offset, key and group of a store that mqd-broker wrote", () -> {
@@ -77,16 +84,25 @@ final class HandBack {
                     compare();
                     return true;
                 })
-                && step("RocketMQ goes on with it, and mqd-broker has all of it back", () -> {
+                && step("RocketMQ goes on with it and its SQL92 filters, and mqd-broker has all of it back", () -> {
                     goOn("java");
+                    filters.use("Choosers", "Plain");
                     control("rocketmq", "stop");
+                    Check.equal(pickers, filters.of("Pickers", "Plain"), "the filter that RocketMQ had from mqd-broker");
+                    choosers = filters.of("Choosers", "Plain");
                     start("mqd");
                     compare();
+                    return true;
+                })
+                && step("mqd-broker answers by the SQL92 filters that groups of either had", () -> {
+                    KeptFilters.checkServed(admin, broker, pickers);
+                    KeptFilters.checkServed(admin, broker, choosers);
                     return true;
                 })
                 && step("RocketMQ serves what mqd-broker left when it was killed", () -> {
                     goOn("killed-mqd");
                     control("mqd", "kill");
+                    Check.equal(choosers, filters.of("Choosers", "Plain"), "the filter that mqd-broker had from RocketMQ");
                     start("rocketmq");
                     compare();
                     return true;
