@@ -66,7 +66,7 @@ public:
         topic_listener_ = std::move(listener);
     }
 
-    /// Saves what has changed in topics and groups, soon; `done` is called afterwards from the
+    /// What has changed in topics and groups is soon on disk; `done` is called afterwards from the
     /// housekeeping thread (many changes share one save).
     void save_soon(std::function<void(Result<>)> done = {});
     /// The same for the consumer groups' offsets, which are else saved every few seconds.
@@ -102,6 +102,7 @@ private:
     void member_gone(std::string_view group);
     void run();
     Result<> save_tables();
+    Result<> save_topics();
     void close_expired();
 
     const Settings& settings_;
@@ -126,6 +127,7 @@ private:
     bool save_wanted_ GUARDED_BY(mutex_) = false;
     bool save_offsets_wanted_ GUARDED_BY(mutex_) = false;
     bool stopping_ GUARDED_BY(mutex_) = false;
+    std::int64_t next_topics_ms_ = 0;  // thread_'s own
     std::thread thread_;
     store::ReaderThreads readers_;  // their jobs use the rest
 };

@@ -3,12 +3,17 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <optional>
 
 #include "broker/names.h"
+#include "json/writer.h"
 #include "message/sys_flag.h"
 
 namespace mqd::broker {
 namespace {
+
+constexpr std::string_view table_name = "topics.json";
+constexpr std::string_view table_member = "topicConfigTable";
 
 TopicConfig topic_config(std::string_view name, std::int32_t queues, std::int32_t perm = 6) {
     TopicConfig config;
@@ -103,7 +108,8 @@ Topics::Topics(store::Files& files, const Clock& clock, store::Store& store,
       clock_(clock),
       store_(store),
       settings_(settings),
-      path_(settings.config_dir() / "topics.json") {}
+      path_(settings.config_dir() / table_name),
+      changes_(files, path_) {}
 
 Result<std::unique_ptr<Topics>> Topics::open(store::Files& files, const Clock& clock,
                                              store::Store& store, const Settings& settings) {
@@ -114,9 +120,10 @@ Result<std::unique_ptr<Topics>> Topics::open(store::Files& files, const Clock& c
 }
 
 Result<> Topics::load() {
-    return load_table(files_, path_, [this](const json::Value& content) -> Result<> {
+    return load_table(files_, path_, [this](const json::Value& saved) -> Result<> {
         ByName<TopicRef> topics;
-        TRY(const auto table, table_in(content, "topicConfigTable"));
+        TRY(const auto content, store::with_changes(files_, path_, saved, table_member));
+        TRY(const auto table, table_in(content, table_member));
         for (const auto& [name, value] : table) {
             TRY(auto config, TopicConfig::from_json(value));
             store_.set_batch(name, config.is_batch());
@@ -125,7 +132,8 @@ Result<> Topics::load() {
         const Lock lock(mutex_);
         topics_ = std::move(topics);
         data_version_ = DataVersion::from_json(content["dataVersion"]);
-        other_ = unknown_members(content, {"dataVersion", "topicConfigTable"});
+        dirty_ = data_version_ != DataVersion::from_json(saved["dataVersion"]);
+        other_ = unknown_members(content, {"dataVersion", table_member});
         return {};
     });
 }
@@ -150,11 +158,13 @@ void Topics::make_system_topics() {
     if (settings_.auto_create_topic)
         wanted.push_back(topic_config(template_topic, settings_.default_topic_queues, all));
 
-    const Lock lock(mutex_);
-    for (auto& config : wanted) {
-        if (!topics_.contains(config.name)) check(put_locked(std::move(config)).has_value());
-    }
+    const Lock changing(changing_);
+    std::erase_if(wanted,
+                  [this](const TopicConfig& config) { return find(config.name) != nullptr; });
+    // Not written down: whoever opens the table makes them again.
+    publish(std::move(wanted), next_version());
     // Without automatic creation the template must neither be advertised nor inherited from.
+    const Lock lock(mutex_);
     if (!settings_.auto_create_topic && topics_.erase(std::string(template_topic)) > 0)
         dirty_ = true;
 }
@@ -162,16 +172,17 @@ void Topics::make_system_topics() {
 Result<std::vector<std::string>> Topics::batch_topics(store::Files& files,
                                                       const Settings& settings) {
     std::vector<std::string> out;
-    TRY_OK(load_table(files, settings.config_dir() / "topics.json",
-                      [&out](const json::Value& content) -> Result<> {
-                          TRY(const auto table, table_in(content, "topicConfigTable"));
-                          out.clear();
-                          for (const auto& [name, value] : table) {
-                              TRY(const auto config, TopicConfig::from_json(value));
-                              if (config.is_batch()) out.push_back(name);
-                          }
-                          return {};
-                      }));
+    const auto path = settings.config_dir() / table_name;
+    TRY_OK(load_table(files, path, [&](const json::Value& saved) -> Result<> {
+        TRY(const auto content, store::with_changes(files, path, saved, table_member));
+        TRY(const auto table, table_in(content, table_member));
+        out.clear();
+        for (const auto& [name, value] : table) {
+            TRY(const auto config, TopicConfig::from_json(value));
+            if (config.is_batch()) out.push_back(name);
+        }
+        return {};
+    }));
     return out;
 }
 
@@ -184,69 +195,77 @@ TopicRef Topics::find(std::string_view name) const {
 Result<TopicRef> Topics::find_or_create(std::string_view name, const Wish& wish) {
     if (auto topic = find(name)) return topic;
     const auto make = [&]() -> Result<TopicRef> {
-        const Lock lock(mutex_);
+        const Lock changing(changing_);
         // Made by another thread meanwhile: telling the listener twice does no harm.
-        if (const auto found = topics_.find(name); found != topics_.end()) return found->second;
+        if (auto topic = find(name)) return topic;
         auto config = topic_config(name, 1);
         if (!is_retry_topic(name)) {
-            const auto parent = topics_.find(wish.template_topic);
-            if (parent == topics_.end() ||
-                (parent->second->config().perm & message::perm::inherit) == 0)
+            const auto parent = find(wish.template_topic);
+            if (parent == nullptr || (parent->config().perm & message::perm::inherit) == 0)
                 return Error{Errc::not_found,
                              fmt::format("topic[{}] not exist, apply first please!", name)};
-            const TopicConfig& from = parent->second->config();
+            const TopicConfig& from = parent->config();
             config.read_queues = config.write_queues =
                 std::max(1, std::min(wish.queues, from.write_queues));
             config.perm = from.perm & ~message::perm::inherit;
         }
         if (wish.unit_mode) config.sys_flag = is_retry_topic(name) ? 2 : 1;
-        return put_locked(std::move(config));
+        return put_one_locked(std::move(config));
     };
     return announced(make());
 }
 
 Result<TopicRef> Topics::ensure(const TopicConfig& config) {
-    const auto make = [&]() -> Result<TopicRef> {
-        const Lock lock(mutex_);
-        const auto found = topics_.find(config.name);
-        if (found != topics_.end()) {
-            const TopicConfig& is = found->second->config();
-            if (is.read_queues >= config.read_queues && is.write_queues >= config.write_queues)
-                return TopicRef();
-        }
-        return put_locked(config);
+    const auto is_enough = [&](const TopicRef& topic) {
+        return topic != nullptr && topic->config().read_queues >= config.read_queues &&
+               topic->config().write_queues >= config.write_queues;
     };
-    auto made = make();
-    if (made && *made == nullptr) return find(config.name);
-    return announced(std::move(made));
-}
-
-Result<TopicRef> Topics::put(TopicConfig config) {
-    const auto make = [&] {
-        const Lock lock(mutex_);
-        return put_locked(std::move(config));
+    if (auto topic = find(config.name); is_enough(topic)) return topic;
+    const auto make = [&]() -> Result<TopicRef> {
+        const Lock changing(changing_);
+        if (auto topic = find(config.name); is_enough(topic)) return topic;
+        return put_one_locked(config);
     };
     return announced(make());
 }
 
-void Topics::set_ordered(const std::set<std::string>& names) {
-    std::vector<Result<TopicRef>> changed;
-    {
-        const Lock lock(mutex_);
-        std::vector<TopicConfig> configs;
-        for (const auto& [name, topic] : topics_) {
-            if (topic->config().order != names.contains(name)) configs.push_back(topic->config());
-        }
-        for (auto& config : configs) {
-            config.order = !config.order;
-            changed.push_back(put_locked(std::move(config)));
-        }
-    }
-    // One that is just being deleted has no order any more.
-    for (auto& topic : changed) static_cast<void>(announced(std::move(topic)));
+Result<TopicRef> Topics::put(TopicConfig config) {
+    const auto make = [&] {
+        const Lock changing(changing_);
+        return put_one_locked(std::move(config));
+    };
+    return announced(make());
 }
 
-Result<TopicRef> Topics::put_locked(TopicConfig config) {
+Result<> Topics::put_all(std::vector<TopicConfig> configs) {
+    const auto make = [&]() -> Result<std::vector<TopicRef>> {
+        const Lock changing(changing_);
+        for (const auto& config : configs) TRY_OK(check_puttable(config));
+        return put_locked(std::move(configs));
+    };
+    TRY(const auto made, make());
+    for (const auto& topic : made) announce(topic);
+    return {};
+}
+
+Result<> Topics::set_ordered(const std::set<std::string>& names) {
+    const auto make = [&]() -> Result<std::vector<TopicRef>> {
+        const Lock changing(changing_);
+        std::vector<TopicConfig> configs;
+        for (const auto& topic : all()) {
+            if (topic->config().order == names.contains(topic->name())) continue;
+            configs.push_back(topic->config());
+            configs.back().order = !topic->config().order;
+        }
+        return put_locked(std::move(configs));
+    };
+    TRY(const auto made, make());
+    for (const auto& topic : made) announce(topic);
+    return {};
+}
+
+Result<> Topics::check_puttable(const TopicConfig& config) const {
+    const Lock lock(mutex_);
     // A handle taken now would be dropped with the old topic's.
     if (std::find(removing_.begin(), removing_.end(), config.name) != removing_.end())
         return Error{Errc::unavailable,
@@ -255,29 +274,78 @@ Result<TopicRef> Topics::put_locked(TopicConfig config) {
     if (before != topics_.end() && before->second->config().is_batch() != config.is_batch())
         return Error{Errc::invalid,
                      fmt::format("queue.type of topic '{}' cannot be changed", config.name)};
-    store_.set_batch(config.name, config.is_batch());
-    auto topic = std::make_shared<const Topic>(std::move(config), store_);
-    topics_[topic->name()] = topic;
-    data_version_.advance(clock_.wall_ms());
+    return {};
+}
+
+Result<TopicRef> Topics::put_one_locked(TopicConfig config) {
+    TRY_OK(check_puttable(config));
+    std::vector<TopicConfig> configs;
+    configs.push_back(std::move(config));
+    TRY(auto made, put_locked(std::move(configs)));
+    return std::move(made.front());
+}
+
+Result<std::vector<TopicRef>> Topics::put_locked(std::vector<TopicConfig> configs) {
+    if (configs.empty()) return std::vector<TopicRef>();
+    const auto version = next_version();
+    std::vector<json::Value::Member> members;
+    members.reserve(configs.size());
+    for (const auto& config : configs) members.emplace_back(config.name, config.to_json());
+    TRY_OK(write_down(version, json::Value::object(std::move(members))));
+    return publish(std::move(configs), version);
+}
+
+std::vector<TopicRef> Topics::publish(std::vector<TopicConfig> configs,
+                                      const DataVersion& version) {
+    std::vector<TopicRef> out;
+    out.reserve(configs.size());
+    for (auto& config : configs) {
+        store_.set_batch(config.name, config.is_batch());
+        out.push_back(std::make_shared<const Topic>(std::move(config), store_));
+    }
+    if (out.empty()) return out;
+    const Lock lock(mutex_);
+    for (const auto& topic : out) topics_[topic->name()] = topic;
+    data_version_ = version;
     dirty_ = true;
     version_.fetch_add(1, std::memory_order_release);
-    return TopicRef(std::move(topic));
+    return out;
+}
+
+/// Where a message is taken only when it is on disk, its topic has to be there first.
+Result<> Topics::write_down(const DataVersion& version, json::Value members) {
+    const auto change = json::Value::object(
+        {{"dataVersion", version.to_json()}, {std::string(table_member), std::move(members)}});
+    TRY_OK(changes_.append(json::to_text(change)));
+    return settings_.flush_sync ? changes_.sync() : Result<>{};
+}
+
+DataVersion Topics::next_version() const {
+    auto version = data_version();
+    version.advance(clock_.wall_ms());
+    return version;
+}
+
+void Topics::announce(const TopicRef& made) const {
+    if (listener_) listener_(made->name(), made);
 }
 
 Result<TopicRef> Topics::announced(Result<TopicRef> made) const {
-    if (made && listener_) listener_((*made)->name(), *made);
+    if (made) announce(*made);
     return made;
 }
 
 Result<bool> Topics::remove(std::string_view name) {
     const std::string removed(name);
     {
+        const Lock changing(changing_);
+        if (find(name) == nullptr) return false;
+        const auto version = next_version();
+        TRY_OK(write_down(version, json::Value::object({{removed, json::Value()}})));
         const Lock lock(mutex_);
-        const auto found = topics_.find(name);
-        if (found == topics_.end()) return false;
-        topics_.erase(found);
+        topics_.erase(removed);
         removing_.push_back(removed);
-        data_version_.advance(clock_.wall_ms());
+        data_version_ = version;
         dirty_ = true;
         version_.fetch_add(1, std::memory_order_release);
     }
@@ -290,6 +358,7 @@ Result<bool> Topics::remove(std::string_view name) {
 Result<bool> Topics::remove_unknown(std::string_view name) {
     const std::string removed(name);
     {
+        const Lock changing(changing_);
         const Lock lock(mutex_);
         if (topics_.contains(name)) return false;
         removing_.push_back(removed);
@@ -320,6 +389,7 @@ std::size_t Topics::size() const {
 }
 
 void Topics::advance_version() {
+    const Lock changing(changing_);
     const Lock lock(mutex_);
     data_version_.advance(clock_.wall_ms());
     dirty_ = true;
@@ -330,21 +400,49 @@ DataVersion Topics::data_version() const {
     return data_version_;
 }
 
-json::Value Topics::to_json() const {
-    auto topics = all();
+json::Value Topics::to_json(DataVersion& version) const {
+    std::vector<TopicRef> topics;
+    std::vector<json::Value::Member> members;
+    {
+        // Of one moment: what is newer than the version is to be found among the changes.
+        const Lock lock(mutex_);
+        version = data_version_;
+        for (const auto& [name, topic] : topics_) topics.push_back(topic);
+        members.emplace_back("dataVersion", version.to_json());
+        for (const auto& member : other_.members()) members.push_back(member);
+    }
     std::sort(topics.begin(), topics.end(),
               [](const TopicRef& a, const TopicRef& b) { return a->name() < b->name(); });
     std::vector<json::Value::Member> table;
+    table.reserve(topics.size());
     for (const auto& topic : topics) table.emplace_back(topic->name(), topic->config().to_json());
-    const Lock lock(mutex_);
-    std::vector<json::Value::Member> members{{"dataVersion", data_version_.to_json()}};
-    for (const auto& member : other_.members()) members.push_back(member);
-    members.emplace_back("topicConfigTable", json::Value::object(std::move(table)));
+    members.emplace_back(table_member, json::Value::object(std::move(table)));
     return json::Value::object(std::move(members));
 }
 
+Result<> Topics::sync() {
+    const auto written = [this] {
+        const Lock changing(changing_);
+        return changes_.sync();
+    };
+    // After a sync that failed nobody knows what is on disk, and the next one may not say.
+    if (auto synced = written(); !synced) return save();
+    return {};
+}
+
 Result<> Topics::save() {
-    return save_if_dirty(dirty_, files_, path_, [this] { return to_json(); });
+    std::optional<DataVersion> saved;
+    TRY_OK(save_if_dirty(dirty_, files_, path_, [&] { return to_json(saved.emplace()); }));
+    const Lock changing(changing_);
+    // With a change made meanwhile all of them stay until the next time.
+    if (!saved || *saved != data_version()) return {};
+    return changes_.clear();
+}
+
+Result<> Topics::close() {
+    TRY_OK(save());
+    const Lock changing(changing_);
+    return changes_.remove();
 }
 
 const Topic* TopicCache::find(std::string_view name) {

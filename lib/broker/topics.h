@@ -1,6 +1,7 @@
 #pragma once
 // The topic table, R/config/topics.json (spec store.md 7), and the rule by which a send makes a
-// topic (spec semantics.md 1.4).
+// topic (spec semantics.md 1.4). A change is in the file of changes before anybody can see it, so
+// a message that was taken never outlives its topic; the table follows, many changes at a time.
 //
 // Threads: any. A Topic is const but for the queue handles it resolves on first use.
 // Owner:   Broker; the Store outlives it.
@@ -23,6 +24,7 @@
 #include "broker/table_file.h"
 #include "json/value.h"
 #include "store/store.h"
+#include "store/table_changes.h"
 
 namespace mqd::broker {
 
@@ -87,16 +89,19 @@ public:
         bool unit_mode = false;
     };
     /// The topic, made from the template when it may be. not_found: it may not.
-    /// unavailable: a topic of that name is just being deleted.
+    /// unavailable: a topic of that name is just being deleted. io, refused: as put().
     Result<TopicRef> find_or_create(std::string_view name, const Wish& wish);
     /// Made if need be, and given more queues if it has fewer. unavailable: as above.
     Result<TopicRef> ensure(const TopicConfig& config);
 
-    /// Makes or replaces. It is on disk after the next save(). unavailable: as above. invalid: the
-    /// topic's queues are of the other kind.
+    /// Makes or replaces; on disk after the next sync() or save(). unavailable: as above. invalid:
+    /// the topic's queues are of the other kind. io, refused: it could not be written.
     Result<TopicRef> put(TopicConfig config);
+    /// The same for all of them or, with an error, none.
+    Result<> put_all(std::vector<TopicConfig> configs);
     /// These are ordered, the others are not: what the name servers' ORDER_TOPIC_CONFIG says.
-    void set_ordered(const std::set<std::string>& names);
+    /// io, refused: as put().
+    Result<> set_ordered(const std::set<std::string>& names);
     /// False when there was none. The store's queues are dropped too. io: as Store::delete_topic.
     Result<bool> remove(std::string_view name);
     /// Drops the store's queues of a topic that is not in the table. False when it is. io: as
@@ -117,17 +122,29 @@ public:
         listener_ = std::move(listener);
     }
 
+    /// What has been changed is on disk, one way or the other. io
+    Result<> sync();
     /// Writes the file if something changed since the last time. Called by one thread.
     Result<> save();
+    /// save() for the last time: leaves a table that needs no file of changes.
+    Result<> close();
 
 private:
     Topics(store::Files& files, const Clock& clock, store::Store& store, const Settings& settings);
     Result<> load();
     void make_system_topics();
-    Result<TopicRef> put_locked(TopicConfig config) REQUIRES(mutex_);
+    Result<> check_puttable(const TopicConfig& config) const;
+    /// Written down and then seen; they have been checked.
+    Result<std::vector<TopicRef>> put_locked(std::vector<TopicConfig> configs) REQUIRES(changing_);
+    Result<TopicRef> put_one_locked(TopicConfig config) REQUIRES(changing_);
+    std::vector<TopicRef> publish(std::vector<TopicConfig> configs, const DataVersion& version)
+        REQUIRES(changing_);
+    Result<> write_down(const DataVersion& version, json::Value members) REQUIRES(changing_);
+    DataVersion next_version() const;
     Result<> drop_queues(const std::string& name);
+    void announce(const TopicRef& made) const;
     Result<TopicRef> announced(Result<TopicRef> made) const;
-    json::Value to_json() const;
+    json::Value to_json(DataVersion& version) const;
 
     store::Files& files_;
     const Clock& clock_;
@@ -137,12 +154,16 @@ private:
     std::function<void(const std::string&, const TopicRef&)> listener_;
     std::atomic<std::uint64_t> version_ = 1;
 
+    // Held by whoever changes the table, also while the change is written; taken before mutex_.
+    Mutex changing_;
+    store::TableChanges changes_ GUARDED_BY(changing_);
+
     mutable Mutex mutex_;
     ByName<TopicRef> topics_ GUARDED_BY(mutex_);
     std::vector<std::string> removing_ GUARDED_BY(mutex_);  // their queues are being dropped
-    DataVersion data_version_ GUARDED_BY(mutex_);
-    json::Value other_ GUARDED_BY(mutex_);  // top-level members that we do not know
-    std::atomic<bool> dirty_ = false;       ///< set with the change, under mutex_
+    DataVersion data_version_ GUARDED_BY(mutex_);           // changed with both held
+    json::Value other_ GUARDED_BY(mutex_);                  // top-level members that we do not know
+    std::atomic<bool> dirty_ = false;                       ///< set with the change, under mutex_
 };
 
 /// One thread's view of the table: a look-up without lock or shared count.

@@ -6,6 +6,7 @@
 #include "base/parse.h"
 #include "json/value.h"
 #include "store/config_file.h"
+#include "store/table_changes.h"
 
 namespace mqd::store {
 namespace {
@@ -56,7 +57,9 @@ bool take_key(std::string_view key, CommittedOffset& into) {
 }  // namespace
 
 Result<std::vector<StoredTopic>> scan_topics(const fs::path& store) {
-    TRY(const auto table, load_table(store, "topics.json"));
+    TRY(const auto saved, load_table(store, "topics.json"));
+    TRY(const auto table,
+        with_changes(posix_files(), store / "config" / "topics.json", saved, "topicConfigTable"));
     std::vector<StoredTopic> out;
     for (const auto& [name, value] : table["topicConfigTable"].members())
         out.push_back(topic_of(name, value));

@@ -98,6 +98,24 @@ store_fits() { mqdump verify "$BATS_TEST_TMPDIR/store" >&2; }
   store_fits
 }
 
+@test "topics that sends have made, killed with the first answer" {
+  local round
+  start_small
+  for ((round = 1; round <= 10; round++)); do
+    mqsend -q -t "made$round" --queue 0 <<< "$round"
+    kill_broker
+    start_small
+    [ "$(mqpull -q -t "made$round" --queue 0 --from beginning -e)" = "$round" ]
+  done
+  mqadmin deleteTopic -t made3 -c DefaultCluster
+  kill_broker
+  start_small
+  [ "$(mqdump topics "$BATS_TEST_TMPDIR/store" --out jsonl | jq -r .topic | grep -c '^made')" = 9 ]
+  stop_daemon "$broker_pid"
+  [ ! -e "$BATS_TEST_TMPDIR/store/config/topics.json.changes" ]
+  store_fits
+}
+
 @test "topics deleted while others are sent to" {
   local deleted=
   for ((round = 1; round <= rounds; round++)); do

@@ -1,5 +1,5 @@
-// The broker's tables - topics, groups, offsets, delay levels - read from any text: refused, or
-// taken, and then what is saved is taken again and is the same.
+// The broker's tables - topics and their changes, groups, offsets, delay levels - read from any
+// text: refused, or taken, and then what is saved is taken again and is the same.
 
 #include "../unit/store/faulty_files.h"
 #include "base/clock.h"
@@ -82,6 +82,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     using Reader = void (*)(const Place&, FaultyFiles&);
     static constexpr std::pair<const char*, Reader> tables[] = {
         {"topics.json", read_topics},
+        {"topics.json.changes", read_topics},
         {"subscriptionGroup.json", read_groups},
         {"consumerOffset.json", read_offsets},
         {"delayOffset.json", read_delays}};

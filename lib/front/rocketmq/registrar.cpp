@@ -171,7 +171,8 @@ void Registrar::State::take_order(std::string_view body) const {
     if (!table) return;
     std::set<std::string> names;
     for (const auto& [topic, queues] : table->table) names.insert(topic);
-    broker.topics().set_ordered(names);
+    if (const auto set = broker.topics().set_ordered(names); !set)
+        log::warn("order_not_set", {{"error", set.error().what}});
 }
 
 void Registrar::State::retry_soon(std::size_t index) {

@@ -105,16 +105,15 @@ void create_topic(const Call& call) {
 void create_topics(const Call& call) {
     const auto list = wire::TopicConfigList::read(call.body());
     if (!list) return call.refuse(list.error());
+    std::vector<broker::TopicConfig> configs;
     for (const auto& topic : list->topics) {
-        auto config = from_wire(topic);
+        auto& config = configs.emplace_back(from_wire(topic));
         auto fits = check_changeable(call, config.name);
         if (fits) fits = config.check();
         if (!fits) return refuse(call, fits.error());
     }
-    for (const auto& topic : list->topics) {
-        if (const auto made = call.broker.topics().put(from_wire(topic)); !made)
-            return refuse(call, made.error());
-    }
+    if (const auto made = call.broker.topics().put_all(std::move(configs)); !made)
+        return refuse(call, made.error());
     reply_when_saved(call);
 }
 

@@ -117,6 +117,63 @@ TEST_CASE_FIXTURE(Fixture, "the table comes back from its file, with members nob
     CHECK(topics()->find("New") != nullptr);
 }
 
+TEST_CASE_FIXTURE(Fixture, "a topic that was made outlives a process that never saved the table") {
+    std::int64_t counter = 0;
+    {
+        const auto table = topics();
+        REQUIRE(table->save());
+        REQUIRE(table->find_or_create("Sent", {template_topic, 4}));
+        auto batch = config_of("Batch", 2);
+        batch.attributes.emplace_back("queue.type", "BatchCQ");
+        REQUIRE(table->put_all({config_of("Listed", 1), batch, config_of("Gone", 3)}));
+        REQUIRE(table->put(config_of("Listed", 5)));
+        REQUIRE(*table->remove("Gone"));
+        REQUIRE(table->set_ordered({"Sent"}));
+        counter = table->data_version().counter;
+    }
+    CHECK(content("topics.json")["topicConfigTable"]["Sent"].is_null());
+    CHECK(*Topics::batch_topics(files, settings) == std::vector<std::string>{"Batch"});
+    const auto table = topics();
+    CHECK(table->data_version().counter == counter);
+    REQUIRE(table->find("Sent"));
+    CHECK(table->find("Sent")->config().order);
+    CHECK(table->find("Sent")->queues() == 4);
+    CHECK(table->find("Batch")->config().is_batch());
+    CHECK(table->find("Listed")->queues() == 5);
+    CHECK_FALSE(table->find("Gone"));
+
+    // What the changes said is in the table now, and a stop leaves nothing but the table.
+    REQUIRE(table->save());
+    CHECK(content("topics.json")["topicConfigTable"]["Listed"]["readQueueNums"].as_int() == 5);
+    CHECK(std::filesystem::file_size(settings.config_dir() / "topics.json.changes") == 0);
+    REQUIRE(table->put(config_of("Late", 1)));
+    REQUIRE(table->close());
+    CHECK_FALSE(std::filesystem::exists(settings.config_dir() / "topics.json.changes"));
+    CHECK(topics()->find("Late"));
+}
+
+TEST_CASE_FIXTURE(Fixture, "of a list of topics all are made or none") {
+    const auto table = topics();
+    REQUIRE(table->put(config_of("T", 1)));
+    auto batch = config_of("T", 1);
+    batch.attributes.emplace_back("queue.type", "BatchCQ");
+    const auto made = table->put_all({config_of("U", 1), batch});
+    REQUIRE_FALSE(made);
+    CHECK(made.error().code == Errc::invalid);
+    CHECK_FALSE(table->find("U"));
+}
+
+TEST_CASE_FIXTURE(Fixture, "a topic that cannot be written down is not made") {
+    const auto table = topics();
+    // A directory where the changes belong: even root cannot write there.
+    std::filesystem::create_directory(settings.config_dir() / "topics.json.changes");
+    CHECK_FALSE(table->find_or_create("T", {template_topic, 4}));
+    CHECK_FALSE(table->put(config_of("T", 1)));
+    CHECK_FALSE(table->find("T"));
+    std::filesystem::remove(settings.config_dir() / "topics.json.changes");
+    CHECK(table->find_or_create("T", {template_topic, 4}));
+}
+
 TEST_CASE_FIXTURE(Fixture, "a deleted topic begins anew, and a cache sees both") {
     const auto table = topics();
     TopicCache cache(*table);

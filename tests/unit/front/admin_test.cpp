@@ -2,8 +2,11 @@
 
 #include "support.h"
 
+#include <algorithm>
+
 #include "front/rocketmq/registrar.h"
 #include "namesrv/namesrv.h"
+#include "store/scan_tables.h"
 #include "wire/bodies/groups.h"
 #include "wire/bodies/heartbeat.h"
 #include "wire/bodies/queues.h"
@@ -35,11 +38,9 @@ TEST_CASE_FIXTURE(Fixture, "a topic by request is on disk when the answer comes"
     auto header = new_topic("T");
     header.attributes = "+message.type=FIFO";
     CHECK(user->call(code::update_and_create_topic, header).code == rc::success);
-    const auto saved =
-        store::load_config(store::posix_files(), settings.config_dir() / "topics.json",
-                           [](std::string_view) { return Result<>(); });
+    const auto saved = store::scan_topics(settings.store_root);
     REQUIRE(saved);
-    CHECK(saved->find("\"T\":") != std::string::npos);
+    CHECK(std::ranges::count(*saved, "T", &store::StoredTopic::name) == 1);
     const auto config =
         wire::TopicConfig::read(user->call(code::get_topic_config, wire::TopicHeader{"T"}).body);
     REQUIRE(config);

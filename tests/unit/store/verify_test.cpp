@@ -171,6 +171,10 @@ TEST_CASE("configuration files are looked at as far as they can be") {
     CHECK(says("topics.json.bak", "") == "config/topics.json.bak: empty");
     CHECK(says("topics.json", R"({"topicCnofigTable":{}})") ==
           "config/topics.json: no topicConfigTable in it");
+    CHECK(says("topics.json.changes", "00000000 {}\n") == "");  // of no table
+    std::ofstream(root / "config" / "topics.json") << R"({"topicConfigTable":{}})";
+    CHECK(says("topics.json.changes", "00000000 {}\n") != "");
+    fs::remove(root / "config" / "topics.json");
     CHECK(says("consumerOffset.json", R"({"offsetTable":{"T@G":{0:4,1:4}}})") == "");
     CHECK(says("consumerOffset.json", R"({"offsetTable":{"T@G":{0:5,1:4}}})") ==
           "config/consumerOffset.json: T@G: queue 0 at 5, behind its end at 4");
