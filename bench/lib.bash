@@ -79,3 +79,25 @@ start_after_kill() {
   stop_broker
   rm -rf "$store"
 }
+
+# A real log, repeated and cut to the size that the pipe benchmarks name: a million lines, 114 MB.
+make_input() {
+  [ ! -s "$work/input" ] || return 0
+  echo "making the input: $lines lines" >&2
+  local source=/var/log/dpkg.log
+  [ -s "$source" ] || { dpkg-query -W -f '${Package} ${Version} ${Description}\n' > "$work/source"; source=$work/source; }
+  awk -v n="$lines" '{ l[NR] = $0 } END { for (i = 0; i < n; i++) { s = sprintf("%07d %s", i, l[i % NR + 1]); while (length(s) < 113) s = s " " s; print substr(s, 1, 113) } }' "$source" > "$work/input"
+}
+readable() { mqadmin topicStatus -t "$1" --out jsonl | sed -n 's/.*"messages":\([0-9]*\).*/\1/p' | awk '{ s += $1 } END { print s + 0 }'; }
+until_readable() { until [ "$(readable "$1")" -ge "$lines" ]; do :; done; }
+make_topic() { mqadmin updateTopic -t "$1" -b "$address" -r 4 -w 4 > /dev/null; }
+
+# Seconds from the first byte in until `lines` messages of the topic can be read.
+pipe_in() {
+  local topic=$1 begin
+  shift
+  begin=$(now)
+  mqsend -q -t "$topic" "$@" "$work/input"
+  until_readable "$topic"
+  since "$begin"
+}

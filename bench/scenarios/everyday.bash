@@ -1,23 +1,6 @@
 # shellcheck shell=bash disable=SC2154
 # Start, pipes, load, dump: the everyday figures, and with PEERS=1 those of the peers.
 
-# A real log, repeated and cut to the size that the pipe benchmark names: a million lines, 114 MB.
-make_input() {
-  local source=/var/log/dpkg.log
-  [ -s "$source" ] || { dpkg-query -W -f '${Package} ${Version} ${Description}\n' > "$work/source"; source=$work/source; }
-  awk -v n="$lines" '{ l[NR] = $0 } END { for (i = 0; i < n; i++) { s = sprintf("%07d %s", i, l[i % NR + 1]); while (length(s) < 113) s = s " " s; print substr(s, 1, 113) } }' "$source" > "$work/input"
-}
-
-# Seconds from the first byte in until `lines` messages of the topic can be read.
-pipe_in() {
-  local topic=$1 begin
-  shift
-  begin=$(now)
-  mqsend -q -t "$topic" "$@" "$work/input"
-  until [ "$(mqadmin topicStatus -t "$topic" --out jsonl | sed -n 's/.*"messages":\([0-9]*\).*/\1/p' | awk '{ s += $1 } END { print s + 0 }')" -ge "$lines" ]; do :; done
-  since "$begin"
-}
-
 measure() {
   local what=$1 who=$2 line
   shift 2
@@ -36,7 +19,6 @@ loads() {
   measure "pull 32 at a time" "$who" --broker "$at" --pid "$pid" --topic s4 --mode pull
 }
 
-echo "making the input: $lines lines" >&2
 make_input
 echo "start-up" >&2
 begin=$(now)
@@ -47,8 +29,8 @@ figure "start to first answer" mqd "$(since "$begin")" s
 figure "RSS, empty store" mqd "$(status_kb "$broker" VmRSS)" kB
 
 echo "pipes" >&2
-mqadmin updateTopic -t oneway -b "$address" -r 4 -w 4 > /dev/null
-mqadmin updateTopic -t acked -b "$address" -r 4 -w 4 > /dev/null
+make_topic oneway
+make_topic acked
 warm_memory 1000
 figure "$lines lines, one-way, until readable" mqd "$(pipe_in oneway --oneway)" s
 warm_memory 1000
