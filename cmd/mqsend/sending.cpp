@@ -98,7 +98,7 @@ void Sending::refused(const Error& error) {
 }
 
 void Sending::fail(const Error& error) {
-    if (!first_error_) first_error_ = error;
+    if (!failure_) failure_ = error;
     is_stopped_ = true;
 }
 
@@ -229,13 +229,18 @@ int Sending::finish() {
         if (const auto kept = following_->keep(outlet_.kept(), true); !kept) fail(kept.error());
     const auto sums = tally();
     reporting_.finish(sums);
-    if (limits_.skips_errors && outlet_.first_error()) cli_.warn(outlet_.first_error()->what);
-    if (!first_error_) first_error_ = outlet_.first_error();
-    if (!first_error_ && limits_.drains && sums.old_left > 0)
-        first_error_ =
+    if (!failure_ && !outlet_.first_error() && limits_.drains && sums.old_left > 0)
+        failure_ =
             Error{Errc::unavailable,
                   fmt::format("no broker takes the {} messages that are left", sums.old_left)};
-    if (first_error_ && !limits_.skips_errors) cli_.warn(first_error_->what);
+    // What was skipped has been told of.
+    auto told = limits_.skips_errors ? std::nullopt : first_error_;
+    if (!told) told = outlet_.first_error();
+    if (told) cli_.warn(told->what);
+    // Beside what was refused there may be what could not be written, --rejects itself among it.
+    if (failure_ && !(told && told->what == failure_->what)) cli_.warn(failure_->what);
+    if (!first_error_) first_error_ = outlet_.first_error();
+    if (!first_error_) first_error_ = failure_;
     print_sums(sums);
     return cli::exit_status_after_signals(status(sums));
 }

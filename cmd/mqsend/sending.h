@@ -78,7 +78,8 @@ private:
     std::uint64_t input_at_ = 0;     ///< in this one
     std::uint64_t failed_ = 0;       ///< of the outlet's, as far as looked at
     Following* following_ = nullptr;
-    std::optional<Error> first_error_;
+    std::optional<Error> first_error_;  ///< of a message
+    std::optional<Error> failure_;      ///< what nothing goes on behind
     bool is_stopped_ = false;
 };
 

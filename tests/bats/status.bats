@@ -105,6 +105,8 @@ status_of() { ended=0; "$@" || ended=$?; }
   [[ $stderr == *"topic 'none' does not exist on $namesrv (TOPIC_NOT_EXIST)"* ]]
   ends 4 mqsend -t T --queue 99 <<< a
   ends 4 mqsend -t T no-such-file
+  ends 4 mqsend -t T --on-error skip no-such-file
+  [[ $stderr == *'mqsend: no-such-file: No such file or directory'* ]]
   ends 4 mqsend -t T --rejects no/such/folder <<< a
   ends 4 mqsend -t T --metrics no/such/folder <<< a
   ends 4 mqsend -t T --follow file --state no/such/folder
