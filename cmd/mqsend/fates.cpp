@@ -103,7 +103,7 @@ void Fates::in_spool(std::uint64_t ordinal, std::string_view id) {
     fate.is_in_spool = true;
     fate.raw = {};
     fate.where = {};
-    fate.line = id;
+    if (print_ != Print::nothing) fate.line = id;
 }
 
 void Fates::left_in_spool(std::uint64_t ordinal) {

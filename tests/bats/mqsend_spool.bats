@@ -47,6 +47,8 @@ start_and_stop_broker() {
   [ "$(grep -c '"level":"memory"' <<< "$output")" = 20000 ]
   all_of T | cmp - "$BATS_TEST_TMPDIR/in"
   is_empty_spool
+  # Nothing that was not asked for is on standard output.
+  [ -z "$(mqsend -q -t T --spool "$spool" --rejects "$BATS_TEST_TMPDIR/rejects" <<< a)" ]
 }
 
 @test "without a broker all of it is in the spool, and arrives with the ids that were printed" {
