@@ -54,6 +54,7 @@ Result<Positions> load_positions(const std::string& path) {
         position.file.device = static_cast<std::uint64_t>(item["device"].as_int());
         position.file.inode = static_cast<std::uint64_t>(item["inode"].as_int());
         position.offset = static_cast<std::uint64_t>(item["offset"].as_int());
+        position.cut = static_cast<std::uint64_t>(item["cut"].as_int());
         auto last = base64_decode(item["last"].as_text());
         if (!item["path"].is_text() || item["offset"].as_int(-1) < 0 || !last)
             return Error{Errc::corrupt, fmt::format("{} is no list of positions", path)};
@@ -70,6 +71,7 @@ Result<> save_positions(const std::string& path, const Positions& positions) {
     for (const auto& [name, position] : positions) {
         out.begin_object().member("path", name).member("offset", position.offset);
         out.member("device", position.file.device).member("inode", position.file.inode);
+        if (position.cut > 0) out.member("cut", position.cut);
         out.member("last", base64_encode(position.last)).end_object();
     }
     out.end_array().end_object();

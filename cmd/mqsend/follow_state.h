@@ -23,7 +23,7 @@ struct Position {
     FileId file;
     std::uint64_t offset = 0;
     std::string last;       ///< the bytes before it, at most last_bytes; empty: not known
-    std::uint64_t cut = 0;  ///< how often the file had been cut short; of this run
+    std::uint64_t cut = 0;  ///< how often the file had been cut short
     static constexpr std::size_t last_bytes = 64;
     bool operator==(const Position&) const = default;
 };

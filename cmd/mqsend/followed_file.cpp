@@ -12,6 +12,7 @@
 
 #include "base/clock.h"
 #include "base/path_error.h"
+#include "record_id.h"
 
 namespace mqd::mqsend {
 namespace {
@@ -56,7 +57,7 @@ Result<std::optional<FollowedFile::Open>> FollowedFile::open_path(const std::str
         ::close(fd);
         return error;
     }
-    return std::optional(Open{fd, id_of(is), is_fifo});
+    return std::optional(Open{fd, id_of(is), is_fifo, is_fifo ? 0 : born_ns(fd)});
 }
 
 Result<> FollowedFile::look() {
@@ -72,7 +73,7 @@ Result<> FollowedFile::look() {
         resume(*now);
     } else {
         files_.push_back(*now);
-        read_front(0);
+        read_front(0, 0);
     }
     return {};
 }
@@ -85,13 +86,13 @@ void FollowedFile::resume(Open now) {
                          (from.last.empty() || bytes_before(now.fd, from.offset) == from.last);
     if (now.is_fifo || is_same) {
         files_.push_back(now);
-        return read_front(is_same ? from.offset : 0);
+        return read_front(is_same ? from.offset : 0, from.cut);
     }
     if (now.id != from.file) {
         if (const auto renamed = find_renamed(from.file)) {
             files_ = {*renamed, now};
             if (from.last.empty() || bytes_before(renamed->fd, from.offset) == from.last)
-                return read_front(from.offset);
+                return read_front(from.offset, from.cut);
             ::close(renamed->fd);
             files_.pop_front();
         }
@@ -101,7 +102,7 @@ void FollowedFile::resume(Open now) {
             path_, from.offset);
     }
     if (files_.empty()) files_.push_back(now);
-    read_front(0);
+    read_front(0, now.id == from.file ? from.cut + 1 : 0);
 }
 
 std::optional<FollowedFile::Open> FollowedFile::find_renamed(const FileId& id) const {
@@ -117,7 +118,8 @@ std::optional<FollowedFile::Open> FollowedFile::find_renamed(const FileId& id) c
     return std::nullopt;
 }
 
-void FollowedFile::read_front(std::uint64_t at) {
+void FollowedFile::read_front(std::uint64_t at, std::uint64_t cuts) {
+    cuts_ = cuts;
     auto options = options_;
     options.follow = true;
     options.at = at;
@@ -146,8 +148,7 @@ Result<bool> FollowedFile::fill() {
     }
     if (was_cut()) {
         // The writer begins anew, and half a line from before will not become a whole one.
-        ++cuts_;
-        read_front(0);
+        read_front(0, cuts_ + 1);
         return true;
     }
     TRY(const bool got, reader_->fill());
@@ -187,12 +188,18 @@ bool FollowedFile::was_cut() const {
 void FollowedFile::next_file() {
     ::close(files_.front().fd);
     files_.pop_front();
-    read_front(0);
+    read_front(0, 0);
 }
 
 std::optional<Position> FollowedFile::position() const {
     if (files_.empty() || files_.front().is_fifo) return std::nullopt;
     return Position{files_.front().id, reader_->end_at(), {}, cuts_};
+}
+
+std::optional<std::string> FollowedFile::record_id(std::string_view topic) const {
+    const auto at = position();
+    if (!at || files_.front().born_ns == 0) return std::nullopt;
+    return mqsend::record_id(topic, *at, files_.front().born_ns, reader_->raw());
 }
 
 void FollowedFile::complete(Position& position) const {

@@ -36,6 +36,9 @@ public:
     Result<bool> fill();
     /// Of the last record that the reader gave, behind it. Nothing for FIFOs.
     std::optional<Position> position() const;
+    /// The last record's id for that topic, the same in each run. Nothing where the file system
+    /// cannot tell this file from a later one, and for FIFOs.
+    std::optional<std::string> record_id(std::string_view topic) const;
     /// Sets Position::last, if that file is still the one being read. Of a file that has been cut
     /// short since, nothing of what it holds now has been read before.
     void complete(Position& position) const;
@@ -53,9 +56,11 @@ private:
         int fd = -1;
         FileId id;
         bool is_fifo = false;
+        std::int64_t born_ns = 0;  ///< 0: not known
     };
     Result<std::optional<Open>> open_path(const std::string& path, const FileId* unless) const;
-    void read_front(std::uint64_t at);
+    /// `cuts`: how often it was cut short before.
+    void read_front(std::uint64_t at, std::uint64_t cuts);
     void resume(Open now);
     std::optional<Open> find_renamed(const FileId& id) const;
     void rest();
@@ -70,7 +75,7 @@ private:
     std::unique_ptr<record::Reader> reader_;
     std::int64_t ends_ms_ = -1;  ///< when the first one is taken for done, having had no more
     bool is_ending_ = false;
-    std::uint64_t cuts_ = 0;
+    std::uint64_t cuts_ = 0;     ///< of the first file
     std::uint64_t rest_at_ = 0;  ///< where there was nothing more
     std::string rest_last_;      ///< and what stood before it
 };

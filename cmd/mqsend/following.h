@@ -32,6 +32,7 @@ public:
     /// When to look whatever these say, in monotonic ms.
     std::int64_t due_ms() const;
 
+    bool keeps_positions() const { return !state_file_.empty(); }
     /// Message number `fate` was taken from the file just now.
     void taken(const FollowedFile& file, std::uint64_t fate);
     /// All messages below number `kept` need not be read again: writes that down, at most once a

@@ -49,7 +49,7 @@ bool Sending::has_enough() const {
     return limits_.count && read_ >= static_cast<std::uint64_t>(*limits_.count);
 }
 
-bool Sending::take(record::Reader& reader, const std::string& name) {
+bool Sending::take(record::Reader& reader, const std::string& name, const FollowedFile* file) {
     const auto record = reader.next();
     if (!record) {
         const Error& error = record.error();
@@ -71,6 +71,10 @@ bool Sending::take(record::Reader& reader, const std::string& name) {
                                                          reader.number(), reader.begin_at()));
     auto message = composer_.compose(**record);
     Result<> sent = message ? Result<>() : message.error();
+    std::optional<std::string> id;
+    if (message && file != nullptr && following_->keeps_positions())
+        id = file->record_id(message->topic);
+    if (id) message->unique_key = *id;
     if (message) sent = outlet_.send(*message, ordinal);
     if (!sent) {
         if (fates_.keeps_messages()) fates_.refused(ordinal, sent.error().what);
@@ -164,7 +168,7 @@ void Sending::follow(Following& following) {
 bool Sending::take_followed(FollowedFile& file) {
     for (int reads = 0; reads < reads_a_turn; ++reads) {
         while (auto* const reader = file.reader()) {
-            if (!reader->ready() || !take(*reader, file.path())) break;
+            if (!reader->ready() || !take(*reader, file.path(), &file)) break;
             following_->taken(file, fates_.begun() - 1);
             if (is_stopped_ || has_enough()) return true;
         }

@@ -50,7 +50,8 @@ public:
 
 private:
     bool has_enough() const;
-    bool take(record::Reader& reader, const std::string& name);
+    /// `file`: the one that is followed there, for its records' ids.
+    bool take(record::Reader& reader, const std::string& name, const FollowedFile* file = nullptr);
     void wait_for_input(record::Reader& reader, int fd);
     void keep_pace();
     bool work();

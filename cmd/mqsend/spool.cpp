@@ -113,7 +113,11 @@ Result<> Spool::load() {
 
 std::string_view Spool::add(const client::Message& message) {
     properties_.assign(key_prefix);
-    properties_ += keys_.next();
+    if (message.unique_key.empty()) {
+        properties_ += keys_.next();
+    } else {
+        properties_ += message.unique_key;
+    }
     properties_ += '\x02';
     properties_ += message.properties;
     message::Draft draft;

@@ -14,6 +14,8 @@ lines() { seq -f 'line %g of the input' "$@"; }
 offset() { sed 's/.*"offset":\([0-9]*\).*/\1/' "$state"; }
 saved() { [ "$(offset)" -ge "$1" ]; }
 
+knows_birth() { [ "$(stat -c %W "$BATS_TEST_TMPDIR" | tr -dc 0-9)" -gt 0 ]; }
+
 # follow [OPTION...]: in the background; $sender
 follow() {
   env --default-signal=INT mqsend -t T --queue 0 --follow "$@" 2> "$BATS_TEST_TMPDIR/err" 3>&- &
@@ -175,6 +177,56 @@ stop() { # [SIGNAL]
   wait_until has_line T 'line 30000 of the input'
   stop
   all_of T | awk '!seen[$0]++' | cmp - <(lines 1 30000)
+  # What came twice has its id twice, and nothing else has.
+  knows_birth || return 0
+  all_of T --out 'format:%i\n' | sort -u > "$BATS_TEST_TMPDIR/ids"
+  all_of T --out 'format:%i %s\n' | sort -u > "$BATS_TEST_TMPDIR/both"
+  [ "$(wc -l < "$BATS_TEST_TMPDIR/ids")" = 30000 ]
+  [ "$(wc -l < "$BATS_TEST_TMPDIR/both")" = 30000 ]
+}
+
+@test "with --state a record has the same id whenever it is read again, and never another's" {
+  knows_birth || skip "the file system does not keep when a file was made"
+  start_broker
+  read_again() { # TOPIC NUMBER [OPTION...]: ids and bodies
+    rm -f "$state"
+    mqsend -q -t "$1" --queue 0 --follow "$log" --state "$state" --count "$2" "${@:3}"
+    all_of "$1" --out 'format:%i %s\n' | tail -n "$2"
+  }
+  yes 'the same line' | head -n 5 > "$log"
+  local first
+  first=$(read_again T 5)
+  [ "$(sort -u <<< "$first" | wc -l)" = 5 ]
+  [ "$(read_again T 5)" = "$first" ]
+  # Through a spool too; for another topic they are other messages.
+  [ "$(read_again T 5 --spool "$BATS_TEST_TMPDIR/spool")" = "$first" ]
+  [ "$({ read_again U 5; echo "$first"; } | sort -u | wc -l)" = 10 ]
+  # The pieces of a line are as many messages.
+  printf 'xxxxxxxxxx\n' >> "$log"
+  [ "$(read_again P 7 --split-long --max-line 5 --skip-empty 2>&1 | tail -2 | sort -u | wc -l)" = 2 ]
+  # Cut short, or another file with the same bytes: the same lines are new ones.
+  rm -f "$state"
+  yes 'the same line' | head -n 5 > "$log"
+  follow "$log" --state "$state"
+  wait_until saved 70
+  : > "$log"
+  cut_is_noticed() { grep -q '"cut":1' "$state"; }
+  wait_until cut_is_noticed
+  yes 'the same line' | head -n 5 >> "$log"
+  wait_until has_stored T 25
+  stop
+  [ "$(all_of T --out 'format:%i\n' | sort -u | wc -l)" = 10 ]
+  grep -q '"cut":1' "$state"
+  # Also when that happened while nobody looked.
+  : > "$log"
+  echo 'the same line' >> "$log"
+  mqsend -q -t T --queue 0 --follow "$log" --state "$state" --count 1
+  [ "$(all_of T --out 'format:%i\n' | sort -u | wc -l)" = 11 ]
+  grep -q '"cut":2' "$state"
+  mv "$log" "$log.1"
+  echo 'the same line' > "$log"
+  mqsend -q -t T --queue 0 --follow "$log" --state "$state" --count 1
+  [ "$(all_of T --out 'format:%i\n' | sort -u | wc -l)" = 12 ]
 }
 
 @test "what was not acknowledged is read again: by default at the one that failed, else behind it" {

@@ -1,5 +1,6 @@
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <fstream>
 #include <string>
@@ -11,6 +12,7 @@
 #include "folder.h"
 #include "follow_state.h"
 #include "followed_file.h"
+#include "record_id.h"
 
 using namespace mqd;
 using namespace mqd::mqsend;
@@ -207,4 +209,28 @@ TEST_CASE("what need not be read again ends at the first that failed, or does no
         fates.left_in_spool(third);
         CHECK(fates.kept() == (stops ? 1 : 3));
     }
+}
+
+TEST_CASE("a record's id is that of its place, its file and its text") {
+    const Position at{{1, 2}, 300, "", 0};
+    const auto id = record_id("T", at, 5, "text");
+    CHECK(id == record_id("T", {{1, 2}, 300, "whatever stood before it", 0}, 5, "text"));
+    CHECK(id.size() == 32);
+    CHECK(id.find_first_not_of("0123456789ABCDEF") == std::string::npos);
+    // What has been sent must be known again by the next version, too.
+    CHECK(id == "0C73966F0AFCF7F5200FDEDFE517B675");
+    std::vector<std::string> others = {
+        record_id("U", at, 5, "text"),
+        record_id("T", {{9, 2}, 300, "", 0}, 5, "text"),
+        record_id("T", {{1, 9}, 300, "", 0}, 5, "text"),
+        record_id("T", {{2, 1}, 300, "", 0}, 5, "text"),
+        record_id("T", {{1, 2}, 301, "", 0}, 5, "text"),
+        record_id("T", {{1, 2}, 300, "", 1}, 5, "text"),
+        record_id("T", at, 6, "text"),
+        record_id("T", at, 5, "text "),
+        record_id("T", at, 5, ""),
+    };
+    others.push_back(id);
+    std::sort(others.begin(), others.end());
+    CHECK(std::adjacent_find(others.begin(), others.end()) == others.end());
 }
