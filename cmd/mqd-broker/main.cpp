@@ -15,6 +15,9 @@
 #include "standalone.h"
 #include "store/store.h"
 
+#include <chrono>
+#include <thread>
+
 using namespace mqd;
 
 namespace {
@@ -74,6 +77,16 @@ void wait_for_stop(cli::Daemon& daemon, const config::Config& config) {
     }
 }
 
+/// Until every client has gone or the time is over; a second signal ends the process.
+void send_clients_away(front::rocketmq::Service& service, const remoting::Server& server,
+                       std::int64_t seconds) {
+    service.send_away();
+    log::info("leaving", {{"connections", server.connections()}, {"seconds", seconds}});
+    const auto give_up = monotonic_ms() + seconds * 1000;
+    while (server.connections() > 0 && monotonic_ms() < give_up)
+        std::this_thread::sleep_for(std::chrono::milliseconds(20));
+}
+
 /// Recovery has to know what kind of queues each topic has.
 Result<std::unique_ptr<store::Store>> open_store(const broker::Settings& settings) {
     auto options = settings.store_options();
@@ -117,6 +130,7 @@ Result<> serve(cli::Daemon& daemon, const config::Config& config, broker::Settin
     server->stop_accepting();
     if (standalone != nullptr) standalone->stop_accepting();
     registrar.stop(last_registration_ms);
+    if (settings.sends_away) send_clients_away(service, *server, settings.leave_s_max);
     threads.stop();
     return broker->close();
 }

@@ -68,6 +68,10 @@ void describe_identity(config::Config& c, Settings& s) {
     c.integer("serverSelectorThreads", s.io_threads, 0, 1024, "I/O threads; 0: one per core");
     c.integer("serverChannelMaxIdleTimeSeconds", s.idle_s, 0, 86'400,
               "a connection without traffic for so long is closed; 0: never");
+    c.boolean("enableShutdownGracefully", s.sends_away,
+              "a stop first sends clients away that know how to go");
+    c.integer("shutdownWaitTimeSeconds", s.leave_s_max, 0, 3600,
+              "how long it waits for all clients to have gone");
     c.duration("registerNameServerPeriod", s.register_interval_ms, 10'000, 60'000,
                "how often it tells the name servers");
     c.duration("registerBrokerTimeoutMills", s.register_timeout_ms, 100, 600'000,

@@ -36,6 +36,8 @@ struct Settings {
     std::int32_t permission = 6;  ///< message::perm
     std::size_t io_threads = 0;   ///< 0: one per core
     std::int64_t idle_s = 120;
+    bool sends_away = false;        ///< enableShutdownGracefully
+    std::int64_t leave_s_max = 30;  ///< shutdownWaitTimeSeconds
 
     // topics and groups
     bool auto_create_topic = true;

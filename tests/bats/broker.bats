@@ -63,6 +63,29 @@ hex_of() { od -An -tx1 -v | tr -d ' \n'; }
   done
 }
 
+@test "a stop that sends clients away waits until they have gone, and no longer" {
+  printf '%s\n' enableShutdownGracefully=true shutdownWaitTimeSeconds=3600 > "$BATS_TEST_TMPDIR/b.conf"
+  start_broker -c "$BATS_TEST_TMPDIR/b.conf"
+  connect "$broker"
+  ask 28 '{}'
+  [ "$answer_code" = 0 ]
+  kill "$broker_pid"
+  wait_until logged broker 'info  leaving connections=1 seconds=3600'
+  ask 28 '{}'
+  [ "$answer_code" = 1500 ]
+  run ! connect "$broker"
+  kill -0 "$broker_pid"
+  disconnect
+  wait "$broker_pid"
+
+  echo shutdownWaitTimeSeconds=0 >> "$BATS_TEST_TMPDIR/b.conf"
+  start_broker -c "$BATS_TEST_TMPDIR/b.conf"
+  connect "$broker"
+  ask 28 '{}'
+  stop_daemon "$broker_pid"
+  disconnect
+}
+
 @test "what goes in comes out, in order, over a restart too" {
   start_broker
   seq 1000 | mqsend -q -t numbers --queue 0

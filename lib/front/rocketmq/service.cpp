@@ -9,6 +9,8 @@
 namespace mqd::front::rocketmq {
 namespace {
 
+constexpr std::int32_t go_away_min_version = 476;  // from here clients understand 1500
+
 const std::shared_ptr<Connection>& connection_of(remoting::Session& session) {
     // Only on_open() sets it.
     return reinterpret_cast<const std::shared_ptr<Connection>&>(session.context);
@@ -66,9 +68,16 @@ void Service::on_open(remoting::Session& session) {
 }
 
 void Service::on_request(remoting::Session& session, const wire::Command& request) {
-    if (!open_.load(std::memory_order_acquire)) {
+    const auto state = state_.load(std::memory_order_acquire);
+    if (state == State::starting) {
         session.reply(request, wire::response_code::system_busy,
                       std::string_view("the broker is starting"));
+        return;
+    }
+    // Who does not wait for an answer cannot repeat anything.
+    if (state == State::leaving && request.version >= go_away_min_version && !request.is_oneway()) {
+        session.reply(request, wire::response_code::go_away,
+                      std::string_view("the broker is stopping"));
         return;
     }
     const auto& connection = connection_of(session);

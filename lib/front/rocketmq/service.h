@@ -102,7 +102,10 @@ public:
     /// Where clients find the broker; before open(). invalid: not an IP address.
     Result<> set_address(std::string_view ip, std::uint16_t port);
     /// Requests are answered from here on; before, the broker says that it is starting.
-    void open() { open_.store(true, std::memory_order_release); }
+    void open() { state_.store(State::open, std::memory_order_release); }
+    /// From here on clients that know what it means are answered GO_AWAY, 1500: they repeat the
+    /// request over a new connection or at another broker. The others are served to the end.
+    void send_away() { state_.store(State::leaving, std::memory_order_release); }
     /// `ip:port` that clients are told, and the same as records carry it.
     const std::string& address() const { return address_; }
     const message::Host& store_host() const { return store_host_; }
@@ -128,7 +131,8 @@ private:
     message::Host store_host_;
     std::string stamp_;
     message::UniqueKeys unique_keys_;
-    std::atomic<bool> open_ = false;
+    enum class State { starting, open, leaving };
+    std::atomic<State> state_ = State::starting;
 
     Mutex mutex_;
     std::map<net::Loop*, std::unique_ptr<Worker>> workers_ GUARDED_BY(mutex_);
