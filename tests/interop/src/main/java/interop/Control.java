@@ -2,6 +2,8 @@ package interop;
 
 import java.io.File;
 import java.lang.ProcessBuilder.Redirect;
+import java.nio.file.Files;
+import java.nio.file.Path;
 
 /** A server of a driver's own, which it starts, stops and kills by the script tests/interop/server. */
 final class Control {
@@ -19,11 +21,13 @@ final class Control {
 
     /** `what`: start, stop or kill; `server`: mqd or rocketmq. */
     void run(String what, String server) throws Exception {
+        Path log = Path.of(dir, "control.log");
         Process process = new ProcessBuilder(script, what, server, dir, namesrv, broker)
                 .redirectInput(Redirect.from(new File("/dev/null")))
-                .redirectOutput(Redirect.to(new File(dir, "control.log")))
+                .redirectOutput(Redirect.to(log.toFile()))
                 .redirectErrorStream(true)
                 .start();
-        Check.equal(0, process.waitFor(), "the status of " + what + " " + server);
+        int status = process.waitFor();
+        Check.that(status == 0, what + " " + server + " ended with status " + status + ": " + Check.brief(Files.readString(log)));
     }
 }

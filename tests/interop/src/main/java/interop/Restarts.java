@@ -31,15 +31,11 @@ final class Restarts {
     private Restarts() {}
 
     static void add(Suite suite) {
-        suite.restarts("a Java consumer gets all that was acknowledged over a restart after kill -9", context -> {
-            Tape tape = new Tape();
-            DefaultMQPushConsumer consumer = context.pushConsumer();
-            consumer.registerMessageListener((MessageListenerConcurrently) (messages, state) -> {
-                tape.add(messages);
-                return ConsumeConcurrentlyStatus.CONSUME_SUCCESS;
-            });
-            streamOverKill(context, consumer, tape);
-        });
+        suite.restarts("a Java consumer gets all that was acknowledged over a restart after kill -9",
+                context -> concurrent(context, context.server::killAndStart));
+        // The keys are set so that clients are sent away (GO_AWAY) before.
+        suite.restarts("a Java consumer gets all that was acknowledged over a stop in order and a restart",
+                context -> concurrent(context, context.server::stopAndStart));
         suite.restarts("a Java orderly consumer keeps the order of each queue over a restart after kill -9", context -> {
             Tape tape = new Tape();
             DefaultMQPushConsumer consumer = context.pushConsumer();
@@ -47,7 +43,7 @@ final class Restarts {
                 tape.add(messages);
                 return ConsumeOrderlyStatus.SUCCESS;
             });
-            streamOverKill(context, consumer, tape);
+            stream(context, consumer, tape, context.server::killAndStart);
             tape.checkOrder();
         });
         suite.restarts("a Java consumer with a SQL92 selector gets what it wants over a restart after kill -9", context -> {
@@ -109,7 +105,22 @@ final class Restarts {
         });
     }
 
-    private static void streamOverKill(Context context, DefaultMQPushConsumer consumer, Tape tape) throws Exception {
+    private interface Restart {
+        void run() throws Exception;
+    }
+
+    private static void concurrent(Context context, Restart restart) throws Exception {
+        Tape tape = new Tape();
+        DefaultMQPushConsumer consumer = context.pushConsumer();
+        consumer.registerMessageListener((MessageListenerConcurrently) (messages, state) -> {
+            tape.add(messages);
+            return ConsumeConcurrentlyStatus.CONSUME_SUCCESS;
+        });
+        stream(context, consumer, tape, restart);
+    }
+
+    private static void stream(Context context, DefaultMQPushConsumer consumer, Tape tape, Restart restart)
+            throws Exception {
         context.createTopic(QUEUES);
         consumer.subscribe(context.topic, "*");
         Inbox.start(consumer, context.topic);
@@ -118,7 +129,7 @@ final class Restarts {
         sender.start();
         context.onClose(sender);
         Check.until("the stream flows", 20, () -> tape.size() >= PART);
-        context.server.killAndStart();
+        restart.run();
         long acknowledged = sender.acknowledged;
         Check.until("sends succeed again", RECOVERY_S, () -> sender.acknowledged >= acknowledged + PART);
         sender.close();
