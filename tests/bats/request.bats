@@ -17,8 +17,9 @@ start() {
 
 @test "what the command prints is the reply, in the order of the requests" {
   start
+  # A machine that stands still for longer than the 10 s of the default is no failure.
   serve 'read n; [ $((n % 3)) != 0 ] || sleep 0.05; echo "$n squared is $((n * n))"' --jobs 4
-  run --separate-stderr mqsend -t T --request < <(seq 20)
+  run --separate-stderr mqsend -t T --request --timeout 60s < <(seq 20)
   [ "$status" = 0 ]
   [ "$(sums)" = "read 20 = answered 20 + unanswered 0 + refused 0 + unknown 0" ]
   # A reply has the newline that was printed, and its own.
@@ -29,7 +30,7 @@ start() {
   start
   head -c 1000000 /dev/urandom > "$BATS_TEST_TMPDIR/reply"
   serve "[ \"\$MQ_KEYS \$MQ_TAGS\" = 'k t' ] && cat '$BATS_TEST_TMPDIR/reply'"
-  mqsend -q -t T -k k --tag t --request --compress zlib <<< send-it | cmp - <(cat "$BATS_TEST_TMPDIR/reply"; echo)
+  mqsend -q -t T -k k --tag t --request --timeout 60s --compress zlib <<< send-it | cmp - <(cat "$BATS_TEST_TMPDIR/reply"; echo)
 }
 
 @test "no reply in time is status 3, an empty line, and no second request" {
@@ -51,7 +52,7 @@ start() {
   printf '%s\n' "messageDelayLevel=$(printf '10ms %.0s' {1..18})" > "$BATS_TEST_TMPDIR/broker.conf"
   start -c "$BATS_TEST_TMPDIR/broker.conf"
   serve 'echo -n "$MQ_RECONSUME"; [ $MQ_RECONSUME = 2 ]'
-  run --separate-stderr mqsend -t T --request <<< again
+  run --separate-stderr mqsend -t T --request --timeout 60s <<< again
   [ "$status" = 0 ]
   [ "$output" = 2 ]
 }
@@ -72,7 +73,7 @@ start() {
   start
   cd "$BATS_TEST_TMPDIR"
   serve 'read n; echo -n "$n"'
-  { echo 1; until [ -e go ]; do sleep 0.02; done; echo 2; } | mqsend -t T --request > replies 2> mqsend.log 3>&- &
+  { echo 1; until [ -e go ]; do sleep 0.02; done; echo 2; } | mqsend -t T --request --timeout 60s > replies 2> mqsend.log 3>&- &
   local sender=$! port=${broker##*:} names=${namesrv##*:}
   first() { [ "$(cat replies)" = 1 ]; }
   wait_until first
