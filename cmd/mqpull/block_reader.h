@@ -24,6 +24,8 @@ public:
     Result<message::RecordView> next();
     /// What next() will give.
     Result<const message::RecordView*> peek();
+    /// Whether the last message that next() gave was one of a batch that is stored as one record.
+    bool is_part() const { return is_part_; }
     void drop_rest();
 
 private:
@@ -34,6 +36,7 @@ private:
     Bytes rest_;
     std::vector<message::RecordView> batch_;  // those from batch_next_ on are still to come
     std::size_t batch_next_ = 0;
+    bool is_part_ = false;  // the last one read, which may be head_
 };
 
 }  // namespace mqd::mqpull

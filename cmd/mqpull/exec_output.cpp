@@ -83,7 +83,10 @@ Result<> ExecOutput::put(const Delivery& delivery) {
     }
     const std::int64_t offset = delivery.message.queue_offset.value;
     encoder_.append(batch_.input, delivery.message, delivery.queue.queue.broker, delivery.body);
-    batch_.items.push_back({offset, delivery.message.at});
+    Item item{offset, delivery.message.at, {}};
+    const bool may_come_back = !options_.group.empty() && !options_.is_orderly;
+    if (delivery.is_part && may_come_back) item.part = client::SendBack::part_of(delivery.message);
+    batch_.items.push_back(std::move(item));
     delivery.queue.ledger.take(offset);
     if (is_full() && has_free_job()) TRY_OK(start_next());
     return {};
@@ -184,9 +187,10 @@ void ExecOutput::finished(Run& run, int status) {
         // It would be no shorter the next time.
         lose_reply(replied.error());
     }
-    for (const auto& item : batch.items) {
+    for (auto& item : batch.items) {
         if (has_failed && !options_.group.empty()) {
-            const auto id = send_back_.send(queue.queue, item.at);
+            const auto id = item.part ? send_back_.send(queue.queue, std::move(*item.part))
+                                      : send_back_.send(queue.queue, item.at);
             returned_[id] = {batch.queue, item.offset};
         } else {
             queue.ledger.settle(item.offset);

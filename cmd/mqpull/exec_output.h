@@ -55,6 +55,7 @@ private:
     struct Item {
         std::int64_t offset;  ///< in the queue
         PhysicalOffset at;
+        std::optional<client::SendBack::Part> part;  ///< what could be sent back of it
     };
     /// What one run of the command gets, all of one queue.
     struct Batch {

@@ -25,6 +25,7 @@ struct Delivery {
     client::PulledQueue& queue;
     const message::RecordView& message;  ///< a retried one's topic is that of its first time
     std::string_view body;               ///< as its sender wrote it
+    bool is_part = false;                ///< of a batch that is stored as one record
 };
 
 class Output {

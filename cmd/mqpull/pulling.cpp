@@ -252,7 +252,7 @@ Result<bool> Pulling::move_on() {
         if (is_blocked_ || waits_for_pace_) return has_moved;
         has_moved = true;
         TRY(auto message, reader->next());
-        TRY(const bool goes_on, handle(queue, message));
+        TRY(const bool goes_on, handle(queue, message, reader->is_part()));
         if (!goes_on) {
             intake_.finished(*reader);
             return true;
@@ -275,7 +275,8 @@ Result<> Pulling::pass(client::PulledQueue& queue, std::int64_t next) {
     return {};
 }
 
-Result<bool> Pulling::handle(client::PulledQueue& queue, message::RecordView& message) {
+Result<bool> Pulling::handle(client::PulledQueue& queue, message::RecordView& message,
+                             bool is_part) {
     const std::int64_t offset = message.queue_offset.value;
     if (offset < queue.taken) return true;
     const bool is_behind =
@@ -294,10 +295,10 @@ Result<bool> Pulling::handle(client::PulledQueue& queue, message::RecordView& me
         message.topic = topic.value_or(message.topic);
     }
     if ((message.sys_flag & message::sys_flag::compressed) == 0) {
-        TRY_OK(output_.put({queue, message, message.body}));
+        TRY_OK(output_.put({queue, message, message.body, is_part}));
     } else {
         TRY(const auto body, message.plain_body(body_bytes_max));
-        TRY_OK(output_.put({queue, message, body}));
+        TRY_OK(output_.put({queue, message, body, is_part}));
     }
     queue.taken = offset + 1;
     last_message_ms_ = monotonic_ms();

@@ -80,7 +80,7 @@ private:
     /// As many messages as the output accepts, up to a turn's. False: none are there.
     Result<bool> move_on();
     /// False: the queue's end, or enough.
-    Result<bool> handle(client::PulledQueue& queue, message::RecordView& message);
+    Result<bool> handle(client::PulledQueue& queue, message::RecordView& message, bool is_part);
     Result<> pass(client::PulledQueue& queue, std::int64_t next);
     void commit();
     Result<> share_out();

@@ -16,6 +16,7 @@
 #include "client/client.h"
 #include "client/mailbox.h"
 #include "client/queues.h"
+#include "message/record.h"
 #include "message/types.h"
 
 namespace mqd::client {
@@ -29,6 +30,20 @@ public:
     /// `queue` is where the message came from, `at` where its record lies. Repeated until the
     /// broker has taken it. Returns what take() will call it.
     std::uint64_t send(const Queue& queue, PhysicalOffset at);
+
+    /// A message of a batch that is stored as one record: the broker cannot be told which it is.
+    struct Part {
+        std::string body;
+        std::string properties;  ///< as the retry has them
+        std::int32_t flag = 0;
+        std::int32_t sys_flag = 0;
+        std::int32_t reconsume_times = 0;  ///< with this time
+        std::int64_t born_ts_ms = 0;
+    };
+    static Part part_of(const message::RecordView& message);
+    /// The same for such a one: it is sent to the group's retry topic as a new message, as official
+    /// clients send what a broker does not take back.
+    std::uint64_t send(const Queue& queue, Part part);
     /// Those that the brokers have taken since the last call.
     std::vector<std::uint64_t> take();
 
@@ -45,6 +60,7 @@ private:
     struct Message {
         Queue queue;
         PhysicalOffset at;
+        std::optional<Part> part;
         int attempts = 0;
         std::int64_t retry_at_ms = 0;  // 0: a request is under way
     };
@@ -52,7 +68,9 @@ private:
         std::uint64_t id;
         Result<remoting::Answer> answer;
     };
+    std::uint64_t begin(Message message);
     void attempt(std::uint64_t id, Message& message);
+    void attempt_part(std::uint64_t id, const Message& message);
 
     Client& client_;
     const std::string group_;

@@ -112,6 +112,25 @@ start_quick_broker() {
   [[ $(mqpull -t '%DLQ%g' --from beginning -e --out json) == *'"keys":["key"],"tags":"t","properties":{"a":"b"}'* ]]
 }
 
+@test "one of a batch that is stored as one record comes again alone, and in the end lies with the dead letters" {
+  printf '%s\n' "messageDelayLevel=$(printf '10ms %.0s' {1..18})" > "$BATS_TEST_TMPDIR/broker.conf"
+  start_broker -c "$BATS_TEST_TMPDIR/broker.conf"
+  cd "$BATS_TEST_TMPDIR"
+  mqadmin updateTopic -t B -c DefaultCluster -a +queue.type=BatchCQ > /dev/null
+  seq 5 | mqsend -q -t B --queue 0 -k key --tag tag -p a=b
+  # One record: all have the same place in the log.
+  [ "$(mqpull -t B --from beginning -e --out 'format:%O\n' | sort -u | wc -l)" = 1 ]
+  mqpull -q -t B -g g --from beginning --idle 1s --exec 'read x
+    echo "$x $MQ_RECONSUME $MQ_TOPIC $MQ_ID $MQ_KEYS $MQ_TAGS" >> out
+    [ $x != 3 ] || [ $MQ_RECONSUME = 2 ]'
+  [ "$(cut -d' ' -f1-3 out | sort)" = "$(printf '%s B\n' '1 0' '2 0' '3 0' '3 1' '3 2' '4 0' '5 0')" ]
+  [ "$(grep '^3' out | cut -d' ' -f4- | sort -u | wc -l)" = 1 ]
+  grep -q '^3 .* key tag$' out
+  mqpull -q -t B -g h --from beginning --idle 1s --exec 'read x; [ $x != 4 ]'
+  dead() { [ "$(mqpull -q -t %DLQ%h --from beginning -e --out 'format:%s %k %g %h')" = '4 key tag a=b' ]; }
+  wait_until dead
+}
+
 @test "a retried message goes to whoever is there, --exec or not" {
   start_quick_broker
   fill T 3

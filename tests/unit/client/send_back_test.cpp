@@ -5,6 +5,8 @@
 #include <vector>
 
 #include "fake_servers.h"
+#include "message/id.h"
+#include "message/properties.h"
 #include "wire/headers/messages.h"
 
 using namespace mqd;
@@ -69,4 +71,48 @@ TEST_CASE("what the broker refuses is sent again until it takes it") {
     CHECK(next_taken(back) == std::vector{id});
     CHECK(requests == 3);
     CHECK_FALSE(back.trouble());
+}
+
+TEST_CASE("one of a batch that is one record goes to the retry topic as official clients send it") {
+    FakeServers servers;
+    const auto client = servers.client();
+    message::RecordView message;
+    message.topic = "T";
+    message.body = "body";
+    const std::string properties =
+        "KEYS\x01k\x02"
+        "DELAY\x01"
+        "9\x02"
+        "UNIQ_KEY\x01id\x02";
+    message.properties = properties;
+    message.reconsume_times = 2;
+    message.flag = 7;
+    message.born_ts_ms = 4711;
+    message.at = PhysicalOffset{100};
+    SendBack back(*client, "G");
+    const auto id = back.send({"T", "b", 0, servers.address}, SendBack::part_of(message));
+    CHECK(next_taken(back) == std::vector{id});
+    REQUIRE(servers.bodies() == std::vector<std::string>{"body"});
+    CHECK(servers.born_ms() == 4711);
+    const auto sent = servers.properties()[0];
+    const auto find = [&](std::string_view name) {
+        return std::string(message::find_property(sent, name).value_or("none"));
+    };
+    CHECK(find("KEYS") == "k");
+    CHECK(find("UNIQ_KEY") == "id");
+    CHECK(find("DELAY") == "5");
+    CHECK(find("RETRY_TOPIC") == "T");
+    CHECK(find("WAIT") == "false");
+    CHECK(find("ORIGIN_MESSAGE_ID") == message::offset_id(message.store_host, message.at));
+    // Failed once more, it keeps what it was in the beginning.
+    message.properties = sent;
+    message.topic = "%RETRY%G";
+    message.at = PhysicalOffset{200};
+    message.reconsume_times = 3;
+    const auto again = SendBack::part_of(message);
+    CHECK(again.reconsume_times == 4);
+    CHECK(message::find_property(again.properties, "RETRY_TOPIC") == "T");
+    CHECK(message::find_property(again.properties, "DELAY") == "6");
+    CHECK(message::find_property(again.properties, "ORIGIN_MESSAGE_ID") ==
+          find("ORIGIN_MESSAGE_ID"));
 }
