@@ -33,7 +33,7 @@ disk_of() {
   start_broker
   mqadmin updateTopic -t T -c DefaultCluster > /dev/null
   local options number=0 sender feeder
-  for options in '' '--oneway' '--print json' '--rejects rejects' '--window 10000 --batch-bytes 4M' '--in json' '--follow'; do
+  for options in '' '--oneway' '--print json' '--rejects rejects' '--window 10000 --batch-bytes 4M' '--in json' '--follow' '--request' '--transaction true'; do
     rm -f fifo sent
     mkfifo fifo
     # 100 bytes a message; five times what memory may be.
@@ -55,7 +55,7 @@ disk_of() {
     touch "go$number"
     wait_until stands_still "$sender"
     # It has read, and stopped reading.
-    [ "$(awk '/^rchar/ { print $2 }' "/proc/$sender/io")" -gt 100000 ]
+    [ "$(awk '/^rchar/ { print $2 }' "/proc/$sender/io")" -gt 10000 ]
     memory_at_most 40000 "$sender" VmHWM || { echo "with '$options': $(grep VmHWM "/proc/$sender/status")"; return 1; }
     kill -INT "$sender"
     kill -TERM "$sender"
