@@ -119,6 +119,7 @@ void describe_input(cli::Parser& cli, Options& o) {
                        {"nul", Input::nul},
                        {"json", Input::json},
                        {"msgpack", Input::msgpack},
+                       {"journal", Input::journal},
                        {"file", Input::file}},
                       "what one message is (default: lines)");
     cli.option("--key-delim", o.input.key_delimiter, "D", "lines and chunks are KEY<D>BODY");
@@ -233,6 +234,7 @@ std::optional<char> delimiter_of(record::Input input) {
     switch (input) {
         case record::Input::lines:
         case record::Input::json:
+        case record::Input::journal:
             return '\n';
         case record::Input::nul:
             return '\0';

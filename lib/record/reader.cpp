@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "record/block_input.h"
+#include "record/journal_entry.h"
 #include "record/parse_record.h"
 
 namespace mqd::record {
@@ -55,6 +56,7 @@ public:
             case Input::nul:
                 split_key();
                 break;
+            case Input::journal:
             case Input::file:
                 record_.body = raw_;
                 break;
@@ -75,6 +77,9 @@ public:
         switch (options_.input) {
             case Input::msgpack:
                 return parse_msgpack();
+            case Input::journal:
+                return rest.size() > options_.record_bytes_max ||
+                       find_journal_entry(rest, false).state != JournalEntry::State::incomplete;
             case Input::file:
                 return false;
             default:
@@ -122,6 +127,8 @@ private:
         switch (options_.input) {
             case Input::msgpack:
                 return find_msgpack();
+            case Input::journal:
+                return find_entry();
             case Input::file:
                 return find_file();
             default:
@@ -238,6 +245,35 @@ private:
             if (window.empty() || input_.stopped()) return false;
             ++number_;
             return Error{Errc::corrupt, fmt::format("{}: the input ends inside a map", where())};
+        }
+    }
+
+    Error nothing_behind(std::string_view what) {
+        at_end_ = true;
+        ++number_;
+        return {Errc::corrupt, fmt::format("{}: {}; nothing behind it can be read", where(), what)};
+    }
+
+    Result<bool> find_entry() {
+        for (bool is_last = false;;) {
+            const auto entry = find_journal_entry(input_.window(), is_last);
+            input_.consume(entry.begin);
+            begin_at_ = input_.consumed();
+            if (entry.state == JournalEntry::State::broken)
+                return nothing_behind("no entry of a journal");
+            const bool is_whole = entry.state == JournalEntry::State::whole;
+            const auto bytes = is_whole ? entry.end - entry.begin : input_.window().size();
+            if (bytes > options_.record_bytes_max)
+                return nothing_behind(
+                    fmt::format("longer than {} bytes", options_.record_bytes_max));
+            if (is_whole) return found(bytes, bytes + (entry.has_empty_line ? 1 : 0)), true;
+            if (is_last) return nothing_behind("the input ends inside an entry");
+            TRY(const bool got, more());
+            if (got) continue;
+            if (options_.follow && !input_.stopped()) return false;
+            // What stood before an interrupt is no whole entry.
+            if (input_.window().empty() || input_.stopped()) return at_end_ = true, false;
+            is_last = true;
         }
     }
 

@@ -1,6 +1,6 @@
 #pragma once
-// Messages in: lines, NUL-ended chunks, JSON lines, msgpack maps or one whole file, from a
-// descriptor, with bounded memory (spec cli.md 2 and 3).
+// Messages in: lines, NUL-ended chunks, JSON lines, msgpack maps, entries of a journal or one whole
+// file, from a descriptor, with bounded memory (spec cli.md 2 and 3).
 //
 // Threads: one at a time.
 // Owner:   the tool's main, one for each file it reads.
@@ -17,11 +17,11 @@
 
 namespace mqd::record {
 
-enum class Input { lines, nul, json, msgpack, file };
+enum class Input { lines, nul, json, msgpack, journal, file };
 
 struct ReaderOptions {
     Input input = Input::lines;
-    std::size_t record_bytes_max = 4 << 20;  ///< of one line, chunk, map or file
+    std::size_t record_bytes_max = 4 << 20;  ///< of one line, chunk, map, entry or file
     bool split_long = false;                 ///< lines, nul: cut instead of refusing
     bool skip_empty = false;                 ///< lines, nul, file: empty ones are only counted
     std::string key_delimiter = {};          ///< lines, nul: KEY<D>BODY

@@ -279,3 +279,25 @@ ticks() { cut -d' ' -f14,15 "/proc/$sender/stat" | tr ' ' '+'; }
   [ $(($(ticks) - before)) -le 2 ]
   stop
 }
+
+@test "entries of a journal go through as they are, from a pipe and from a file that grows" {
+  start_broker
+  cd "$BATS_TEST_TMPDIR"
+  # An entry with text, and one with a field of any bytes.
+  {
+    printf '__CURSOR=a\n_PID=1\nMESSAGE=one\n\n'
+    printf '__CURSOR=b\nMESSAGE\n\x06\0\0\0\0\0\0\0tw\n\n=o\n_PID=2\n\n'
+  } > entries
+  mqsend -q -t J --queue 0 --in journal < entries
+  [ "$(mqpull -q -t J --from beginning -e --out 'format:x' | tr -dc x)" = xx ]
+  mqpull -q -t J --from beginning -e | cmp - entries
+  head -c 30 entries > "$log"
+  follow "$log" --in journal --state "$state"
+  tail -c +31 entries >> "$log"
+  wait_until grep -q "\"offset\":$(stat -c %s entries)" "$state"
+  stop
+  [ "$(all_of T | cmp - entries && echo same)" = same ]
+  run --separate-stderr mqsend -t J --in journal <<< 'no entry'
+  [ "$status" = 1 ]
+  [[ $stderr == *'standard input: record 1 (byte 0): the input ends inside an entry'* ]]
+}

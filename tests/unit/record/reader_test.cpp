@@ -194,6 +194,36 @@ TEST_CASE("bytes that are no msgpack, or end inside a map, end the input with th
     CHECK(read_all("\xdd\xff\xff\xff\xff"s, {.input = Input::msgpack}).errors.size() == 1);
 }
 
+TEST_CASE("entries of a journal come whole, whatever bytes are in their fields") {
+    const auto binary = "DATA\n"s + "\x05\0\0\0\0\0\0\0"s + "\n\n=\0x"s + "\n";
+    const Bodies entries = {"A=1\nMESSAGE=one\n", "MESSAGE=two\n" + binary + "B=\n", binary};
+    record::ReaderOptions options;
+    options.input = Input::journal;
+    CHECK(read_all("\n\n" + entries[0] + "\n" + entries[1] + "\n\n\n" + entries[2] + "\n", options)
+              .bodies == entries);
+    CHECK(read_all(entries[0] + "\n" + entries[2], options).bodies ==
+          Bodies{entries[0], entries[2]});
+    CHECK(read_all("\n\n\n", options).bodies.empty());
+    CHECK(read_all("", options).errors.empty());
+    // What is cut or none at all ends the input with its place, behind what was whole.
+    for (std::size_t cut = 1; cut < binary.size(); ++cut) {
+        const auto seen = read_all(entries[0] + "\n" + binary.substr(0, cut), options);
+        CHECK(seen.bodies == Bodies{entries[0]});
+        CHECK(
+            seen.errors ==
+            Bodies{"in: record 2 (byte 17): the input ends inside an entry; nothing behind it can "
+                   "be read"});
+    }
+    const auto seen = read_all("no field at all\nand no length\n", options);
+    CHECK(seen.errors ==
+          Bodies{"in: record 1 (byte 0): no entry of a journal; nothing behind it can be read"});
+    options.record_bytes_max = 16;
+    CHECK(read_all(entries[0] + "\n", options).bodies == Bodies{entries[0]});
+    options.record_bytes_max = 15;
+    CHECK(read_all(entries[0] + "\n", options).errors ==
+          Bodies{"in: record 1 (byte 0): longer than 15 bytes; nothing behind it can be read"});
+}
+
 TEST_CASE("an interrupt ends the input without a half line, following waits for the rest") {
     const int stop = ::eventfd(1, 0);
     const TemporaryFile file("a\nb");
