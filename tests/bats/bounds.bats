@@ -31,62 +31,61 @@ disk_of() {
 
 @test "a broker that takes nothing holds the input, and memory with it, in every way of sending" {
   start_broker
-  mqadmin updateTopic -t T -c DefaultCluster > /dev/null
-  local options number=0 sender feeder
-  for options in '' '--oneway' '--print json' '--rejects rejects' '--window 10000 --batch-bytes 4M' '--in json' '--follow' '--request' '--transaction true'; do
-    rm -f fifo sent
-    mkfifo fifo
+  local ways=('' --oneway '--print json' '--rejects rejects' '--window 10000 --batch-bytes 4M' '--in json' --follow --request '--transaction true')
+  local way text senders=() feeders=()
+  for way in "${!ways[@]}"; do
+    mkfifo "fifo$way"
     # 100 bytes a message; five times what memory may be.
-    local text
     text=$(printf 'x%.0s' {1..100})
-    [ "$options" != '--in json' ] || text="{\"body\":\"$text\"}"
-    # shellcheck disable=SC2086  # words
-    if [ "$options" = --follow ]; then
-      mqsend -t T --timeout 60s --follow fifo > sent 2> err 3>&- &
+    [ "${ways[way]}" != '--in json' ] || text="{\"body\":\"$text\"}"
+    if [ "${ways[way]}" = --follow ]; then
+      mqsend -t "T$way" --timeout 60s --follow "fifo$way" > /dev/null 2>&1 3>&- &
     else
-      mqsend -t T --timeout 60s $options < fifo > sent 2> err 3>&- &
+      # shellcheck disable=SC2086  # words
+      mqsend -t "T$way" --timeout 60s ${ways[way]} < "fifo$way" > "sent$way" 2> /dev/null 3>&- &
     fi
-    sender=$!
-    { echo "$text"; until [ -e "go$number" ]; do sleep 0.02; done; yes "$text" | head -c 200000000; } > fifo 2> /dev/null 3>&- &
-    feeder=$!
-    has_come() { [ "$(all_of T | wc -l)" -ge 1 ]; }
-    wait_until has_come
-    kill -STOP "$broker_pid"
-    touch "go$number"
-    wait_until stands_still "$sender"
-    # It has read, and stopped reading.
-    [ "$(awk '/^rchar/ { print $2 }' "/proc/$sender/io")" -gt 10000 ]
-    memory_at_most 40000 "$sender" VmHWM || { echo "with '$options': $(grep VmHWM "/proc/$sender/status")"; return 1; }
-    kill -INT "$sender"
-    kill -TERM "$sender"
-    kill -CONT "$broker_pid"
-    wait "$sender" || true
-    kill "$feeder" 2> /dev/null || true
-    wait "$feeder" || true
-    number=$((number + 1))
-    mqadmin deleteTopic -t T -c DefaultCluster > /dev/null
-    mqadmin updateTopic -t T -c DefaultCluster > /dev/null
+    senders+=($!)
+    { echo "$text"; until [ -e go ]; do sleep 0.02; done; yes "$text" | head -c 200000000; } > "fifo$way" 2> /dev/null 3>&- &
+    feeders+=($!)
   done
+  has_come() { [ "$(all_of "$1" 2> /dev/null | wc -l)" -ge 1 ]; }
+  for way in "${!ways[@]}"; do wait_until has_come "T$way"; done
+  kill -STOP "$broker_pid"
+  touch go
+  for way in "${!ways[@]}"; do
+    wait_until stands_still "${senders[way]}"
+    # It has read, and stopped reading.
+    [ "$(awk '/^rchar/ { print $2 }' "/proc/${senders[way]}/io")" -gt 10000 ]
+    memory_at_most 40000 "${senders[way]}" VmHWM ||
+      { echo "with '${ways[way]}': $(grep VmHWM "/proc/${senders[way]}/status")"; return 1; }
+  done
+  kill -9 "${senders[@]}"
+  kill -CONT "$broker_pid"
+  wait "${feeders[@]}" || true
 }
 
 @test "a reader that takes nothing costs no memory, in every form, in a group and from files" {
   start_broker
   yes "$(printf 'x%.0s' {1..200})" | head -c 200000000 | mqsend -q -t T --oneway
-  local options puller pipe
-  for options in '--out lines' '--out json' '--out msgpack' '-g g --out lines' '--merge --out lines' '--exec cat'; do
-    rm -f fifo
-    mkfifo fifo
+  local ways=('--out lines' '--out json' '--out msgpack' '-g g --out lines' '--merge --out lines' '--exec cat')
+  local way pullers=() pipes=() pipe
+  for way in "${!ways[@]}"; do
+    mkfifo "fifo$way"
     # shellcheck disable=SC2086  # words
-    mqpull -q -t T --from beginning -e $options > fifo 3>&- &
-    puller=$!
-    exec {pipe}< fifo
+    mqpull -q -t T --from beginning ${ways[way]} > "fifo$way" 2> /dev/null 3>&- &
+    pullers+=($!)
+    exec {pipe}< "fifo$way"
+    pipes+=("$pipe")
     head -c 1000 <&"$pipe" > /dev/null
-    wait_until stands_still "$puller"
-    memory_at_most 40000 "$puller" VmHWM || { echo "with '$options': $(grep VmHWM "/proc/$puller/status")"; return 1; }
-    exec {pipe}<&-
-    kill "$puller" 2> /dev/null || true
-    wait "$puller" || true
   done
+  for way in "${!ways[@]}"; do
+    wait_until stands_still "${pullers[way]}"
+    memory_at_most 40000 "${pullers[way]}" VmHWM ||
+      { echo "with '${ways[way]}': $(grep VmHWM "/proc/${pullers[way]}/status")"; return 1; }
+  done
+  for pipe in "${pipes[@]}"; do exec {pipe}<&-; done
+  kill -9 "${pullers[@]}" 2> /dev/null || true
+  wait "${pullers[@]}" || true
 }
 
 @test "a full disk behind mqpull: nothing is committed that was not written, and the next run brings the rest" {
