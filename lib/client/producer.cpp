@@ -273,11 +273,7 @@ void Producer::pump() {
 void Producer::finish() {
     flush();
     while (!flying_.empty()) wait();
-    if (!options_.oneway) return;
-    std::set<std::string> finished;
-    for (const auto& topic : topics_.all())
-        for (const auto& queue : topic->queues)
-            if (finished.insert(queue.address).second) finish_oneway(queue);
+    for (const auto& [address, queue] : sent_oneway_) finish_oneway(queue);
 }
 
 std::vector<std::string> Producer::brokers() const {
@@ -421,6 +417,7 @@ void Producer::send_oneway(std::unique_ptr<Batch> batch) {
     // A socket that takes nothing holds the input for as long as it stands.
     while (!channel->wait_writable(slice_ms) && channel->connected())
         if (stopping() && monotonic_ms() >= stop_at_ms_) break;
+    sent_oneway_.try_emplace(batch->queue().address, batch->queue());
     channel->send_oneway(batch->request(!options_.keeps_messages), batch->count());
     settle(*batch, Verdict::stored, nullptr, nullptr);
     collect_lost(batch->queue().address);

@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <deque>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -152,6 +153,9 @@ private:
     std::vector<std::unique_ptr<Lane>> lanes_;
     Lane* last_lane_ = nullptr;
     std::unordered_map<Batch*, std::unique_ptr<Batch>> flying_;
+    /// A queue of each address that one-way messages went to: brokers may be elsewhere by the end,
+    /// and what was lost on the way to where they were counts.
+    std::map<std::string, Queue> sent_oneway_;
     std::size_t flying_bytes_ = 0;
     std::size_t open_bytes_ = 0;
     int window_;

@@ -88,6 +88,37 @@ has_lines() { [ "$(wc -l < "$1")" -ge "$2" ]; }
   grep -q 'mqpull: [0-9]* messages, [1-9][0-9]* requests repeated' out.log
 }
 
+@test "one-way sending goes on where the broker is now, and what was lost on the way is counted" {
+  start_namesrv
+  start_daemon broker broker mqd-broker -n "$namesrv" --store "$BATS_TEST_TMPDIR/store" --listen 127.0.0.1:0
+  local first=$daemon_pid sender
+  cd "$BATS_TEST_TMPDIR"
+  mqadmin updateTopic -t T -c DefaultCluster > /dev/null
+  {
+    echo first
+    until [ -e go ]; do sleep 0.02; done
+    # More than the sockets hold: the rest waits in mqsend, or before it.
+    yes "$(printf 'x%.0s' {1..1000})" | head -n 20000
+  } | mqsend -t T --oneway --on-error skip --timeout 60s 2> err 3>&- &
+  sender=$!
+  wait_until has_stored T 1
+  kill -STOP "$first"
+  touch go
+  is_held() { local n; n=$(awk '/^rchar/ { print $2 }' "/proc/$sender/io"); sleep 0.3; [ "$n" -gt 1000000 ] && [ "$n" = "$(awk '/^rchar/ { print $2 }' "/proc/$sender/io")" ]; }
+  wait_until is_held
+  kill -9 "$first"
+  wait "$first" || true
+  start_daemon moved broker mqd-broker -n "$namesrv" --store "$BATS_TEST_TMPDIR/store" --listen 127.0.0.1:0
+  local ended=0
+  wait "$sender" || ended=$?
+  [ "$ended" = 1 ]
+  local handed refused
+  read -r handed refused < <(sed -nE 's/.*read 20001 = handed over ([0-9]+) \+ refused ([0-9]+) \+ unknown 0.*/\1 \2/p' err)
+  [ "$refused" -gt 0 ]
+  [ $((handed + refused)) = 20001 ]
+  [ "$(all_of T | wc -l)" -gt 1000 ]
+}
+
 @test "queues that a topic gets in mid-stream are sent to and read, plain and in a group" {
   start_broker
   cd "$BATS_TEST_TMPDIR"
