@@ -11,6 +11,7 @@ Flusher::Flusher(CommitLog& log, Timing timing, std::function<void()> progressed
     : log_(log), timing_(timing), progressed_(std::move(progressed)) {
     last_sync_ms_ = monotonic_ms();
     thread_ = named_thread("mqd-flush", [this] { run(); });
+    late_thread_ = named_thread("mqd-late", [this] { run_late(); });
 }
 
 void Flusher::run() {
@@ -63,20 +64,37 @@ void Flusher::when_synced(std::int64_t at, std::int64_t timeout_ms,
     if (log_.synced() >= at) return done(true);
     std::function<void(bool)> refused;  // it is too late for this one
     const bool failed = log_.failed();
+    const std::int64_t deadline_ms = monotonic_ms() + timeout_ms;
+    bool is_first = false;
     {
         const Lock lock(lock_);
         if (failed || closed_) {
             refused = std::move(done);
         } else {
-            waiters_.push_back({at, monotonic_ms() + timeout_ms, std::move(done)});
+            waiters_.push_back({at, deadline_ms, std::move(done)});
+            is_first = deadline_ms < expires_at_ms_;
         }
     }
     if (refused) return refused(false);
     bell_.ring();
+    if (is_first) late_bell_.ring();
 }
 
-void Flusher::expire() {
-    release(false);
+void Flusher::run_late() {
+    while (!stopping_) {
+        release(false);
+        late_bell_.wait(plan_expiry());
+    }
+}
+
+/// The milliseconds until somebody's time is over; -1: nobody waits.
+std::int64_t Flusher::plan_expiry() {
+    const Lock lock(lock_);
+    expires_at_ms_ = INT64_MAX;
+    for (const Waiter& waiter : waiters_)
+        expires_at_ms_ = std::min(expires_at_ms_, waiter.deadline_ms);
+    if (waiters_.empty()) return -1;
+    return std::max<std::int64_t>(expires_at_ms_ - monotonic_ms(), 0);
 }
 
 void Flusher::release(bool nothing_more) {
@@ -101,7 +119,9 @@ void Flusher::stop() {
     if (!thread_.joinable()) return;
     stopping_ = true;
     bell_.ring();
+    late_bell_.ring();
     thread_.join();
+    late_thread_.join();
     release(true);
 }
 

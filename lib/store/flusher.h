@@ -2,7 +2,8 @@
 // The flusher: brings the log to disk, spec store.md 6.1. Asynchronously every interval; at once
 // when somebody waits or nothing may be seen before it is on disk, all who wait by then together.
 //
-// Threads: one of its own (mqd-flush); the functions from any.
+// Threads: two of its own, mqd-flush and, for those who wait while that one or any other hangs in
+//          a sync, mqd-late; the functions from any.
 // Owner:   the store.
 
 #include <atomic>
@@ -32,9 +33,7 @@ public:
     void appended();
     /// Store::when_synced().
     void when_synced(std::int64_t at, std::int64_t timeout_ms, std::function<void(bool)> done);
-    /// Tells those whose time is over; for when the disk hangs in a sync.
-    void expire();
-    /// Ends the thread; who still waits is told false.
+    /// Ends the threads; who still waits is told false.
     void stop();
     /// Store time of the newest record known to be on disk.
     std::int64_t synced_ts_ms() const { return synced_ts_ms_.load(); }
@@ -48,6 +47,8 @@ private:
     };
 
     void run();
+    void run_late();
+    std::int64_t plan_expiry();
     bool due() const;
     void rest();
     void release(bool nothing_more);
@@ -62,8 +63,10 @@ private:
     std::int64_t last_sync_ms_ = 0;
     mutable Mutex lock_;  // held to add to or take from the waiters
     std::vector<Waiter> waiters_ GUARDED_BY(lock_);
+    std::int64_t expires_at_ms_ GUARDED_BY(lock_) = INT64_MAX;  ///< mqd-late sleeps until then
     bool closed_ GUARDED_BY(lock_) = false;
-    std::thread thread_;
+    Bell late_bell_;
+    std::thread thread_, late_thread_;
 };
 
 }  // namespace mqd::store

@@ -357,7 +357,6 @@ void StoreImpl::keep_house() {
 void StoreImpl::tick() {
     next_tick_ms_ = monotonic_ms() + options_.house_tick_ms;
     disk_.measure();
-    flusher_->expire();
     if (auto ok = sync_queues(false); !ok && !queues_lost_) {
         log::error("queues_not_synced", {{"why", ok.error().what}});
         queues_lost_ = true;
