@@ -25,13 +25,16 @@ Error frame_too_long() {
 }
 
 void Ticket::with_session(std::function<void(Session&)> call) const {
+    const auto held = session.lock();
+    if (!held) return;
+    if (!held->loop().is_current_thread()) return post_to_session(std::move(call));
+    if (held->is_open()) call(*held);
+}
+
+void Ticket::post_to_session(std::function<void(Session&)> call) const {
     auto held = session.lock();
     if (!held) return;
     // Whether it is open only its own thread can tell.
-    if (held->loop().is_current_thread()) {
-        if (held->is_open()) call(*held);
-        return;
-    }
     net::Loop& loop = held->loop();
     loop.post([held = std::move(held), call = std::move(call)] {
         if (held->is_open()) call(*held);

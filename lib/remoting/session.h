@@ -49,6 +49,8 @@ struct Ticket {
     bool oneway = false;
     /// Runs `call` on the session's thread if the session still lives.
     void with_session(std::function<void(Session&)> call) const;
+    /// The same, but never before what runs there now is done.
+    void post_to_session(std::function<void(Session&)> call) const;
 };
 
 /// Answers one request; made by a Session. Nothing is written for one-way requests (spec 1.4),

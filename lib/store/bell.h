@@ -21,6 +21,9 @@ public:
         condition_.notify_one();
     }
 
+    /// Somebody waits, or has just been rung for.
+    bool is_waited_for() const { return sleeping_.load(); }
+
     /// Returns when rung since the last wait, or when `ms` have passed (negative: never).
     void wait(std::int64_t ms = -1) {
         if (rung_.exchange(false)) return;

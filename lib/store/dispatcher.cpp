@@ -7,6 +7,7 @@ namespace mqd::store {
 namespace {
 
 constexpr std::int64_t retry_ms = 100;
+constexpr std::int64_t small_round_bytes = 64 << 10;  // of the log
 
 }  // namespace
 
@@ -26,21 +27,60 @@ Dispatcher::Dispatcher(CommitLog& log, QueueWriter& writer, CommitLog::Mark from
 void Dispatcher::run() {
     for (;;) {
         if (stopping_ && !finish_) return;
-        const std::int64_t to = limit();
-        if (walker_.at() >= to) {
-            if (stopping_) return;
-            bell_.wait();
-            continue;
+        switch (round()) {
+            case Round::moved:
+                break;
+            case Round::idle:
+                if (stopping_) return;
+                bell_.wait();
+                break;
+            case Round::failing:
+                if (stopping_) return;
+                bell_.wait(retry_ms);
+                break;
         }
-        collect(to);
-        if (!write()) return;
-        announce();
-        progressed_({walker_.at(), newest_at_, newest_ts_ms_});
-        writer_.clear();
     }
 }
 
+Dispatcher::Round Dispatcher::round() {
+    const Lock lock(round_);
+    if (!collected_) {
+        const std::int64_t to = limit();
+        if (walker_.at() >= to) return Round::idle;
+        collect(to);
+    }
+    {
+        const Lock writing(writing_);
+        if (!write()) return Round::failing;
+    }
+    finish();
+    return Round::moved;
+}
+
+void Dispatcher::ring_awaited() {
+    // Awake, it is about to look by itself, and takes more in one go.
+    if (!bell_.is_waited_for() || !small_round()) bell_.ring();
+}
+
+/// False: left, or not quite done.
+bool Dispatcher::small_round() {
+    if (!round_.try_lock()) return false;
+    bool done = false;
+    if (!collected_ && !stopping_ && writing_.try_lock()) {
+        const std::int64_t to = limit();
+        const bool small = to - walker_.at() <= small_round_bytes;
+        if (small && walker_.at() < to) collect(to);
+        const bool written = collected_ && write();
+        writing_.unlock();
+        if (written) finish();
+        done = small && !collected_ && walker_.at() >= to;
+    }
+    round_.unlock();
+    return done;
+}
+
 void Dispatcher::collect(std::int64_t to) {
+    collected_ = true;
     const std::int64_t start = walker_.at();
     while (!writer_.is_full(walker_.at() - start)) {
         const auto step = walker_.next(to, LogWalker::Check::lengths);
@@ -56,23 +96,17 @@ void Dispatcher::collect(std::int64_t to) {
     }
 }
 
-/// Tries until the units are written; false when told to stop meanwhile.
 bool Dispatcher::write() {
-    for (;;) {
-        {
-            const Lock lock(writing_);
-            const auto ok = writer_.flush(QueueWriter::Mode::follow);
-            if (ok) {
-                failing_ = false;
-                for (StoredQueue* queue : writer_.touched()) queue->publish();
-                break;
-            }
-            if (!failing_.exchange(true))
-                log::error("queues_not_written", {{"why", ok.error().what}});
-        }
-        if (stopping_) return false;
-        bell_.wait(retry_ms);
+    if (const auto ok = writer_.flush(QueueWriter::Mode::follow); !ok) {
+        if (!failing_.exchange(true)) log::error("queues_not_written", {{"why", ok.error().what}});
+        return false;
     }
+    failing_ = false;
+    for (StoredQueue* queue : writer_.touched()) queue->publish();
+    return true;
+}
+
+void Dispatcher::finish() {
     {
         const Lock lock(dirty_lock_);
         for (StoredQueue* queue : writer_.touched())
@@ -81,7 +115,10 @@ bool Dispatcher::write() {
     // Behind the lock: who sees the time takes the queues that it speaks of.
     dispatched_ts_ms_ = newest_ts_ms_;
     dispatched_.store(walker_.at(), std::memory_order_release);
-    return true;
+    announce();
+    progressed_({walker_.at(), newest_at_, newest_ts_ms_});
+    writer_.clear();
+    collected_ = false;
 }
 
 void Dispatcher::announce() {

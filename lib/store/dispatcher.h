@@ -2,7 +2,9 @@
 // The dispatcher: follows the log and keeps the consume queues up with it, spec store.md 4. A
 // message can be read once its unit is there, and only then are waiting readers told.
 //
-// Threads: one of its own (mqd-dispatch); ring() and the marks from any.
+// Threads: one of its own (mqd-dispatch), which works in rounds; while it sleeps, somebody who has
+//          appended what a reader waits for may do a small round himself and save that reader a
+//          change of threads. ring() and the marks from any.
 // Owner:   the store.
 
 #include <atomic>
@@ -22,14 +24,18 @@ namespace mqd::store {
 
 class Dispatcher {
 public:
-    /// Starts at `from`. With `after_sync` it follows synced(), else end(). `progressed` is called
-    /// from the thread whenever dispatched() has moved and arrivals have been told; all units up to
-    /// there have been written.
+    /// Starts at `from`. With `after_sync` it follows synced(), else end(). `progressed` is called,
+    /// one call at a time, whenever dispatched() has moved and arrivals have been told; all units
+    /// up to there have been written.
     Dispatcher(CommitLog& log, QueueWriter& writer, CommitLog::Mark from, bool after_sync,
                std::function<void(const Milestone&)> progressed);
     ~Dispatcher() { stop(false); }
 
+    /// There may be more to follow.
     void ring() { bell_.ring(); }
+    /// The same from a caller that has appended and holds nothing; dispatched by the time this
+    /// returns if that was quickly done.
+    void ring_awaited();
     /// Before the first queue is watched.
     void on_arrival(std::function<void(std::span<const Arrival>)> listener) {
         listener_ = std::move(listener);
@@ -47,16 +53,23 @@ public:
     Mutex& writing() { return writing_; }
 
 private:
+    enum class Round { moved, idle, failing };
     void run();
+    Round round();
+    bool small_round();
     std::int64_t limit() const { return after_sync_ ? log_.synced() : log_.end(); }
-    void collect(std::int64_t limit);
-    bool write();
-    void announce();
-    void add_arrivals(StoredQueue& queue, std::vector<Arrival>& out);
+    void collect(std::int64_t limit) REQUIRES(round_);
+    bool write() REQUIRES(round_, writing_);
+    void finish() REQUIRES(round_);
+    void announce() REQUIRES(round_);
+    void add_arrivals(StoredQueue& queue, std::vector<Arrival>& out) REQUIRES(round_);
 
     CommitLog& log_;
-    QueueWriter& writer_;
-    LogWalker walker_;
+    // Held over a round, listeners and all; whoever does not have a thread for it only tries.
+    Mutex round_;
+    QueueWriter& writer_ GUARDED_BY(round_);
+    LogWalker walker_ GUARDED_BY(round_);
+    bool collected_ GUARDED_BY(round_) = false;  ///< in writer_, and not all of it written
     const bool after_sync_;
     const std::function<void(const Milestone&)> progressed_;
     std::function<void(std::span<const Arrival>)> listener_;
@@ -66,10 +79,10 @@ private:
     std::atomic<bool> failing_ = false;
     std::atomic<std::int64_t> dispatched_;
     std::atomic<std::int64_t> dispatched_ts_ms_;
-    std::int64_t newest_ts_ms_;
-    std::int64_t newest_at_ = -1;
-    std::vector<std::shared_ptr<const LogFile>> pins_;
-    std::vector<Arrival> arrivals_;
+    std::int64_t newest_ts_ms_ GUARDED_BY(round_);
+    std::int64_t newest_at_ GUARDED_BY(round_) = -1;
+    std::vector<std::shared_ptr<const LogFile>> pins_ GUARDED_BY(round_);
+    std::vector<Arrival> arrivals_ GUARDED_BY(round_);
     Mutex writing_;
     Mutex dirty_lock_;
     std::vector<StoredQueue*> dirty_ GUARDED_BY(dirty_lock_);

@@ -316,9 +316,14 @@ void StoreImpl::append(std::span<Append> units) {
         return;
     }
     log_->append(units, clock_.wall_ms());
-    if (!options_.flush_sync) dispatcher_->ring();  // else it follows the flusher
     flusher_->appended();
     if (log_->needs_file()) house_bell_.ring();
+    if (options_.flush_sync) return;  // it follows the flusher
+    if (std::any_of(units.begin(), units.end(),
+                    [](const Append& unit) { return unit.queue->watched(); }))
+        dispatcher_->ring_awaited();
+    else
+        dispatcher_->ring();
 }
 
 Result<> StoreImpl::delete_topic(std::string_view topic) {

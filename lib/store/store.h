@@ -239,7 +239,8 @@ public:
     virtual void when_synced(PhysicalOffset at, std::int64_t timeout_ms,
                              std::function<void(bool)> done) = 0;
 
-    /// Before traffic: who is told of arrivals in watched queues, from the dispatcher's thread.
+    /// Before traffic: who is told of arrivals in watched queues, one call at a time, from the
+    /// dispatcher's thread or from within append().
     virtual void on_arrival(std::function<void(std::span<const Arrival>)> listener) = 0;
 
     /// Where something was found to be other than it was written, since the start.

@@ -231,8 +231,9 @@ bool hold(const Pull& pull, remoting::Session& session, const remoting::Ticket& 
     wait.from = QueueOffset{pull.header.queue_offset};
     if (!filter->matches_all()) wait.filter = filter;
     wait.deadline_ms = broker.clock().monotonic_ms() + wait_ms;
+    // A message that this thread has just taken must not be answered for in the middle of it.
     wait.wake = [held, ticket, &service = pull.service] {
-        ticket.with_session([held, ticket, &service](remoting::Session& of) {
+        ticket.post_to_session([held, ticket, &service](remoting::Session& of) {
             const auto connection = std::static_pointer_cast<Connection>(of.context);
             if (connection == nullptr) return;  // closed meanwhile
             connection->held_pulls.erase(held->id);

@@ -287,6 +287,55 @@ TEST_CASE("arrivals are told for watched queues only, and can be read by then") 
     CHECK_FALSE(wrong);
 }
 
+TEST_CASE("while the dispatcher sleeps, what is waited for is dispatched by who appends it") {
+    const Folder folder;
+    const auto store = open(small(folder.path()));
+    std::atomic<std::thread::id> told_by;
+    store->on_arrival([&](std::span<const Arrival>) { told_by = std::this_thread::get_id(); });
+    store->queue("T", 0)->watch();
+    // When the thread has fallen asleep nobody but itself knows.
+    CHECK(eventually([&] {
+        append(*store, "T", 0, "m");
+        wait_dispatched(*store);
+        return told_by.load() == std::this_thread::get_id();
+    }));
+    store->queue("T", 0)->unwatch();
+    CHECK(store->close().has_value());
+}
+
+TEST_CASE("arrivals are told one call at a time and in order, whoever appended") {
+    const Folder folder;
+    auto options = small(folder.path());
+    options.commit_log_file_bytes = 1 << 16;
+    const auto store = open(options);
+    constexpr int writers = 4;
+    constexpr int messages = 1000;
+    std::atomic<int> calls = 0;
+    std::atomic<int> seen = 0;
+    std::int64_t next = 0;  // a call at a time: no lock
+    std::atomic<bool> wrong = false;
+    store->on_arrival([&](std::span<const Arrival> arrivals) {
+        if (calls.fetch_add(1) != 0) wrong = true;
+        for (const auto& arrival : arrivals)
+            if (arrival.offset.value != next++) wrong = true;
+        seen += static_cast<int>(arrivals.size());
+        calls.fetch_sub(1);
+    });
+    store->queue("T", 0)->watch();
+    std::vector<std::thread> threads;
+    for (int w = 0; w < writers; ++w)
+        threads.emplace_back([&] {
+            for (int i = 0; i < messages; ++i) {
+                append(*store, "T", 0, "m");
+                // Now and then the dispatcher gets time to fall asleep.
+                if (i % 16 == 0) wait_dispatched(*store);
+            }
+        });
+    for (auto& thread : threads) thread.join();
+    CHECK(eventually([&] { return seen == writers * messages; }));
+    CHECK_FALSE(wrong);
+}
+
 TEST_CASE("many writers and readers at once: every queue is whole and in order") {
     const Folder folder;
     auto options = small(folder.path());
