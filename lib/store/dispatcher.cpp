@@ -125,13 +125,13 @@ void Dispatcher::announce() {
     // publish() and watched() against watch() and max(), all four sequentially consistent: one of
     // the two sides sees the other.
     for (StoredQueue* queue : writer_.touched())
-        if (queue->watched() && !queue->deleted()) add_arrivals(*queue, arrivals_);
+        if (queue->watched() && !queue->deleted()) add_arrivals(*queue, arrivals_, pins_);
     if (!arrivals_.empty() && listener_) listener_(arrivals_);
     arrivals_.clear();
     pins_.clear();
 }
 
-void Dispatcher::add_arrivals(StoredQueue& queue, std::vector<Arrival>& out) {
+void Dispatcher::add_arrivals(StoredQueue& queue, std::vector<Arrival>& out, Pins& pins) {
     writer_.for_each(queue, [&](std::int64_t offset, const Unit& unit) {
         auto file = log_.file_at(unit.at);
         if (!file) return;
@@ -139,7 +139,7 @@ void Dispatcher::add_arrivals(StoredQueue& queue, std::vector<Arrival>& out) {
             file->bytes.subspan(static_cast<std::size_t>(unit.at - file->base)));
         if (!record) return;
         out.push_back({&queue, {offset}, unit.tags_code, record->store_ts_ms, *record});
-        if (pins_.empty() || pins_.back() != file) pins_.push_back(std::move(file));
+        if (pins.empty() || pins.back() != file) pins.push_back(std::move(file));
     });
 }
 

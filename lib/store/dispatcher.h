@@ -53,6 +53,7 @@ public:
     Mutex& writing() { return writing_; }
 
 private:
+    using Pins = std::vector<std::shared_ptr<const LogFile>>;
     enum class Round { moved, idle, failing };
     void run();
     Round round();
@@ -62,7 +63,7 @@ private:
     bool write() REQUIRES(round_, writing_);
     void finish() REQUIRES(round_);
     void announce() REQUIRES(round_);
-    void add_arrivals(StoredQueue& queue, std::vector<Arrival>& out) REQUIRES(round_);
+    void add_arrivals(StoredQueue& queue, std::vector<Arrival>& out, Pins& pins) REQUIRES(round_);
 
     CommitLog& log_;
     // Held over a round, listeners and all; whoever does not have a thread for it only tries.
@@ -81,7 +82,7 @@ private:
     std::atomic<std::int64_t> dispatched_ts_ms_;
     std::int64_t newest_ts_ms_ GUARDED_BY(round_);
     std::int64_t newest_at_ GUARDED_BY(round_) = -1;
-    std::vector<std::shared_ptr<const LogFile>> pins_ GUARDED_BY(round_);
+    Pins pins_ GUARDED_BY(round_);
     std::vector<Arrival> arrivals_ GUARDED_BY(round_);
     Mutex writing_;
     Mutex dirty_lock_;
