@@ -55,6 +55,7 @@ Result<Positions> load_positions(const std::string& path) {
         position.file.inode = static_cast<std::uint64_t>(item["inode"].as_int());
         position.offset = static_cast<std::uint64_t>(item["offset"].as_int());
         position.cut = static_cast<std::uint64_t>(item["cut"].as_int());
+        position.born_ns = item["born"].as_int();
         auto last = base64_decode(item["last"].as_text());
         if (!item["path"].is_text() || item["offset"].as_int(-1) < 0 || !last)
             return Error{Errc::corrupt, fmt::format("{} is no list of positions", path)};
@@ -72,6 +73,7 @@ Result<> save_positions(const std::string& path, const Positions& positions) {
         out.begin_object().member("path", name).member("offset", position.offset);
         out.member("device", position.file.device).member("inode", position.file.inode);
         if (position.cut > 0) out.member("cut", position.cut);
+        if (position.born_ns != 0) out.member("born", position.born_ns);
         out.member("last", base64_encode(position.last)).end_object();
     }
     out.end_array().end_object();

@@ -22,8 +22,9 @@ struct FileId {
 struct Position {
     FileId file;
     std::uint64_t offset = 0;
-    std::string last;       ///< the bytes before it, at most last_bytes; empty: not known
-    std::uint64_t cut = 0;  ///< how often the file had been cut short
+    std::string last;          ///< the bytes before it, at most last_bytes; empty: not known
+    std::uint64_t cut = 0;     ///< how often the file had been cut short
+    std::int64_t born_ns = 0;  ///< when the file was made; 0: not known
     static constexpr std::size_t last_bytes = 64;
     bool operator==(const Position&) const = default;
 };

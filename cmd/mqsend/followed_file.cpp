@@ -66,6 +66,9 @@ Result<> FollowedFile::look() {
     TRY(const auto now, open_path(path_, newest));
     if (!now) return {};
     if (!files_.empty()) {
+        const auto& last = files_.back();
+        if (!last.is_fifo && !now->is_fifo)
+            add_rotations({last.id, last.born_ns, last.fd}, now->id);
         files_.push_back(*now);
         return {};
     }
@@ -81,39 +84,63 @@ Result<> FollowedFile::look() {
 void FollowedFile::resume(Open now) {
     const auto from = *std::exchange(resume_, std::nullopt);
     struct stat is = {};
-    const bool is_same = now.id == from.file && ::fstat(now.fd, &is) == 0 &&
+    const bool is_that_file = is_file(now, from);
+    const bool is_same = is_that_file && ::fstat(now.fd, &is) == 0 &&
                          static_cast<std::uint64_t>(is.st_size) >= from.offset &&
                          (from.last.empty() || bytes_before(now.fd, from.offset) == from.last);
     if (now.is_fifo || is_same) {
         files_.push_back(now);
         return read_front(is_same ? from.offset : 0, from.cut);
     }
-    if (now.id != from.file) {
-        if (const auto renamed = find_renamed(from.file)) {
-            files_ = {*renamed, now};
-            if (from.last.empty() || bytes_before(renamed->fd, from.offset) == from.last)
+    if (!is_that_file) {
+        if (const auto renamed = find_renamed(from)) {
+            if (from.last.empty() || bytes_before(renamed->fd, from.offset) == from.last) {
+                files_ = {*renamed};
+                add_rotations({renamed->id, renamed->born_ns, renamed->fd}, now.id);
+                files_.push_back(now);
                 return read_front(from.offset, from.cut);
+            }
             ::close(renamed->fd);
-            files_.pop_front();
         }
         warning_ = fmt::format(
             "{}: the file that was read up to byte {} is not in its folder any more; its rest is "
             "lost",
             path_, from.offset);
+        add_rotations({from.file, from.born_ns, -1}, now.id);
     }
-    if (files_.empty()) files_.push_back(now);
-    read_front(0, now.id == from.file ? from.cut + 1 : 0);
+    files_.push_back(now);
+    read_front(0, is_that_file ? from.cut + 1 : 0);
 }
 
-std::optional<FollowedFile::Open> FollowedFile::find_renamed(const FileId& id) const {
+/// Those that came after `old` and were renamed before anybody looked have their turn too.
+void FollowedFile::add_rotations(const Predecessor& old, const FileId& now) {
+    const auto rotations = rotations_since(path_, old, now);
+    for (const auto& path : rotations.paths)
+        if (const auto opened = open_path(path, &now); opened && *opened)
+            files_.push_back(**opened);
+    if (rotations.compressed.empty()) return;
+    if (!warning_.empty()) warning_ += "; ";
+    warning_ += fmt::format("{}: compressed since it was read and not read on: {}", path_,
+                            fmt::join(rotations.compressed, ", "));
+}
+
+/// An inode may be another file's later on.
+bool FollowedFile::is_file(const Open& file, const Position& of) {
+    const bool is_other = file.born_ns != 0 && of.born_ns != 0 && file.born_ns != of.born_ns;
+    return file.id == of.file && !is_other;
+}
+
+std::optional<FollowedFile::Open> FollowedFile::find_renamed(const Position& from) const {
     std::error_code code;
     const auto parent = std::filesystem::path(path_).parent_path();
     std::filesystem::directory_iterator entries(parent.empty() ? "." : parent, code);
     for (; !code && entries != std::filesystem::directory_iterator(); entries.increment(code)) {
         struct stat is = {};
-        if (::stat(entries->path().c_str(), &is) != 0 || id_of(is) != id) continue;
+        if (::stat(entries->path().c_str(), &is) != 0 || id_of(is) != from.file) continue;
         const auto opened = open_path(entries->path(), nullptr);
-        if (opened && *opened && (*opened)->id == id) return *opened;
+        if (!opened || !*opened) continue;
+        if (is_file(**opened, from)) return *opened;
+        ::close((*opened)->fd);
     }
     return std::nullopt;
 }
@@ -193,7 +220,7 @@ void FollowedFile::next_file() {
 
 std::optional<Position> FollowedFile::position() const {
     if (files_.empty() || files_.front().is_fifo) return std::nullopt;
-    return Position{files_.front().id, reader_->end_at(), {}, cuts_};
+    return Position{files_.front().id, reader_->end_at(), {}, cuts_, files_.front().born_ns};
 }
 
 std::optional<std::string> FollowedFile::record_id(std::string_view topic) const {
@@ -204,7 +231,7 @@ std::optional<std::string> FollowedFile::record_id(std::string_view topic) const
 
 void FollowedFile::complete(Position& position) const {
     if (files_.empty() || files_.front().id != position.file) return;
-    if (position.cut != cuts_) position = {position.file, 0, {}, cuts_};
+    if (position.cut != cuts_) position = {position.file, 0, {}, cuts_, position.born_ns};
     position.last = bytes_before(files_.front().fd, position.offset);
 }
 

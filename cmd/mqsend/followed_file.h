@@ -13,6 +13,7 @@
 
 #include "follow_state.h"
 #include "record/reader.h"
+#include "rotations.h"
 
 namespace mqd::mqsend {
 
@@ -62,7 +63,9 @@ private:
     /// `cuts`: how often it was cut short before.
     void read_front(std::uint64_t at, std::uint64_t cuts);
     void resume(Open now);
-    std::optional<Open> find_renamed(const FileId& id) const;
+    static bool is_file(const Open& file, const Position& of);
+    std::optional<Open> find_renamed(const Position& from) const;
+    void add_rotations(const Predecessor& old, const FileId& now);
     void rest();
     bool was_cut() const;
     void next_file();

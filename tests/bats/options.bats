@@ -65,7 +65,7 @@ used() {
   [[ $stderr == *'mqpull: 3 messages, 0 requests repeated'* ]]
   [[ $stderr != *bytes* ]]
   run --separate-stderr mqpull -vv -t T --from beginning -e
-  [[ $stderr == *"/0 on $broker: "*' bytes from 0 to '* ]]
+  [[ $stderr == *"mqpull: T/"*" on $broker: "*' bytes from 0 to '* ]]
   run --separate-stderr mqpull -vv --quiet -t T --from beginning -e
   [ -z "$stderr" ]
   # The broker goes between two messages.

@@ -13,6 +13,7 @@
 #include "follow_state.h"
 #include "followed_file.h"
 #include "record_id.h"
+#include "rotations.h"
 
 using namespace mqd;
 using namespace mqd::mqsend;
@@ -73,6 +74,20 @@ void append(const fs::path& path, std::string_view text) {
     REQUIRE(out.good());
 }
 
+/// The files of before are older than those to come: file systems tell ticks of a few ms apart.
+void let_tick_pass(const Folder& folder) {
+    const auto probe = folder.path() / "probe";
+    const auto now = [&] {
+        fs::remove(probe);
+        append(probe, "x");
+        return fs::last_write_time(probe);
+    };
+    const auto begin = now();
+    while (now() == begin) {
+    }
+    fs::remove(probe);
+}
+
 using Lines = std::vector<std::string>;
 
 }  // namespace
@@ -85,7 +100,7 @@ TEST_CASE("positions come back as they were kept, and anything else is no list o
     CHECK(none->empty());
     Positions positions;
     positions["/a \"b\""] = {{1, ~0ULL >> 1}, 1ULL << 40, std::string("x\0\xff", 3)};
-    positions["/c"] = {{2, 3}, 0, {}};
+    positions["/c"] = {{2, 3}, 0, {}, 4, 5};
     REQUIRE(save_positions(path, positions));
     const auto loaded = load_positions(path);
     REQUIRE(loaded);
@@ -171,6 +186,74 @@ TEST_CASE("a position is found again in a file that was renamed, never in anothe
         append(path, "c\nd\ne\n");
         CHECK(Followed(path, position).lines() == Lines{"c", "d", "e"});
     }
+}
+
+TEST_CASE("what was renamed before anybody looked is read in its turn, and nothing else is") {
+    const Folder folder;
+    const auto path = folder.path() / "app.log";
+    const auto beside = [&](std::string_view name) { return folder.path() / name; };
+    append(beside("app.log.7"), "from before\n");
+    let_tick_pass(folder);
+    append(path, "a\n");
+    Followed followed(path);
+    CHECK(followed.lines() == Lines{"a"});
+    const auto position = followed.position();
+    append(path, "b\n");
+    fs::rename(path, beside("app.log.2"));
+    let_tick_pass(folder);
+    append(path, "c\n");
+    let_tick_pass(folder);
+    fs::rename(path, beside("app.log.1"));
+    append(path, "d\n");
+    let_tick_pass(folder);
+    fs::rename(path, beside("app-2026-11-21T10:00.log"));
+    append(beside("app.log.err"), "another's\n");
+    append(beside("app.log.9"), "a\nb\n");  // a copy of what is being read
+    append(beside("other.log.1"), "another's\n");
+    fs::create_directory(beside("app.log.3"));
+    append(path, "e\n");
+    SUBCASE("in one run") {
+        CHECK(followed.lines_over_rename() == Lines{"b", "c", "d", "e"});
+        CHECK(followed.file().take_warning().empty());
+    }
+    SUBCASE("from one run to the next") {
+        Followed again(path, position);
+        CHECK(again.lines_over_rename() == Lines{"b", "c", "d", "e"});
+        CHECK(again.file().take_warning().empty());
+    }
+    SUBCASE("what was read is gone, what came after it is not") {
+        fs::remove(beside("app.log.2"));
+        fs::remove(beside("app.log.9"));
+        append(beside("app.log.4.gz"), "compressed");
+        if (position.born_ns == 0) return;  // this file system does not tell
+        Followed again(path, position);
+        CHECK(again.lines_over_rename() == Lines{"c", "d", "e"});
+        const auto warning = again.file().take_warning();
+        CHECK(warning.find("its rest is lost") != std::string::npos);
+        CHECK(warning.find("not read on: app.log.4.gz") != std::string::npos);
+    }
+    SUBCASE("the inode is another file's now") {
+        if (position.born_ns == 0) return;
+        auto earlier = position;
+        earlier.born_ns -= 1'000'000'000;
+        fs::remove(beside("app.log.9"));
+        CHECK(Followed(path, earlier).lines_over_rename().back() == "e");
+        Followed again(path, earlier);
+        again.lines();
+        CHECK(again.file().take_warning().find("its rest is lost") != std::string::npos);
+    }
+}
+
+TEST_CASE("the names of rotated files have a number or a date") {
+    for (const auto* const name : {"app.log.1", "app.log-20261121", "app.log.2026-11-21T10:00",
+                                   "app.1.log", "app-20261121.log", "app.log.10"})
+        CHECK_MESSAGE(is_rotation_name(name, "app.log"), name);
+    for (const auto* const name :
+         {"app.log", "app.log.", "app.log.err", "app.log1x", "app.log.1.gz", "app-x.log",
+          "app..log", "ap.1.log", "app.1.lo", "app", ".log"})
+        CHECK_MESSAGE(!is_rotation_name(name, "app.log"), name);
+    CHECK(is_rotation_name("log.1", "log"));
+    CHECK_FALSE(is_rotation_name("1.log", ".log"));
 }
 
 TEST_CASE("a file that was cut short begins anew, and so does what is kept of it") {
