@@ -2,6 +2,9 @@
 
 #include <sys/resource.h>
 
+#include <chrono>
+#include <thread>
+
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/parse.h"
@@ -14,9 +17,6 @@
 #include "net/io_threads.h"
 #include "standalone.h"
 #include "store/store.h"
-
-#include <chrono>
-#include <thread>
 
 using namespace mqd;
 

@@ -24,11 +24,11 @@ DataVersion DataVersion::from_json(const json::Value& value) {
 }
 
 Result<> load_table(store::Files& files, const std::filesystem::path& path,
-                    const std::function<Result<>(const json::Value& content)>& take) {
+                    const std::function<Result<>(json::Value content)>& take) {
     const auto accepts = [&](std::string_view text) -> Result<> {
-        TRY(const auto content, json::parse(text));
+        TRY(auto content, json::parse(text));
         if (!content.is_object()) return Error{Errc::corrupt, "not a JSON object"};
-        return take(content);
+        return take(std::move(content));
     };
     const auto text = store::load_config(files, path, accepts);
     if (!text && text.error().code != Errc::not_found) return text.error();

@@ -34,7 +34,7 @@ struct DataVersion {
 /// store::load_config; so it takes all or nothing. Nothing is handed over when there is no file.
 /// corrupt: both were refused; io.
 Result<> load_table(store::Files& files, const std::filesystem::path& path,
-                    const std::function<Result<>(const json::Value& content)>& take);
+                    const std::function<Result<>(json::Value content)>& take);
 Result<> save_table(store::Files& files, const std::filesystem::path& path,
                     const json::Value& content);
 /// save_table() where `dirty` says so. It is cleared before `content` is asked for, so a change

@@ -120,9 +120,10 @@ Result<std::unique_ptr<Topics>> Topics::open(store::Files& files, const Clock& c
 }
 
 Result<> Topics::load() {
-    return load_table(files_, path_, [this](const json::Value& saved) -> Result<> {
+    return load_table(files_, path_, [this](json::Value saved) -> Result<> {
         ByName<TopicRef> topics;
-        TRY(const auto content, store::with_changes(files_, path_, saved, table_member));
+        const auto saved_version = DataVersion::from_json(saved["dataVersion"]);
+        TRY(const auto content, store::with_changes(files_, path_, std::move(saved), table_member));
         TRY(const auto table, table_in(content, table_member));
         for (const auto& [name, value] : table) {
             TRY(auto config, TopicConfig::from_json(value));
@@ -132,7 +133,7 @@ Result<> Topics::load() {
         const Lock lock(mutex_);
         topics_ = std::move(topics);
         data_version_ = DataVersion::from_json(content["dataVersion"]);
-        dirty_ = data_version_ != DataVersion::from_json(saved["dataVersion"]);
+        dirty_ = data_version_ != saved_version;
         other_ = unknown_members(content, {"dataVersion", table_member});
         return {};
     });
@@ -173,8 +174,8 @@ Result<std::vector<std::string>> Topics::batch_topics(store::Files& files,
                                                       const Settings& settings) {
     std::vector<std::string> out;
     const auto path = settings.config_dir() / table_name;
-    TRY_OK(load_table(files, path, [&](const json::Value& saved) -> Result<> {
-        TRY(const auto content, store::with_changes(files, path, saved, table_member));
+    TRY_OK(load_table(files, path, [&](json::Value saved) -> Result<> {
+        TRY(const auto content, store::with_changes(files, path, std::move(saved), table_member));
         TRY(const auto table, table_in(content, table_member));
         out.clear();
         for (const auto& [name, value] : table) {

@@ -243,8 +243,7 @@ void Producer::launch_due() {
         --waiting_;
         batch->is_waiting = false;
         const Queue& now = lanes_[batch->lane]->topic->now(batch->queue());
-        if (now.address != batch->queue().address)
-            batch->readdress(now, client_.channel(now.address)->next_opaque());
+        if (now.address != batch->queue().address) redirect(*batch, now);
         launch(*batch);
     }
 }
@@ -334,10 +333,19 @@ void Producer::answered(Batch& batch, const Result<remoting::Answer>& answer) {
     settle(batch, verdict, nullptr, &error);
 }
 
-void Producer::again(Batch& batch, std::string_view why, bool busy) {
+/// Where it may go when it has not got through: its lane's queue, or one of another broker.
+const Queue& Producer::next_queue(const Batch& batch) {
     const Lane& lane = *lanes_[batch.lane];
-    SendTopic& topic = *lane.topic;
-    if (!busy && batch.attempts > 1) topics_.refresh(topic);
+    return lane.queue ? lane.topic->queues[*lane.queue]
+                      : lane.topic->next_queue(batch.queue().broker);
+}
+
+void Producer::redirect(Batch& batch, const Queue& queue) {
+    batch.readdress(queue, client_.channel(queue.address)->next_opaque());
+}
+
+void Producer::again(Batch& batch, std::string_view why, bool busy) {
+    if (!busy && batch.attempts > 1) topics_.refresh(*lanes_[batch.lane]->topic);
     const std::int64_t now_ms = monotonic_ms();
     if (busy) {
         window_ = std::max(1, window_ / 2);
@@ -348,12 +356,11 @@ void Producer::again(Batch& batch, std::string_view why, bool busy) {
         totals_.retries += batch.count();
         batch.retry_at_ms = now_ms + backoff_ms(batch.attempts);
     }
-    Queue queue = batch.queue();
-    if (!busy) queue = lane.queue ? topic.queues[*lane.queue] : topic.next_queue(queue.broker);
+    const Queue queue = busy ? batch.queue() : next_queue(batch);
     talk()(Talk::trouble, "{} for {} goes to {} in {} ms: {}", messages(batch),
            batch.queue().to_string(), queue.address, batch.retry_at_ms - now_ms,
            busy ? "the broker is busy" : why);
-    batch.readdress(queue, client_.channel(queue.address)->next_opaque());
+    redirect(batch, queue);
     batch.is_waiting = true;
     ++waiting_;
 }
@@ -439,12 +446,10 @@ bool Producer::reach(Batch& batch) {
         if (answer) return true;
         const bool is_over = stopping() || monotonic_ms() >= deadline_ms;
         if (is_over || made > options_.retries) return note(answer.error()), false;
-        const Lane& lane = *lanes_[batch.lane];
-        topics_.refresh(*lane.topic);
-        const Queue next =
-            lane.queue ? lane.topic->queues[*lane.queue] : lane.topic->next_queue(queue.broker);
+        topics_.refresh(*lanes_[batch.lane]->topic);
+        const Queue next = next_queue(batch);
         const bool is_elsewhere = next.address != queue.address;
-        batch.readdress(next, client_.channel(next.address)->next_opaque());
+        redirect(batch, next);
         talk()(Talk::trouble, "{} goes to {} at {}: {}", messages(batch), next.to_string(),
                next.address, answer.error().what);
         // Two that are both gone would use up all attempts in no time.

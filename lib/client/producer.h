@@ -137,6 +137,8 @@ private:
     void send_oneway(std::unique_ptr<Batch> batch);
     void finish_oneway(const Queue& queue);
     bool reach(Batch& batch);
+    const Queue& next_queue(const Batch& batch);
+    void redirect(Batch& batch, const Queue& queue);
     void collect_lost(const std::string& address);
     void answered(Batch& batch, const Result<remoting::Answer>& answer);
     void again(Batch& batch, std::string_view why, bool busy);

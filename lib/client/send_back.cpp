@@ -79,9 +79,13 @@ void SendBack::attempt(std::uint64_t id, Message& message) {
     header.origin_topic = message.queue.topic;
     client_.channel(message.queue.address)
         ->call(wire::request_code::consumer_send_msg_back, header, {}, client_.options().timeout_ms,
-               [mailbox = mailbox_, id](Result<remoting::Answer> answer) {
-                   mailbox->put({id, std::move(answer)});
-               });
+               answer_to(id));
+}
+
+std::function<void(Result<remoting::Answer>)> SendBack::answer_to(std::uint64_t id) const {
+    return [mailbox = mailbox_, id](Result<remoting::Answer> answer) {
+        mailbox->put({id, std::move(answer)});
+    };
 }
 
 void SendBack::attempt_part(std::uint64_t id, const Message& message) {
@@ -100,10 +104,7 @@ void SendBack::attempt_part(std::uint64_t id, const Message& message) {
     header.reconsume_times = part.reconsume_times;
     client_.channel(message.queue.address)
         ->call(wire::request_code::send_message_v2, header, as_bytes(part.body),
-               client_.options().timeout_ms,
-               [mailbox = mailbox_, id](Result<remoting::Answer> answer) {
-                   mailbox->put({id, std::move(answer)});
-               });
+               client_.options().timeout_ms, answer_to(id));
 }
 
 std::vector<std::uint64_t> SendBack::take() {

@@ -7,6 +7,7 @@
 // Owner:   the tool's main. The client outlives it.
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -71,6 +72,7 @@ private:
     std::uint64_t begin(Message message);
     void attempt(std::uint64_t id, Message& message);
     void attempt_part(std::uint64_t id, const Message& message);
+    std::function<void(Result<remoting::Answer>)> answer_to(std::uint64_t id) const;
 
     Client& client_;
     const std::string group_;

@@ -15,15 +15,6 @@ fs::path with_suffix(const fs::path& path, std::string_view suffix) {
     return out;
 }
 
-Result<std::string> read_text(Files& files, const fs::path& path) {
-    TRY(const auto file, files.open(path, OpenMode::read_only));
-    TRY(const std::int64_t size, file->size());
-    std::string text(static_cast<std::size_t>(size), '\0');
-    TRY(const std::size_t got, file->read(0, std::as_writable_bytes(std::span(text))));
-    text.resize(got);
-    return text;
-}
-
 Result<std::string> read_accepted(Files& files, const fs::path& path,
                                   const std::function<Result<>(std::string_view)>& accepts) {
     TRY(std::string text, read_text(files, path));

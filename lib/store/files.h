@@ -86,6 +86,9 @@ public:
     virtual Result<std::unique_ptr<File>> lock(const std::filesystem::path& path) = 0;
 };
 
+/// The whole file. not_found, io
+Result<std::string> read_text(Files& files, const std::filesystem::path& path);
+
 /// make_directories(), and the names of those it has made are on disk.
 Result<> make_synced_directories(Files& files, const std::filesystem::path& dir);
 

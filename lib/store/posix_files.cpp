@@ -312,6 +312,15 @@ Result<> File::write_all(std::int64_t at, std::span<const Bytes> pieces) {
     return {};
 }
 
+Result<std::string> read_text(Files& files, const fs::path& path) {
+    TRY(const auto file, files.open(path, OpenMode::read_only));
+    TRY(const std::int64_t size, file->size());
+    std::string text(static_cast<std::size_t>(size), '\0');
+    TRY(const std::size_t got, file->read(0, std::as_writable_bytes(std::span(text))));
+    text.resize(got);
+    return text;
+}
+
 Result<> make_synced_directories(Files& files, const fs::path& dir) {
     std::vector<fs::path> parents;
     fs::path topmost;

@@ -15,15 +15,6 @@ namespace {
 
 constexpr std::string_view backup = ".bak";
 
-Result<std::string> read_text(const fs::path& path) {
-    TRY(const auto file, posix_files().open(path, OpenMode::read_only));
-    TRY(const std::int64_t size, file->size());
-    std::string text(static_cast<std::size_t>(size), '\0');
-    TRY(const std::size_t got, file->read(0, std::as_writable_bytes(std::span(text))));
-    text.resize(got);
-    return text;
-}
-
 bool is_damaged(const Work& work, std::string_view path) {
     return std::ranges::any_of(work.findings, [&](const Finding& finding) {
         return finding.kind == Finding::Kind::damage && finding.path == path;
@@ -112,7 +103,7 @@ Result<> repair_config(Work& work) {
         }
         work.step(fmt::format("replace {} by {}: {}", finding.path, other, finding.what));
         if (!work.options.apply) continue;
-        TRY(const auto text, read_text(work.root / other));
+        TRY(const auto text, read_text(posix_files(), work.root / other));
         TRY_OK(work.move_away(finding.path));
         TRY_OK(work.write_file(finding.path, text));
     }
@@ -123,7 +114,7 @@ Result<> repair_offsets(Work& work) {
     TRY(const auto ends, Ends::of(work.root));
     for (const std::string name : {"consumerOffset.json", "delayOffset.json"}) {
         const auto path = "config/" + name;
-        const auto text = read_text(work.root / path);
+        const auto text = read_text(posix_files(), work.root / path);
         if (!text) continue;
         auto value = json::parse(*text);
         if (!value || !(*value)["offsetTable"].is_object()) continue;

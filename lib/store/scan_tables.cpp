@@ -57,9 +57,9 @@ bool take_key(std::string_view key, CommittedOffset& into) {
 }  // namespace
 
 Result<std::vector<StoredTopic>> scan_topics(const fs::path& store) {
-    TRY(const auto saved, load_table(store, "topics.json"));
-    TRY(const auto table,
-        with_changes(posix_files(), store / "config" / "topics.json", saved, "topicConfigTable"));
+    TRY(auto saved, load_table(store, "topics.json"));
+    TRY(const auto table, with_changes(posix_files(), store / "config" / "topics.json",
+                                       std::move(saved), "topicConfigTable"));
     std::vector<StoredTopic> out;
     for (const auto& [name, value] : table["topicConfigTable"].members())
         out.push_back(topic_of(name, value));

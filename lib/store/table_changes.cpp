@@ -124,18 +124,15 @@ Result<> TableChanges::remove() {
 }
 
 Result<ChangesRead> read_changes(Files& files, const fs::path& table) {
-    const auto file = files.open(changes_path(table), OpenMode::read_only);
-    if (!file && file.error().code == Errc::not_found) return ChangesRead();
-    if (!file) return file.error();
-    TRY(const std::int64_t size, (*file)->size());
-    std::string text(static_cast<std::size_t>(size), '\0');
-    TRY(const std::size_t got, (*file)->read(0, std::as_writable_bytes(std::span(text))));
-    text.resize(got);
+    const auto read = read_text(files, changes_path(table));
+    if (!read && read.error().code == Errc::not_found) return ChangesRead();
+    if (!read) return read.error();
 
     ChangesRead out;
+    const std::string_view text = *read;
     for (std::size_t at = 0; at < text.size();) {
         const auto end = std::min(text.find('\n', at), text.size());
-        auto change = read_line(std::string_view(text).substr(at, end - at));
+        auto change = read_line(text.substr(at, end - at));
         if (change)
             out.changes.push_back(std::move(*change));
         else
@@ -145,25 +142,29 @@ Result<ChangesRead> read_changes(Files& files, const fs::path& table) {
     return out;
 }
 
-Result<json::Value> with_changes(Files& files, const fs::path& table, const json::Value& content,
+json::Value apply_changes(json::Value content, std::span<const json::Value> changes,
+                          std::string_view top) {
+    std::int64_t counter = counter_of(content);
+    std::optional<Merged> merged;
+    for (const auto& change : changes) {
+        if (counter_of(change) <= counter) continue;
+        counter = counter_of(change);
+        if (!merged) merged.emplace(content[top]);
+        for (const auto& [name, value] : change[top].members()) merged->set(name, value);
+        content.set("dataVersion", change["dataVersion"]);
+    }
+    if (merged) content.set(std::string(top), merged->take());
+    return content;
+}
+
+Result<json::Value> with_changes(Files& files, const fs::path& table, json::Value content,
                                  std::string_view top) {
     TRY(const auto read, read_changes(files, table));
     for (const auto& damage : read.damaged)
         log::warn(
             "table_change_damaged",
             {{"path", changes_path(table).string()}, {"offset", damage.at}, {"why", damage.what}});
-    std::int64_t counter = counter_of(content);
-    std::optional<Merged> merged;
-    json::Value out = content;
-    for (const auto& change : read.changes) {
-        if (counter_of(change) <= counter) continue;
-        counter = counter_of(change);
-        if (!merged) merged.emplace(content[top]);
-        for (const auto& [name, value] : change[top].members()) merged->set(name, value);
-        out.set("dataVersion", change["dataVersion"]);
-    }
-    if (merged) out.set(std::string(top), merged->take());
-    return out;
+    return apply_changes(std::move(content), read.changes, top);
 }
 
 }  // namespace mqd::store

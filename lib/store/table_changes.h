@@ -12,6 +12,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -59,9 +60,11 @@ struct ChangesRead {
 /// Both empty when there is no file. io
 Result<ChangesRead> read_changes(Files& files, const std::filesystem::path& table);
 
-/// The table of the file with the changes that are newer than it, made to its member `top`;
-/// damaged ones are said in the log. io
+/// The table with those of the changes that are newer than it, made to its member `top`.
+json::Value apply_changes(json::Value content, std::span<const json::Value> changes,
+                          std::string_view top);
+/// The same with what read_changes() gives; damaged ones are said in the log. io
 Result<json::Value> with_changes(Files& files, const std::filesystem::path& table,
-                                 const json::Value& content, std::string_view top);
+                                 json::Value content, std::string_view top);
 
 }  // namespace mqd::store

@@ -95,22 +95,13 @@ std::string wrong_text(std::string_view name, std::string_view text, json::Value
     return {};
 }
 
-Result<std::string> read_text(const fs::path& path) {
-    TRY(const auto file, posix_files().open(path, OpenMode::read_only));
-    TRY(const std::int64_t size, file->size());
-    std::string text(static_cast<std::size_t>(size), '\0');
-    TRY(const std::size_t got, file->read(0, std::as_writable_bytes(std::span(text))));
-    text.resize(got);
-    return text;
-}
-
 void check_config_file(Context& context, const std::string& name) {
     const auto path = "config/" + name;
     std::string wrong;
     json::Value value;
     // A broker of RocketMQ writes over its files in place, so one in use is looked at twice.
     for (int i = 0; i < (context.live() ? 2 : 1); ++i) {
-        const auto text = read_text(context.root / path);
+        const auto text = read_text(posix_files(), context.root / path);
         if (!text && text.error().code == Errc::not_found) return;
         wrong = text ? wrong_text(name, *text, value) : text.error().what;
         if (wrong.empty()) break;
@@ -123,23 +114,23 @@ void check_config_file(Context& context, const std::string& name) {
 }
 
 /// The table as the changes behind its file leave it.
-json::Value check_changes(Context& context, const json::Value& topics) {
-    const auto path = context.root / "config" / "topics.json";
+json::Value check_changes(Context& context, json::Value topics) {
+    constexpr std::string_view name = "topics.json";
+    const auto path = context.root / "config" / name;
     // Of a store in use the last line may be just on its way: looked at twice.
     for (int again = context.live() ? 1 : 0; again >= 0; --again) {
         const auto read = read_changes(posix_files(), path);
         if (read && !read->damaged.empty() && again > 0) continue;
-        if (!read)
+        if (!read) {
             tell(context, "config/topics.json.changes", read.error().what, Finding::Kind::damage);
-        else
-            for (const auto& damage : read->damaged)
-                context.tell({Finding::Part::config, Finding::Kind::other, Finding::Mend::start,
-                              "config/topics.json.changes", damage.at, 0, damage.what});
-        break;
+            break;
+        }
+        for (const auto& damage : read->damaged)
+            context.tell({Finding::Part::config, Finding::Kind::other, Finding::Mend::start,
+                          "config/topics.json.changes", damage.at, 0, damage.what});
+        return apply_changes(std::move(topics), read->changes, top_member(name));
     }
-    auto merged = with_changes(posix_files(), path, topics, top_member("topics.json"));
-    if (!merged) return topics;
-    return std::move(*merged);
+    return topics;
 }
 
 // ---- offsets
@@ -249,7 +240,7 @@ void load_config(Context& context) {
         if (is_json_name(name)) check_config_file(context, name);
     if (const auto topics = context.configs.find("topics.json"); topics != context.configs.end()) {
         context.topics_known = true;
-        topics->second = check_changes(context, topics->second);
+        topics->second = check_changes(context, std::move(topics->second));
         for (const auto& [name, topic] : topics->second["topicConfigTable"].members())
             context.topics.insert(name);
         // The broker makes these by itself, at any time.

@@ -57,12 +57,18 @@ has_lines() { [ "$(wc -l < "$1")" -ge "$2" ]; }
   [ "$best" -le 50000 ]
 }
 
-@test "mqsend, a reader and a group go on when the name server restarts and the broker moves elsewhere" {
+# A name server, a broker of its own as $first, and topic T there; in the test's folder.
+start_movable_broker() {
   start_namesrv
   start_daemon broker broker mqd-broker -n "$namesrv" --store "$BATS_TEST_TMPDIR/store" --listen 127.0.0.1:0
-  local first=$daemon_pid sender
-  cd "$BATS_TEST_TMPDIR"
+  first=$daemon_pid
+  cd "$BATS_TEST_TMPDIR" || return
   mqadmin updateTopic -t T -c DefaultCluster > /dev/null
+}
+
+@test "mqsend, a reader and a group go on when the name server restarts and the broker moves elsewhere" {
+  local first sender
+  start_movable_broker
   mqpull -t T --from beginning > out 2> out.log 3>&- &
   local reader=$!
   mqpull -q -t T -g g --from beginning > group 3>&- &
@@ -89,11 +95,8 @@ has_lines() { [ "$(wc -l < "$1")" -ge "$2" ]; }
 }
 
 @test "one-way sending goes on where the broker is now, and what was lost on the way is counted" {
-  start_namesrv
-  start_daemon broker broker mqd-broker -n "$namesrv" --store "$BATS_TEST_TMPDIR/store" --listen 127.0.0.1:0
-  local first=$daemon_pid sender
-  cd "$BATS_TEST_TMPDIR"
-  mqadmin updateTopic -t T -c DefaultCluster > /dev/null
+  local first sender
+  start_movable_broker
   {
     echo first
     until [ -e go ]; do sleep 0.02; done

@@ -102,7 +102,7 @@ Found found_on(FaultyFiles& files) {
         return {};
     });
     CHECK((loaded || loaded.error().code == Errc::not_found));
-    const auto merged = with_changes(files, table_path, saved, "table");
+    const auto merged = with_changes(files, table_path, std::move(saved), "table");
     REQUIRE(merged);
     Found out;
     out.counter = (*merged)["dataVersion"]["counter"].as_int();
