@@ -5,6 +5,7 @@
 
 #include <doctest/doctest.h>
 
+#include <atomic>
 #include <deque>
 #include <functional>
 #include <map>
@@ -73,10 +74,14 @@ public:
     std::function<void(remoting::Session&, const wire::Command&, const wire::PullMessage&)> on_pull;
     /// What is not a route, send or pull; without it, an answer with offset 0.
     std::function<void(remoting::Session&, const wire::Command&)> on_other;
-    int queues = 2;
+    /// Routes name that one from now on; empty: this one.
+    void move_broker(std::string to) {
+        Lock lock(lock_);
+        broker_address_ = std::move(to);
+    }
+    std::atomic<int> queues = 2;
     std::string config;  ///< of the broker, lines of key=value
     std::string address;
-    std::string broker_address;  ///< of routes, where it is another one
 
     void on_request(remoting::Session& session, const wire::Command& request) override {
         namespace code = wire::request_code;
@@ -107,7 +112,10 @@ private:
         wire::TopicRouteData data;
         wire::BrokerData broker;
         broker.broker_name = "b";
-        broker.broker_addrs[0] = broker_address.empty() ? address : broker_address;
+        {
+            Lock lock(lock_);
+            broker.broker_addrs[0] = broker_address_.empty() ? address : broker_address_;
+        }
         data.brokers.push_back(broker);
         wire::QueueData queue;
         queue.broker_name = "b";
@@ -159,6 +167,7 @@ private:
     net::IoThreads threads_;
     std::unique_ptr<remoting::Server> server_;
     mutable Mutex lock_;
+    std::string broker_address_ GUARDED_BY(lock_);
     std::deque<std::int32_t> codes_ GUARDED_BY(lock_);
     std::vector<std::string> bodies_ GUARDED_BY(lock_);
     std::vector<std::string> properties_ GUARDED_BY(lock_);

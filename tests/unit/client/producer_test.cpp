@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <map>
 #include <set>
+#include <thread>
 
 #include "base/clock.h"
 #include "fake_servers.h"
@@ -299,13 +300,13 @@ TEST_CASE("what cannot be reached is tried for ever, what is refused is not") {
 
 TEST_CASE("a broker that comes back elsewhere is found again") {
     FakeServers servers;
-    servers.broker_address = "127.0.0.1:1";
+    servers.move_broker("127.0.0.1:1");
     const auto client = servers.client();
     SendTopics topics(*client, Ack::one);
     const auto topic = topics.find("T", {});
     REQUIRE(topic);
     CHECK((*topic)->queues[0].address == "127.0.0.1:1");
-    servers.broker_address = "127.0.0.1:2";
+    servers.move_broker("127.0.0.1:2");
     topics.refresh(**topic);
     CHECK((*topic)->queues[0].address == "127.0.0.1:1");  // asked just now
     (*topic)->routed_ms -= 10'000;
@@ -438,7 +439,7 @@ struct ClosedPort {
 TEST_CASE("without a server, one-way messages are refused within the timeout") {
     FakeServers servers;
     const ClosedPort closed;
-    servers.broker_address = closed.address;
+    servers.move_broker(closed.address);
     const auto client = servers.client();
     Producer::Options options;
     options.oneway = true;
@@ -451,4 +452,93 @@ TEST_CASE("without a server, one-way messages are refused within the timeout") {
     CHECK(producer.totals().refused == 2);
     REQUIRE(producer.first_error());
     CHECK(producer.first_error()->code == Errc::unavailable);
+}
+
+namespace {
+
+/// A broker that answers one question on its connection and then reads no more.
+class MuteBroker {
+public:
+    MuteBroker() : listener_(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+        sockaddr_in bound{};
+        bound.sin_family = AF_INET;
+        bound.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+        socklen_t bytes = sizeof bound;
+        auto* any = reinterpret_cast<sockaddr*>(&bound);
+        const int small = 64 << 10;
+        REQUIRE(setsockopt(listener_, SOL_SOCKET, SO_RCVBUF, &small, sizeof small) == 0);
+        REQUIRE(bind(listener_, any, bytes) == 0);
+        REQUIRE(listen(listener_, 1) == 0);
+        REQUIRE(getsockname(listener_, any, &bytes) == 0);
+        address = "127.0.0.1:" + std::to_string(ntohs(bound.sin_port));
+        thread_ = std::thread([this] { answer_one(); });
+    }
+    /// Breaks the connection: what the other side has not handed over is lost.
+    void die() {
+        if (thread_.joinable()) thread_.join();
+        if (accepted_ >= 0) close(std::exchange(accepted_, -1));
+    }
+    ~MuteBroker() {
+        die();
+        close(listener_);
+    }
+    MuteBroker(const MuteBroker&) = delete;
+    MuteBroker& operator=(const MuteBroker&) = delete;
+
+    std::string address;
+
+private:
+    void answer_one() {
+        accepted_ = accept(listener_, nullptr, nullptr);
+        char question[4096] = {};
+        const auto n = recv(accepted_, question, sizeof question, 0);
+        if (n <= 0) return;
+        wire::Decoder decoder;
+        const auto asked =
+            decoder.decode(as_bytes(std::string_view(question, static_cast<std::size_t>(n))));
+        if (!asked) return;
+        Buffer frame;
+        wire::Encoder encoder(frame, wire::Encoding::json, 0, asked->opaque, wire::flag_response);
+        wire::write_header(encoder, wire::OffsetResponse{});
+        if (!encoder.finish()) return;
+        send(accepted_, frame.data(), frame.size(), MSG_NOSIGNAL);
+    }
+
+    const int listener_;
+    int accepted_ = -1;  ///< the thread's until it is joined
+    std::thread thread_;
+};
+
+}  // namespace
+
+TEST_CASE("one-way messages lost on the way to where the broker was are counted at the end") {
+    FakeServers servers;
+    MuteBroker old;
+    servers.queues = 1;
+    servers.move_broker(old.address);
+    const auto client = servers.client();
+    Producer::Options options;
+    options.oneway = true;
+    options.route_every_ms = 1;
+    Producer producer(*client, options);
+    const std::string body(64 << 10, 'x');
+    std::uint64_t sent = 0;
+    const auto send = [&](std::string_view text) {
+        REQUIRE(producer.send(message_of(text)));
+        producer.flush();
+        producer.pump();
+        ++sent;
+    };
+    // Until the sockets take no more, and then some that are still here when they break.
+    do send(body);
+    while (client->channel(old.address)->flush(50));
+    for (int i = 0; i < 3; ++i) send(body);
+    servers.move_broker({});
+    const auto deadline_ms = monotonic_ms() + 10'000;
+    while (servers.bodies().empty() && monotonic_ms() < deadline_ms) send("b");
+    CHECK_FALSE(servers.bodies().empty());
+    old.die();
+    producer.finish();
+    CHECK(producer.totals().refused >= 3);
+    CHECK(producer.totals().handed_over + producer.totals().refused == sent);
 }
