@@ -50,7 +50,7 @@ disk_of() {
   done
   has_come() { [ "$(all_of "$1" 2> /dev/null | wc -l)" -ge 1 ]; }
   for way in "${!ways[@]}"; do wait_until has_come "T$way"; done
-  kill -STOP "$broker_pid"
+  freeze "$broker_pid"
   touch go
   for way in "${!ways[@]}"; do
     wait_until stands_still "${senders[way]}"

@@ -86,7 +86,7 @@ offers_names() { # SHELL
     [ -z "$(offers "$shell" mqpull --profile none -t "" 2>&1)" ]
   done
   # A server that takes connections and says nothing.
-  kill -STOP "$broker_pid"
+  freeze "$broker_pid"
   for shell in bash zsh fish; do
     if ! command -v "$shell" > /dev/null; then continue; fi
     local begin=${EPOCHREALTIME/./}

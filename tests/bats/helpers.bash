@@ -18,6 +18,14 @@ wait_until() {
 
 logged() { grep -Eq -- "$2" "$BATS_TEST_TMPDIR/$1.log"; }
 is_gone() { ! kill -0 "$1" 2> /dev/null; }
+# Whether no thread of it runs any more. On a busy machine the signal takes its time: one of the threads
+# must have its turn to take it, and the others go on until then.
+is_stopped() { ! grep -h '^State:' "/proc/$1/task/"*/status 2> /dev/null | grep -qv 'T (stopped)'; }
+# freeze PID: kill -STOP, and waits for it.
+freeze() {
+  kill -STOP "$1"
+  wait_until is_stopped "$1"
+}
 
 # listening LOG ROLE: the address that the daemon says it listens on.
 listening() { sed -n "s/.* listening role=$2 address=\([^ ]*\).*/\1/p" "$BATS_TEST_TMPDIR/$1.log" | tail -1; }

@@ -135,7 +135,7 @@ ends_with() { [ "$(tail -1 "$BATS_TEST_TMPDIR/out")" = "$1" ]; }
   echo first | mqsend -q -t t
   follow
   wait_until ends_with first
-  kill -STOP "$follower"
+  freeze "$follower"
   seq 20000 | mqsend -q -t t
   read -ra files < <(segments)
   rm "$(store)/commitlog/${files[1]}" "$(store)/commitlog/${files[2]}"

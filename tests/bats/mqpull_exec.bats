@@ -236,7 +236,8 @@ start_quick_broker() {
   fill T 4
   local log=$BATS_TEST_TMPDIR/log
   # The broker stops answering while the second command runs.
-  mqpull -t T -g g --from beginning --exec "echo run >> '$log'; [ \$(wc -l < '$log') != 2 ] || { kill -STOP $broker_pid; exit 1; }" 2> "$BATS_TEST_TMPDIR/err" 3>&- &
+  declare -f wait_until is_stopped freeze > "$BATS_TEST_TMPDIR/freeze"
+  mqpull -t T -g g --from beginning --exec "echo run >> '$log'; [ \$(wc -l < '$log') != 2 ] || { exec bash -c '. $BATS_TEST_TMPDIR/freeze; freeze $broker_pid; exit 1'; }" 2> "$BATS_TEST_TMPDIR/err" 3>&- &
   local puller=$!
   wait_until grep -q 'cannot be sent back yet' "$BATS_TEST_TMPDIR/err"
   wait_until has_lines "$log" 4

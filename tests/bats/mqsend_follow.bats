@@ -110,7 +110,7 @@ stop() { # [SIGNAL]
   lines 101 105 >> "$log"
   wait_until has_stored T 105
   # In one go: it is longer than before when somebody looks.
-  kill -STOP "$sender"
+  freeze "$sender"
   : > "$log"
   lines 201 400 >> "$log"
   kill -CONT "$sender"

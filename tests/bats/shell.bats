@@ -105,7 +105,7 @@ start_movable_broker() {
   } | mqsend -t T --oneway --on-error skip --timeout 60s 2> err 3>&- &
   sender=$!
   wait_until has_stored T 1
-  kill -STOP "$first"
+  freeze "$first"
   touch go
   is_held() { local n; n=$(awk '/^rchar/ { print $2 }' "/proc/$sender/io"); sleep 0.3; [ "$n" -gt 1000000 ] && [ "$n" = "$(awk '/^rchar/ { print $2 }' "/proc/$sender/io")" ]; }
   wait_until is_held

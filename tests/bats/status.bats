@@ -90,7 +90,7 @@ status_of() { ended=0; "$@" || ended=$?; }
   mqsend -q -t T --spool spool --timeout 100ms -n 127.0.0.1:1 <<< a
   ends 3 mqsend --drain --spool spool --timeout 100ms -n 127.0.0.1:1
   # It is there and says nothing.
-  kill -STOP "$broker_pid"
+  freeze "$broker_pid"
   ends 3 mqsend -t T <<< a
   [ "${#stderr_lines[@]}" = 2 ]
   ends 3 mqpull -t T -e
