@@ -35,11 +35,13 @@ public:
     net::Loop& loop() override { return threads_.at(0); }
     const Options& options() const override { return options_; }
     void on_push(PushHandler handler) override { on_push_ = std::move(handler); }
+    void greet_with(Greeting greeting) override { greeting_ = std::move(greeting); }
     std::uint64_t disconnects() const override { return disconnects_.load(); }
 
 private:
     const Options options_;
     PushHandler on_push_;
+    Greeting greeting_;
     std::atomic<std::uint64_t> disconnects_ = 0;
     net::IoThreads threads_;
     Mutex lock_;
@@ -74,6 +76,9 @@ std::shared_ptr<remoting::Channel> ClientImpl::channel(const std::string& addres
             if (on_push_) on_push_(address, command);
         };
         options.on_disconnect = [this](const Error&) { ++disconnects_; };
+        options.greeting = [this, address](std::int32_t opaque) {
+            return greeting_ ? greeting_(address, opaque) : Buffer();
+        };
         channel = remoting::Channel::make(threads_.at(0), address, std::move(options));
     }
     return channel;

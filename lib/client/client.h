@@ -44,6 +44,10 @@ public:
     /// thread; before the first channel is made.
     using PushHandler = std::function<void(const std::string&, const wire::Command&)>;
     virtual void on_push(PushHandler handler) = 0;
+    /// What a server hears first on each connection, by its address; an empty one: nothing. Called
+    /// on the loop's thread; before the first channel is made.
+    using Greeting = std::function<Buffer(const std::string&, std::int32_t opaque)>;
+    virtual void greet_with(Greeting greeting) = 0;
     /// Connections that broke so far: a call that failed with none broken in between, and without
     /// a connection before and behind, never left this machine.
     virtual std::uint64_t disconnects() const = 0;

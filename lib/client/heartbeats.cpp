@@ -6,7 +6,9 @@
 #include <net/if.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <chrono>
+#include <set>
 #include <utility>
 
 #include "base/clock.h"
@@ -48,6 +50,7 @@ struct Heartbeats::Beater : std::enable_shared_from_this<Heartbeats::Beater> {
     bool has_failed = false;
     Mutex lock;
     std::vector<std::string> brokers GUARDED_BY(lock);
+    std::set<std::string> told GUARDED_BY(lock);  // those that have answered
 
     Beater(Client& its_client, std::string its_body)
         : client(&its_client), body(std::move(its_body)) {}
@@ -56,6 +59,15 @@ struct Heartbeats::Beater : std::enable_shared_from_this<Heartbeats::Beater> {
         Lock guard(lock);
         return brokers;
     }
+    void tell(const std::string& broker) {
+        Lock guard(lock);
+        told.insert(broker);
+    }
+    bool has_told(const std::string& broker) {
+        Lock guard(lock);
+        return told.contains(broker) &&
+               std::find(brokers.begin(), brokers.end(), broker) != brokers.end();
+    }
     void beat() {
         if (!client) return;
         has_failed = false;
@@ -63,12 +75,27 @@ struct Heartbeats::Beater : std::enable_shared_from_this<Heartbeats::Beater> {
             client->channel(broker)->call(
                 wire::request_code::heart_beat, wire::NoHeader{}, as_bytes(body),
                 client->options().timeout_ms,
-                [weak = weak_from_this()](const Result<remoting::Answer>& answer) {
+                [weak = weak_from_this(), broker](const Result<remoting::Answer>& answer) {
                     const auto self = weak.lock();
-                    if (!answer && self) self->beat_again_soon();
+                    if (!self) return;
+                    if (answer) {
+                        self->tell(broker);
+                    } else {
+                        self->beat_again_soon();
+                    }
                 });
         }
         beat_in(beat_every_ms);
+    }
+    /// A broker that was away must know who asks before it takes what is asked of it.
+    Buffer greeting(const std::string& address, std::int32_t opaque) {
+        Buffer frame;
+        if (!client || !has_told(address)) return frame;
+        wire::Encoder encoder(frame, client->options().encoding, wire::request_code::heart_beat,
+                              opaque, 0);
+        wire::write_header(encoder, wire::NoHeader{});
+        [[maybe_unused]] const bool fits = encoder.finish(as_bytes(body));
+        return frame;
     }
     /// One that is lost must not cost the member its place.
     void beat_again_soon() {
@@ -87,7 +114,13 @@ struct Heartbeats::Beater : std::enable_shared_from_this<Heartbeats::Beater> {
 Heartbeats::Heartbeats(Client& client, std::string body)
     : client_(client),
       beater_(std::make_shared<Beater>(client, std::move(body))),
-      disconnects_(client.disconnects()) {}
+      disconnects_(client.disconnects()) {
+    client.greet_with(
+        [weak = std::weak_ptr(beater_)](const std::string& address, std::int32_t opaque) {
+            const auto beater = weak.lock();
+            return beater ? beater->greeting(address, opaque) : Buffer();
+        });
+}
 
 Heartbeats::~Heartbeats() {
     client_.loop().run_and_wait([this] {
@@ -106,9 +139,11 @@ std::vector<std::string> Heartbeats::brokers() const {
 }
 
 Result<> Heartbeats::beat_and_wait() {
-    for (const auto& broker : brokers())
+    for (const auto& broker : brokers()) {
         TRY_OK(client_.call(broker, wire::request_code::heart_beat, wire::NoHeader{},
                             as_bytes(beater_->body)));
+        beater_->tell(broker);
+    }
     client_.loop().run_and_wait([this] { beater_->beat_in(beat_every_ms); });
     disconnects_ = client_.disconnects();
     return {};

@@ -16,7 +16,7 @@ namespace mqd::client {
 
 class Heartbeats {
 public:
-    /// `body` is wire::HeartbeatData.
+    /// `body` is wire::HeartbeatData. Before the client's first channel is made: it greets with it.
     Heartbeats(Client& client, std::string body);
     ~Heartbeats();
     Heartbeats(const Heartbeats&) = delete;

@@ -251,7 +251,8 @@ void Core::hand_over(std::vector<Buffer>& chunks) {
 /// How far the kernel has got: one-way frames behind it would be lost now.
 void Core::account() {
     const std::size_t unsent = held_bytes_ + (stream_ ? stream_->unsent_bytes() : 0);
-    const std::uint64_t accepted = taken_total_ - unsent;
+    // A greeting is in none of the sums, and before all that is.
+    const std::uint64_t accepted = taken_total_ - std::min<std::uint64_t>(unsent, taken_total_);
     while (!oneways_.empty() && oneways_.front().end <= accepted) oneways_.pop_front();
     Lock lock(lock_);
     taken_bytes_ = unsent;
@@ -292,6 +293,7 @@ void Core::connected_to(std::unique_ptr<net::Stream> stream) {
     backoff_ms_ = 0;
     retry_at_ms_ = 0;
     is_connected_.store(true, std::memory_order_release);
+    if (options_.greeting) stream_->output().put(options_.greeting(next_opaque()).bytes());
     hand_over(held_);
     held_.clear();
     held_bytes_ = 0;

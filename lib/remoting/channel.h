@@ -22,6 +22,9 @@ public:
         std::size_t unsent_bytes_max = 8 << 20;                ///< wait_writable() waits above this
         std::function<void(const wire::Command&)> on_request;  ///< pushes of the server
         std::function<void(const Error&)> on_disconnect;
+        /// The first frame of each connection, before all that waited for it; may be empty. Nobody
+        /// waits for its answer.
+        std::function<Buffer(std::int32_t opaque)> greeting;
     };
     static std::shared_ptr<Channel> make(net::Loop& loop, std::string host_port, Options options);
     virtual ~Channel() = default;

@@ -8,6 +8,7 @@
 #include <thread>
 
 #include "base/compress.h"
+#include "base/mutex.h"
 #include "client/replies.h"
 #include "fake_servers.h"
 #include "message/properties.h"
@@ -78,6 +79,43 @@ TEST_CASE("a reply comes to whom the request names, and who brings it hears so")
     CHECK(message::find_property(properties, property::correlation_id) == "ID");
     CHECK(message::find_property(properties, property::reply_to_client) == client_id);
     CHECK(message::find_property(properties, property::ttl) == "1000");
+}
+
+TEST_CASE("a broker that was away hears who asks before it is asked anything") {
+    FakeServers servers;
+    constexpr std::int32_t question = wire::request_code::get_max_offset;
+    Mutex lock;
+    std::vector<std::int32_t> heard;
+    std::atomic<bool> goes_away = false;
+    servers.on_other = [&](remoting::Session& session, const wire::Command& request) {
+        if (goes_away.exchange(false)) return session.close();
+        {
+            Lock guard(lock);
+            heard.push_back(request.code);
+        }
+        session.reply(request, 0, wire::OffsetResponse{});
+    };
+    const auto client = servers.client();
+    Requests requests(*client, "P");
+    const auto ask = [&] {
+        return client->channel(servers.address)
+            ->call_and_wait(question, wire::NoHeader{}, {}, 3000)
+            .has_value();
+    };
+    // Nobody has said that it is a broker.
+    CHECK(ask());
+    REQUIRE(requests.set_brokers({servers.address}));
+    for (int i = 0; i < 3; ++i) {
+        goes_away = true;
+        CHECK_FALSE(ask());
+        {
+            Lock guard(lock);
+            heard.clear();
+        }
+        CHECK(ask());
+        Lock guard(lock);
+        CHECK(heard == std::vector<std::int32_t>{wire::request_code::heart_beat, question});
+    }
 }
 
 TEST_CASE("a reply says whose it is, and what became of it is told") {
