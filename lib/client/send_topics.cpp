@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <map>
 #include <numeric>
 #include <set>
 
@@ -60,24 +61,27 @@ Result<SendTopic*> SendTopics::find(std::string_view name, std::optional<std::in
     return index_[key] = topics_.back().get();
 }
 
-/// What a broker waits for is its configuration: each is asked once, and what does not answer is
-/// not sent to.
+/// What a broker waits for is its configuration: each is asked once.
+Result<> SendTopics::agree_with(const std::string& address) {
+    if (ack_ == Ack::one || agreed_.contains(address)) return {};
+    TRY(const auto answer,
+        client_.call(address, wire::request_code::get_broker_config, wire::NoHeader{}));
+    TRY(const auto wait_ms, client::ack_wait_ms(ack_, address, answer.body));
+    ack_wait_ms_ = std::max(ack_wait_ms_, wait_ms);
+    agreed_.insert(address);
+    return {};
+}
+
+/// What does not answer is not sent to.
 Result<> SendTopics::agree_on_ack(std::vector<Queue>& queues) {
     std::optional<Error> silent;
     std::set<std::string> asked;
     for (const auto& queue : queues) {
-        const auto& address = queue.address;
-        if (agreed_.contains(address) || !asked.insert(address).second) continue;
-        const auto answer =
-            client_.call(address, wire::request_code::get_broker_config, wire::NoHeader{});
-        if (!answer) {
-            if (answer.error().code != Errc::unavailable) return answer.error();
-            silent = answer.error();
-            continue;
-        }
-        TRY(const auto wait_ms, client::ack_wait_ms(ack_, address, answer->body));
-        ack_wait_ms_ = std::max(ack_wait_ms_, wait_ms);
-        agreed_.insert(address);
+        if (!asked.insert(queue.address).second) continue;
+        const auto agreed = agree_with(queue.address);
+        if (agreed) continue;
+        if (agreed.error().code != Errc::unavailable) return agreed;
+        silent = agreed.error();
     }
     std::erase_if(queues, [&](const Queue& queue) { return !agreed_.contains(queue.address); });
     if (queues.empty() && silent) return *silent;
@@ -101,6 +105,16 @@ void SendTopics::look() {
 
 void SendTopics::take_over(SendTopic& topic, std::vector<Queue> queues) {
     const Talk& talk = client_.options().talk;
+    // A broker that does not wait for it is not sent to, whether it is new or came back so.
+    std::map<std::string, bool> waits;
+    for (const auto& queue : queues) {
+        const auto [at, is_first] = waits.try_emplace(queue.address, true);
+        if (!is_first) continue;
+        const auto agreed = agree_with(queue.address);
+        at->second = agreed.has_value();
+        if (!agreed) talk(Talk::trouble, "{} is not sent to: {}", at->first, agreed.error().what);
+    }
+    std::erase_if(queues, [&](const Queue& queue) { return !waits[queue.address]; });
     std::vector<Queue> added;
     std::vector<std::size_t> in_turn;
     for (auto& queue : queues) {
@@ -114,8 +128,6 @@ void SendTopics::take_over(SendTopic& topic, std::vector<Queue> queues) {
             added.push_back(std::move(queue));
         }
     }
-    // A broker that does not wait for it is not sent to.
-    if (ack_ != Ack::one && !added.empty() && !agree_on_ack(added)) added.clear();
     for (auto& queue : added) {
         talk(Talk::trouble, "{} on {} is new", queue.to_string(), queue.address);
         in_turn.push_back(topic.queues.size());

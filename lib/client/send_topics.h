@@ -61,6 +61,7 @@ public:
     const std::vector<std::unique_ptr<SendTopic>>& all() const { return topics_; }
 
 private:
+    Result<> agree_with(const std::string& address);
     Result<> agree_on_ack(std::vector<Queue>& queues);
     void take_over(SendTopic& topic, std::vector<Queue> queues);
 

@@ -79,6 +79,11 @@ public:
         Lock lock(lock_);
         broker_address_ = std::move(to);
     }
+    /// Beside this one routes name others, by their names, with as many queues.
+    void add_broker(std::string name, std::string at) {
+        Lock lock(lock_);
+        others_[std::move(name)] = std::move(at);
+    }
     std::atomic<int> queues = 2;
     std::string config;  ///< of the broker, lines of key=value
     std::string address;
@@ -110,20 +115,29 @@ private:
         if (topic != "T")
             return session.reply(request, wire::response_code::topic_not_exist, "no such topic");
         wire::TopicRouteData data;
-        wire::BrokerData broker;
-        broker.broker_name = "b";
+        std::string where;
+        std::map<std::string, std::string> others;
         {
             Lock lock(lock_);
-            broker.broker_addrs[0] = broker_address_.empty() ? address : broker_address_;
+            where = broker_address_.empty() ? address : broker_address_;
+            others = others_;
         }
+        add(data, "b", where);
+        for (const auto& [name, at] : others) add(data, name, at);
+        const auto body = wire::to_body(data);
+        session.reply(request, 0, wire::NoHeader{}, as_bytes(body));
+    }
+
+    void add(wire::TopicRouteData& data, const std::string& name, const std::string& at) const {
+        wire::BrokerData broker;
+        broker.broker_name = name;
+        broker.broker_addrs[0] = at;
         data.brokers.push_back(broker);
         wire::QueueData queue;
-        queue.broker_name = "b";
+        queue.broker_name = name;
         queue.perm = 6;
         queue.read_queue_nums = queue.write_queue_nums = queues;
         data.queues.push_back(queue);
-        const auto body = wire::to_body(data);
-        session.reply(request, 0, wire::NoHeader{}, as_bytes(body));
     }
 
     void send(remoting::Session& session, const wire::Command& request) {
@@ -168,6 +182,7 @@ private:
     std::unique_ptr<remoting::Server> server_;
     mutable Mutex lock_;
     std::string broker_address_ GUARDED_BY(lock_);
+    std::map<std::string, std::string> others_ GUARDED_BY(lock_);
     std::deque<std::int32_t> codes_ GUARDED_BY(lock_);
     std::vector<std::string> bodies_ GUARDED_BY(lock_);
     std::vector<std::string> properties_ GUARDED_BY(lock_);

@@ -346,6 +346,40 @@ TEST_CASE("queues that come are sent to in turn, those that go are not, and none
     CHECK((*only)->queues.size() == 1);
 }
 
+TEST_CASE(
+    "of brokers that are new or come back elsewhere, only those that wait for it are sent to") {
+    FakeServers servers;
+    FakeServers slow;
+    FakeServers hasty;
+    servers.config = slow.config = "flushDiskType=SYNC_FLUSH\n";
+    hasty.config = "flushDiskType=ASYNC_FLUSH\n";
+    const auto client = servers.client();
+    SendTopics topics(*client, Ack::flush, 1);
+    const auto found = topics.find("T", {});
+    REQUIRE(found);
+    SendTopic& topic = **found;
+    const auto look_until = [&](const auto& holds) {
+        const auto deadline_ms = monotonic_ms() + 10'000;
+        while (!holds() && monotonic_ms() < deadline_ms) topics.look();
+        return holds();
+    };
+    const auto is_sent_to = [&](const std::string& address) {
+        return std::any_of(topic.in_turn.begin(), topic.in_turn.end(),
+                           [&](std::size_t i) { return topic.queues[i].address == address; });
+    };
+    servers.add_broker("hasty", hasty.address);
+    servers.add_broker("slow", slow.address);
+    CHECK(look_until([&] { return topic.in_turn.size() == 4; }));
+    CHECK(is_sent_to(servers.address));
+    CHECK(is_sent_to(slow.address));
+    CHECK_FALSE(is_sent_to(hasty.address));
+    // The one it has been sent to comes back as one that does not wait.
+    servers.add_broker("slow", hasty.address);
+    CHECK(look_until([&] { return topic.in_turn.size() == 2; }));
+    CHECK(is_sent_to(servers.address));
+    CHECK_FALSE(is_sent_to(hasty.address));
+}
+
 TEST_CASE("a shard stays in its queue when its topic gets more of them") {
     FakeServers servers;
     const auto client = servers.client();
