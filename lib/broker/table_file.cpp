@@ -5,7 +5,6 @@
 #include <algorithm>
 
 #include "json/writer.h"
-#include "store/config_file.h"
 
 namespace mqd::broker {
 
@@ -36,15 +35,15 @@ Result<> load_table(store::Files& files, const std::filesystem::path& path,
 }
 
 Result<> save_table(store::Files& files, const std::filesystem::path& path,
-                    const json::Value& content) {
-    return store::save_config(files, path, json::to_text(content, true));
+                    const json::Value& content, store::Spare spare) {
+    return store::save_config(files, path, json::to_text(content, true), spare);
 }
 
 Result<> save_if_dirty(std::atomic<bool>& dirty, store::Files& files,
                        const std::filesystem::path& path,
-                       const std::function<json::Value()>& content) {
+                       const std::function<json::Value()>& content, store::Spare spare) {
     if (!dirty.exchange(false)) return {};
-    auto saved = save_table(files, path, content());
+    auto saved = save_table(files, path, content(), spare);
     if (!saved) dirty = true;
     return saved;
 }

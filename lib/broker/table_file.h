@@ -15,6 +15,7 @@
 
 #include "base/result.h"
 #include "json/value.h"
+#include "store/config_file.h"
 #include "store/files.h"
 
 namespace mqd::broker {
@@ -36,12 +37,13 @@ struct DataVersion {
 Result<> load_table(store::Files& files, const std::filesystem::path& path,
                     const std::function<Result<>(json::Value content)>& take);
 Result<> save_table(store::Files& files, const std::filesystem::path& path,
-                    const json::Value& content);
+                    const json::Value& content, store::Spare spare = store::Spare::previous);
 /// save_table() where `dirty` says so. It is cleared before `content` is asked for, so a change
 /// in the meantime is saved next time, and set again when the save fails.
 Result<> save_if_dirty(std::atomic<bool>& dirty, store::Files& files,
                        const std::filesystem::path& path,
-                       const std::function<json::Value()>& content);
+                       const std::function<json::Value()>& content,
+                       store::Spare spare = store::Spare::previous);
 
 /// The member's own members; none when it is absent. corrupt: it is no object.
 Result<std::span<const json::Value::Member>> table_in(const json::Value& content,

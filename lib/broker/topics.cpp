@@ -433,7 +433,8 @@ Result<> Topics::sync() {
 
 Result<> Topics::save() {
     std::optional<DataVersion> saved;
-    TRY_OK(save_if_dirty(dirty_, files_, path_, [&] { return to_json(saved.emplace()); }));
+    TRY_OK(save_if_dirty(
+        dirty_, files_, path_, [&] { return to_json(saved.emplace()); }, store::Spare::same));
     const Lock changing(changing_);
     // With a change made meanwhile all of them stay until the next time.
     if (!saved || *saved != data_version()) return {};

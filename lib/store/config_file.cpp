@@ -31,6 +31,15 @@ Result<> write_synced(Files& files, const fs::path& path, std::string_view text)
     return file->sync();
 }
 
+Result<> save_spare(Files& files, const fs::path& path, std::string_view text) {
+    const fs::path spare = with_suffix(path, ".bak.tmp");
+    if (auto written = write_synced(files, spare, text); !written) {
+        static_cast<void>(files.remove(spare));  // on a full disk a half file is in the way
+        return written;
+    }
+    return files.rename(spare, with_suffix(path, ".bak"));
+}
+
 /// Under the first name that is free.
 Result<> set_aside(Files& files, const fs::path& path) {
     for (int number = 1;; ++number) {
@@ -67,7 +76,7 @@ Result<std::string> load_config(Files& files, const fs::path& path,
                                             first.error().what, second.error().what)};
 }
 
-Result<> save_config(Files& files, const fs::path& path, std::string_view text) {
+Result<> save_config(Files& files, const fs::path& path, std::string_view text, Spare spare) {
     TRY_OK(make_synced_directories(files, path.parent_path()));
     const fs::path fresh = with_suffix(path, ".tmp");
     if (auto written = write_synced(files, fresh, text); !written) {
@@ -76,12 +85,13 @@ Result<> save_config(Files& files, const fs::path& path, std::string_view text) 
     }
     // Renaming the old one to .bak would leave a moment without the file itself, so it is copied.
     // One that is there but empty is no second chance and must not replace a good .bak.
-    if (auto old = read_text(files, path); old && !old->empty()) {
-        const fs::path spare = with_suffix(path, ".bak.tmp");
-        TRY_OK(write_synced(files, spare, *old));
-        TRY_OK(files.rename(spare, with_suffix(path, ".bak")));
-    }
+    if (spare == Spare::previous)
+        if (auto old = read_text(files, path); old && !old->empty())
+            TRY_OK(save_spare(files, path, *old));
     TRY_OK(files.rename(fresh, path));
+    TRY_OK(files.sync_directory(path.parent_path()));
+    if (spare == Spare::previous) return {};
+    TRY_OK(save_spare(files, path, text));
     return files.sync_directory(path.parent_path());
 }
 

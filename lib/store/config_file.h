@@ -22,8 +22,14 @@ namespace mqd::store {
 Result<std::string> load_config(Files& files, const std::filesystem::path& path,
                                 const std::function<Result<>(std::string_view)>& accepts);
 
-/// refused: no space; io. The old text stays then, and a new attempt may be made.
-Result<> save_config(Files& files, const std::filesystem::path& path, std::string_view text);
+/// What the .bak is of after a save: the text before, as RocketMQ has it, or the very same. The
+/// latter is for a table whose changes are kept beside it and dropped once it is saved: the text
+/// before may be older than many of them.
+enum class Spare { previous, same };
+/// refused: no space; io. The old text stays then, unless it was the .bak that failed; a new
+/// attempt may be made.
+Result<> save_config(Files& files, const std::filesystem::path& path, std::string_view text,
+                     Spare spare = Spare::previous);
 
 /// For whoever goes on although neither was accepted: both are set aside. io
 Result<> set_aside_config(Files& files, const std::filesystem::path& path);

@@ -7,9 +7,9 @@ for folder in "$MQD_BUILD"/cmd/*/; do PATH=$folder:$PATH; done
 export PATH HOME=$BATS_TEST_TMPDIR
 unset MQD_CONFIG MQD_PROFILE NAMESRV_ADDR XDG_CONFIG_HOME NOTIFY_SOCKET
 
-# wait_until COMMAND...: until it succeeds, at most 10 seconds.
+# wait_until COMMAND...: until it succeeds, at most 30 seconds: machines that build beside the tests are slow.
 wait_until() {
-  local deadline=$((SECONDS + 10))
+  local deadline=$((SECONDS + 30))
   until "$@"; do
     if [ "$SECONDS" -ge "$deadline" ]; then echo "waited in vain for: $*" >&2; return 1; fi
     sleep 0.02

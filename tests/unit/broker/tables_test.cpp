@@ -150,6 +150,12 @@ TEST_CASE_FIXTURE(Fixture, "a topic that was made outlives a process that never 
     REQUIRE(table->close());
     CHECK_FALSE(std::filesystem::exists(settings.config_dir() / "topics.json.changes"));
     CHECK(topics()->find("Late"));
+
+    // And should that rot, the copy beside it has what no change says any more.
+    std::filesystem::resize_file(settings.config_dir() / "topics.json", 100);
+    const auto again = topics();
+    CHECK(again->find("Late"));
+    CHECK(again->find("Listed"));
 }
 
 TEST_CASE_FIXTURE(Fixture, "of a list of topics all are made or none") {

@@ -33,6 +33,17 @@ TEST_CASE("a configuration file is saved, its former text kept beside it") {
     CHECK(std::distance(fs::directory_iterator(path.parent_path()), fs::directory_iterator()) == 1);
 }
 
+TEST_CASE("where it is wanted, the second chance has the same text") {
+    const Folder folder;
+    const auto path = folder.path() / "topics.json";
+    REQUIRE(save_config(posix_files(), path, "one", Spare::same));
+    CHECK(read(folder.path() / "topics.json.bak") == "one");
+    REQUIRE(save_config(posix_files(), path, "two", Spare::same));
+    write(path, "x");
+    CHECK(*load_config(posix_files(), path, no_x) == "two");
+    CHECK_FALSE(fs::exists(folder.path() / "topics.json.bak.tmp"));
+}
+
 TEST_CASE("a configuration file that is broken or empty gives way to its second chance") {
     const Folder folder;
     const auto path = folder.path() / "offsets.json";
