@@ -21,6 +21,7 @@ send_in() {
 }
 records_in() {
   make_topic "records$1"
+  warm_memory 300
   local begin
   begin=$(now)
   mqsend -q -t "records$1" --in json "$work/records"
@@ -29,12 +30,14 @@ records_in() {
 }
 spool_away() {
   local begin
+  warm_memory 300
   begin=$(now)
   mqsend -q -n 127.0.0.1:1 -t away1 --spool "$work/away" --timeout 1ms "$work/input"
   since "$begin"
 }
 spool_drained() {
   local begin
+  warm_memory 300
   begin=$(now)
   mqsend -q --drain --spool "$work/away"
   until_readable away1
@@ -144,7 +147,7 @@ if [ "${PEERS:-}" = 1 ]; then
   port=$((20000 + RANDOM % 20000))
   peers+=(kafka)
   "$root/bench/peers/kafka" start "$work/kafka" "$port" > /dev/null
-  kafka_pipe() { "$root/bench/peers/pipe-kafka" "$work/input" "$port" | tail -1; }
+  kafka_pipe() { warm_memory 300; "$root/bench/peers/pipe-kafka" "$work/input" "$port" | tail -1; }
   for _ in 1 2 3; do kafka_pipe; done > "$work/kafka.out"
   figure "$lines lines, acknowledged, until readable" kafka "$(field in_s < "$work/kafka.out" | sort -n | head -1)" s
   # kcat has nothing that is less: its one-way is acks=0, of which nobody can know.
