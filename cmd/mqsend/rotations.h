@@ -20,7 +20,7 @@ struct Predecessor {
 };
 
 struct Rotations {
-    std::vector<std::string> paths;       ///< oldest first
+    std::vector<std::string> paths;  ///< oldest first
     /// Names; only when `old` is gone, for it may be among them.
     std::vector<std::string> compressed;
 };
