@@ -80,7 +80,7 @@ Result<> SendTopics::agree_on_ack(std::vector<Queue>& queues) {
         if (!asked.insert(queue.address).second) continue;
         const auto agreed = agree_with(queue.address);
         if (agreed) continue;
-        if (agreed.error().code != Errc::unavailable) return agreed;
+        if (agreed.error().code != Errc::unavailable) return agreed.error();
         silent = agreed.error();
     }
     std::erase_if(queues, [&](const Queue& queue) { return !agreed_.contains(queue.address); });
