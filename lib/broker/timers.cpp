@@ -175,7 +175,8 @@ Result<> Timers::enqueue(const Collector& collector, std::int64_t next) {
         }
         if (*out_ms < not_before_ms_) continue;
         TimerUnit unit;
-        std::int64_t due_ms = std::max(*out_ms, floor_ms_);
+        // What is late waits for nothing, but not less: the reference has no such units.
+        std::int64_t due_ms = std::max({*out_ms, floor_ms_, written_ms});
         if (message::find_property(record.properties, property::timer_del_uniqkey))
             unit.magic |= TimerUnit::remove;
         if (due_ms > due_max) {

@@ -212,6 +212,27 @@ TEST_CASE_FIXTURE(Timed, "what was not taken in when it ended is taken in at the
     CHECK(bodies() == "a b ");
 }
 
+TEST_CASE_FIXTURE(Timed,
+                  "what is due long before it is taken in gets a unit of now, as RocketMQ's never "
+                  "wait less than nothing") {
+    open();
+    send(1200, "first");
+    send(300, "second");
+    clock.now_ms += 7'654;
+    run_due();
+    CHECK(bodies() == "first second ");
+    close();
+    std::ifstream in(at("timerlog/00000000000000000000"), std::ios::binary);
+    std::vector<char> bytes(2 * store::TimerUnit::bytes_each);
+    REQUIRE(in.read(bytes.data(), static_cast<std::streamsize>(bytes.size())));
+    for (const int i : {0, 1}) {
+        const auto unit = store::TimerUnit::load(
+            reinterpret_cast<const std::byte*>(bytes.data() + i * store::TimerUnit::bytes_each));
+        CHECK(unit.delay_ms >= 0);
+        CHECK(unit.written_ms == clock.now_ms / 1000 * 1000);
+    }
+}
+
 TEST_CASE_FIXTURE(Timed, "a recalled message does not come") {
     open();
     send(3000, "a");
