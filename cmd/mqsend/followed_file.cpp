@@ -102,26 +102,34 @@ void FollowedFile::resume(Open now) {
             }
             ::close(renamed->fd);
         }
-        warning_ = fmt::format(
-            "{}: the file that was read up to byte {} is not in its folder any more; its rest is "
-            "lost",
-            path_, from.offset);
+        warn(
+            fmt::format("{}: the file that was read up to byte {} is not in its folder any more; "
+                        "its rest is lost",
+                        path_, from.offset));
         add_rotations({from.file, from.born_ns, -1}, now.id);
     }
     files_.push_back(now);
     read_front(0, is_that_file ? from.cut + 1 : 0);
 }
 
+void FollowedFile::warn(std::string_view what) {
+    if (!warning_.empty()) warning_ += "; ";
+    warning_ += what;
+}
+
 /// Those that came after `old` and were renamed before anybody looked have their turn too.
 void FollowedFile::add_rotations(const Predecessor& old, const FileId& now) {
     const auto rotations = rotations_since(path_, old, now);
-    for (const auto& path : rotations.paths)
-        if (const auto opened = open_path(path, &now); opened && *opened)
-            files_.push_back(**opened);
-    if (rotations.compressed.empty()) return;
-    if (!warning_.empty()) warning_ += "; ";
-    warning_ += fmt::format("{}: compressed since it was read and not read on: {}", path_,
-                            fmt::join(rotations.compressed, ", "));
+    for (const auto& path : rotations.paths) {
+        const auto opened = open_path(path, &now);
+        if (opened && *opened) files_.push_back(**opened);
+        if (!opened) warn(fmt::format("{}; it is not read", opened.error().what));
+    }
+    if (!rotations.trouble.empty())
+        warn(fmt::format("{}; what was renamed there is not read", rotations.trouble));
+    if (!rotations.compressed.empty())
+        warn(fmt::format("{}: compressed since it was read and not read on: {}", path_,
+                         fmt::join(rotations.compressed, ", ")));
 }
 
 /// An inode may be another file's later on.

@@ -65,6 +65,7 @@ private:
     void resume(Open now);
     static bool is_file(const Open& file, const Position& of);
     std::optional<Open> find_renamed(const Position& from) const;
+    void warn(std::string_view what);
     void add_rotations(const Predecessor& old, const FileId& now);
     void rest();
     bool was_cut() const;

@@ -31,6 +31,13 @@ std::uint64_t hash_of(std::string_view text) {
     return hash;
 }
 
+std::int64_t born_ns(int dir, const char* path, int flags) {
+    struct statx is = {};
+    if (::statx(dir, path, flags, STATX_BTIME, &is) != 0) return 0;
+    if ((is.stx_mask & STATX_BTIME) == 0) return 0;
+    return is.stx_btime.tv_sec * 1'000'000'000 + is.stx_btime.tv_nsec;
+}
+
 }  // namespace
 
 std::string record_id(std::string_view topic, const Position& at, std::int64_t born_ns,
@@ -42,10 +49,11 @@ std::string record_id(std::string_view topic, const Position& at, std::int64_t b
 }
 
 std::int64_t born_ns(int fd) {
-    struct statx is = {};
-    if (::statx(fd, "", AT_EMPTY_PATH, STATX_BTIME, &is) != 0) return 0;
-    if ((is.stx_mask & STATX_BTIME) == 0) return 0;
-    return is.stx_btime.tv_sec * 1'000'000'000 + is.stx_btime.tv_nsec;
+    return born_ns(fd, "", AT_EMPTY_PATH);
+}
+
+std::int64_t born_ns(const std::string& path) {
+    return born_ns(AT_FDCWD, path.c_str(), 0);
 }
 
 }  // namespace mqd::mqsend

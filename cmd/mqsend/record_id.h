@@ -19,5 +19,6 @@ std::string record_id(std::string_view topic, const Position& at, std::int64_t b
 
 /// When the file was made, since the epoch. 0: its file system does not tell.
 std::int64_t born_ns(int fd);
+std::int64_t born_ns(const std::string& path);
 
 }  // namespace mqd::mqsend

@@ -1,6 +1,7 @@
 #include "rotations.h"
 
 #include <fcntl.h>
+#include <fmt/format.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -54,11 +55,12 @@ bool drop_compression(std::string_view& name) {
 }
 
 /// Whether `copy` begins as `of` does, to its very end.
-bool is_copy(int copy, int of) {
+bool is_copy(const fs::path& path, int of) {
+    const Descriptor copy(path);
     std::array<char, 65536> one;
     std::array<char, 65536> other;
     for (off_t at = 0;; at += static_cast<off_t>(one.size())) {
-        const auto n = ::pread(copy, one.data(), one.size(), at);
+        const auto n = ::pread(copy.get(), one.data(), one.size(), at);
         if (n <= 0) return at > 0 && n == 0;
         const auto m = ::pread(of, other.data(), static_cast<std::size_t>(n), at);
         if (m != n || !std::equal(one.begin(), one.begin() + n, other.begin())) return false;
@@ -99,8 +101,8 @@ Rotations rotations_since(const std::string& path, const Predecessor& old, const
         std::string_view bare = name;
         const bool is_compressed = drop_compression(bare);
         if (!is_rotation_name(bare, own)) continue;
-        const Descriptor file(entries->path());
-        if (file.get() < 0 || ::fstat(file.get(), &is) != 0 || !S_ISREG(is.st_mode)) continue;
+        // By name: one that cannot be opened is told of by who reads on.
+        if (::stat(entries->path().c_str(), &is) != 0 || !S_ISREG(is.st_mode)) continue;
         // What was unpacked or compressed is born late, but tells when it was written.
         const FileId id{static_cast<std::uint64_t>(is.st_dev),
                         static_cast<std::uint64_t>(is.st_ino)};
@@ -109,11 +111,12 @@ Rotations rotations_since(const std::string& path, const Predecessor& old, const
             if (old.fd < 0) rotations.compressed.push_back(name);
             continue;
         }
-        const auto born = born_ns(file.get());
+        const auto born = born_ns(entries->path().string());
         if (born != 0 && born < old.born_ns) continue;
-        if (old.fd >= 0 && is_copy(file.get(), old.fd)) continue;
+        if (old.fd >= 0 && is_copy(entries->path(), old.fd)) continue;
         found.push_back({born, written_ns(is), entries->path().string()});
     }
+    if (code) rotations.trouble = fmt::format("{}: {}", folder.string(), code.message());
     std::ranges::sort(found, {}, [](const Found& one) {
         return std::tie(one.born_ns, one.written_ns, one.path);
     });

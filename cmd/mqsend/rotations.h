@@ -23,6 +23,7 @@ struct Rotations {
     std::vector<std::string> paths;  ///< oldest first
     /// Names; only when `old` is gone, for it may be among them.
     std::vector<std::string> compressed;
+    std::string trouble;  ///< why there may be more; empty: there are none
 };
 
 /// The files beside `path` that have its name with a number or a date in it (app.log.1,

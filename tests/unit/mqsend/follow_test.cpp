@@ -1,4 +1,6 @@
 #include <doctest/doctest.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <filesystem>
@@ -242,6 +244,44 @@ TEST_CASE("what was renamed before anybody looked is read in its turn, and nothi
         again.lines();
         CHECK(again.file().take_warning().find("its rest is lost") != std::string::npos);
     }
+}
+
+TEST_CASE("what was renamed and cannot be looked for or opened is told of") {
+    const Folder folder;
+    const auto path = folder.path() / "app.log";
+    append(path, "a\n");
+    Followed followed(path);
+    CHECK(followed.lines() == Lines{"a"});
+    fs::rename(path, folder.path() / "app.log.3");
+    for (const auto* const name : {"app.log.2", "app.log.1"}) {
+        let_tick_pass(folder);
+        append(path, name);
+        fs::rename(path, folder.path() / name);
+    }
+    append(path, "d\n");
+    // Descriptors: one for what has the name now, then one for the folder, and again for a file.
+    const int next = ::dup(STDERR_FILENO);
+    REQUIRE(::close(next) == 0);
+    int left = 0;
+    std::string said;
+    SUBCASE("looked for") {
+        left = 1;
+        said = "what was renamed there is not read";
+    }
+    SUBCASE("opened") {
+        left = 2;
+        said = "app.log.1: Too many open files; it is not read";
+    }
+    rlimit before = {};
+    REQUIRE(::getrlimit(RLIMIT_NOFILE, &before) == 0);
+    rlimit scarce = before;
+    scarce.rlim_cur = static_cast<rlim_t>(next + left);
+    REQUIRE(::setrlimit(RLIMIT_NOFILE, &scarce) == 0);
+    const auto looked = followed.file().look();
+    REQUIRE(::setrlimit(RLIMIT_NOFILE, &before) == 0);
+    REQUIRE(looked);
+    const auto warning = followed.file().take_warning();
+    CHECK_MESSAGE(warning.find(said) != std::string::npos, warning);
 }
 
 TEST_CASE("the names of rotated files have a number or a date") {
