@@ -26,6 +26,7 @@ import org.apache.rocketmq.common.message.MessageQueue;
 final class Restarts {
     private static final int QUEUES = 4;
     private static final int PART = 400; // messages before the kill, and behind the start
+    // The client may have lost a heartbeat to a lock of its own (see Inbox.start), and tries again after 30 s.
     private static final int RECOVERY_S = 90;
 
     private Restarts() {}
@@ -52,7 +53,7 @@ final class Restarts {
             selecting(context, got);
             DefaultMQProducer producer = context.producer();
             sendWantedAndOther(context, producer, "before");
-            Check.until("what came before", 20, () -> got.contains("before-wanted"));
+            Check.until("what came before", RECOVERY_S, () -> got.contains("before-wanted"));
             context.server.killAndStart();
             sendWantedAndOther(context, producer, "behind");
             Check.until("what came behind", RECOVERY_S, () -> got.contains("behind-wanted"));
@@ -64,7 +65,7 @@ final class Restarts {
             DefaultMQPushConsumer consumer = selecting(context, first);
             DefaultMQProducer producer = context.producer();
             sendWantedAndOther(context, producer, "before");
-            Check.until("what came before", 20, () -> first.contains("before-wanted"));
+            Check.until("what came before", RECOVERY_S, () -> first.contains("before-wanted"));
             context.awaitCommitted(List.of(consumer));
             consumer.shutdown();
             sendWantedAndOther(context, producer, "away");
@@ -72,7 +73,7 @@ final class Restarts {
             sendWantedAndOther(context, producer, "behind");
             Set<String> second = new ConcurrentSkipListSet<>();
             selecting(context, second);
-            Check.until("what came meanwhile", 20, () -> second.contains("behind-wanted"));
+            Check.until("what came meanwhile", RECOVERY_S, () -> second.contains("behind-wanted"));
             Check.equal(Set.of("away-wanted", "behind-wanted"), second, "what came");
         });
     }
