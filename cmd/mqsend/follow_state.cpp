@@ -42,6 +42,10 @@ Result<std::string> read_file(const std::string& path) {
 
 }  // namespace
 
+FileId id_of(const struct stat& is) {
+    return {static_cast<std::uint64_t>(is.st_dev), static_cast<std::uint64_t>(is.st_ino)};
+}
+
 Result<Positions> load_positions(const std::string& path) {
     TRY(const auto text, read_file(path));
     Positions positions;
@@ -86,6 +90,10 @@ std::string bytes_before(int fd, std::uint64_t offset) {
         ::pread(fd, bytes.data(), bytes.size(), static_cast<off_t>(offset - bytes.size()));
     bytes.resize(n > 0 ? static_cast<std::size_t>(n) : 0);
     return bytes;
+}
+
+bool has_before(int fd, const Position& position) {
+    return position.last.empty() || bytes_before(fd, position.offset) == position.last;
 }
 
 }  // namespace mqd::mqsend

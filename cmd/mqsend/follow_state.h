@@ -4,6 +4,8 @@
 //
 // Threads: a value type.
 
+#include <sys/stat.h>
+
 #include <cstdint>
 #include <map>
 #include <optional>
@@ -18,6 +20,7 @@ struct FileId {
     std::uint64_t inode = 0;
     bool operator==(const FileId&) const = default;
 };
+FileId id_of(const struct stat& is);
 
 struct Position {
     FileId file;
@@ -38,5 +41,7 @@ Result<> save_positions(const std::string& path, const Positions& positions);
 
 /// What `fd` has before `offset`, for Position::last.
 std::string bytes_before(int fd, std::uint64_t offset);
+/// Whether that is what it had, as far as it is known.
+bool has_before(int fd, const Position& position);
 
 }  // namespace mqd::mqsend

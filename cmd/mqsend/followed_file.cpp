@@ -20,10 +20,6 @@ namespace {
 /// Who has renamed a file may write to it until he is told to open the new one.
 constexpr std::int64_t rename_grace_ms = 1000;
 
-FileId id_of(const struct stat& is) {
-    return {static_cast<std::uint64_t>(is.st_dev), static_cast<std::uint64_t>(is.st_ino)};
-}
-
 }  // namespace
 
 FollowedFile::FollowedFile(std::string path, record::ReaderOptions options,
@@ -87,14 +83,14 @@ void FollowedFile::resume(Open now) {
     const bool is_that_file = is_file(now, from);
     const bool is_same = is_that_file && ::fstat(now.fd, &is) == 0 &&
                          static_cast<std::uint64_t>(is.st_size) >= from.offset &&
-                         (from.last.empty() || bytes_before(now.fd, from.offset) == from.last);
+                         has_before(now.fd, from);
     if (now.is_fifo || is_same) {
         files_.push_back(now);
         return read_front(is_same ? from.offset : 0, from.cut);
     }
     if (!is_that_file) {
         if (const auto renamed = find_renamed(from)) {
-            if (from.last.empty() || bytes_before(renamed->fd, from.offset) == from.last) {
+            if (has_before(renamed->fd, from)) {
                 files_ = {*renamed};
                 add_rotations({renamed->id, renamed->born_ns, renamed->fd}, now.id);
                 files_.push_back(now);
@@ -140,8 +136,7 @@ bool FollowedFile::is_file(const Open& file, const Position& of) {
 
 std::optional<FollowedFile::Open> FollowedFile::find_renamed(const Position& from) const {
     std::error_code code;
-    const auto parent = std::filesystem::path(path_).parent_path();
-    std::filesystem::directory_iterator entries(parent.empty() ? "." : parent, code);
+    std::filesystem::directory_iterator entries(folder_of(path_), code);
     for (; !code && entries != std::filesystem::directory_iterator(); entries.increment(code)) {
         struct stat is = {};
         if (::stat(entries->path().c_str(), &is) != 0 || id_of(is) != from.file) continue;

@@ -29,11 +29,6 @@ bool is_remote(const std::string& folder) {
     return std::ranges::find(kinds, static_cast<std::uint32_t>(is.f_type)) != kinds.end();
 }
 
-std::string folder_of(const std::string& path) {
-    const auto parent = std::filesystem::path(path).parent_path();
-    return parent.empty() ? "." : parent.string();
-}
-
 }  // namespace
 
 Result<std::unique_ptr<Following>> Following::open(const std::vector<std::string>& paths,

@@ -8,7 +8,6 @@
 #include <algorithm>
 #include <array>
 #include <filesystem>
-#include <string_view>
 #include <tuple>
 
 #include "record_id.h"
@@ -70,6 +69,11 @@ bool is_copy(const fs::path& path, int of) {
 
 }  // namespace
 
+std::string folder_of(const std::string& path) {
+    const auto parent = fs::path(path).parent_path();
+    return parent.empty() ? "." : parent.string();
+}
+
 bool is_rotation_name(std::string_view name, std::string_view of) {
     if (name.starts_with(of)) return is_number_or_date(name.substr(of.size()));
     const auto dot = of.rfind('.');
@@ -93,9 +97,9 @@ Rotations rotations_since(const std::string& path, const Predecessor& old, const
     if (least_ns == 0 && old.fd >= 0 && ::fstat(old.fd, &is) == 0) least_ns = written_ns(is) + 1;
     if (least_ns == 0) return rotations;
     const auto own = fs::path(path).filename().string();
-    const auto folder = fs::path(path).parent_path();
+    const auto folder = folder_of(path);
     std::error_code code;
-    fs::directory_iterator entries(folder.empty() ? "." : folder, code);
+    fs::directory_iterator entries(folder, code);
     for (; !code && entries != fs::directory_iterator(); entries.increment(code)) {
         const auto name = entries->path().filename().string();
         std::string_view bare = name;
@@ -104,8 +108,7 @@ Rotations rotations_since(const std::string& path, const Predecessor& old, const
         // By name: one that cannot be opened is told of by who reads on.
         if (::stat(entries->path().c_str(), &is) != 0 || !S_ISREG(is.st_mode)) continue;
         // What was unpacked or compressed is born late, but tells when it was written.
-        const FileId id{static_cast<std::uint64_t>(is.st_dev),
-                        static_cast<std::uint64_t>(is.st_ino)};
+        const FileId id = id_of(is);
         if (id == old.file || id == now || written_ns(is) < least_ns) continue;
         if (is_compressed) {
             if (old.fd < 0) rotations.compressed.push_back(name);
@@ -116,7 +119,7 @@ Rotations rotations_since(const std::string& path, const Predecessor& old, const
         if (old.fd >= 0 && is_copy(entries->path(), old.fd)) continue;
         found.push_back({born, written_ns(is), entries->path().string()});
     }
-    if (code) rotations.trouble = fmt::format("{}: {}", folder.string(), code.message());
+    if (code) rotations.trouble = fmt::format("{}: {}", folder, code.message());
     std::ranges::sort(found, {}, [](const Found& one) {
         return std::tie(one.born_ns, one.written_ns, one.path);
     });

@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "follow_state.h"
@@ -30,6 +31,8 @@ struct Rotations {
 /// app-20261121.log) and are younger than `old`, but `now`, which has the name itself.
 /// No copies of `old`.
 Rotations rotations_since(const std::string& path, const Predecessor& old, const FileId& now);
+
+std::string folder_of(const std::string& path);
 
 /// Whether `name` is `of` with a number or a date behind it or before its extension.
 bool is_rotation_name(std::string_view name, std::string_view of);

@@ -493,18 +493,10 @@ namespace {
 /// A broker that answers one question on its connection and then reads no more.
 class MuteBroker {
 public:
-    MuteBroker() : listener_(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
-        sockaddr_in bound{};
-        bound.sin_family = AF_INET;
-        bound.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-        socklen_t bytes = sizeof bound;
-        auto* any = reinterpret_cast<sockaddr*>(&bound);
+    MuteBroker() {
         const int small = 64 << 10;
-        REQUIRE(setsockopt(listener_, SOL_SOCKET, SO_RCVBUF, &small, sizeof small) == 0);
-        REQUIRE(bind(listener_, any, bytes) == 0);
-        REQUIRE(listen(listener_, 1) == 0);
-        REQUIRE(getsockname(listener_, any, &bytes) == 0);
-        address = "127.0.0.1:" + std::to_string(ntohs(bound.sin_port));
+        REQUIRE(setsockopt(port_.fd, SOL_SOCKET, SO_RCVBUF, &small, sizeof small) == 0);
+        REQUIRE(listen(port_.fd, 1) == 0);
         thread_ = std::thread([this] { answer_one(); });
     }
     /// Breaks the connection: what the other side has not handed over is lost.
@@ -513,17 +505,17 @@ public:
         if (accepted_ >= 0) close(std::exchange(accepted_, -1));
     }
     ~MuteBroker() {
+        shutdown(port_.fd, SHUT_RDWR);  // nobody may have come
         die();
-        close(listener_);
     }
     MuteBroker(const MuteBroker&) = delete;
     MuteBroker& operator=(const MuteBroker&) = delete;
 
-    std::string address;
+    const std::string& address() const { return port_.address; }
 
 private:
     void answer_one() {
-        accepted_ = accept(listener_, nullptr, nullptr);
+        accepted_ = accept(port_.fd, nullptr, nullptr);
         char question[4096] = {};
         const auto n = recv(accepted_, question, sizeof question, 0);
         if (n <= 0) return;
@@ -538,8 +530,8 @@ private:
         send(accepted_, frame.data(), frame.size(), MSG_NOSIGNAL);
     }
 
-    const int listener_;
-    int accepted_ = -1;  ///< the thread's until it is joined
+    const ClosedPort port_;  // until it listens
+    int accepted_ = -1;      ///< the thread's until it is joined
     std::thread thread_;
 };
 
@@ -549,7 +541,7 @@ TEST_CASE("one-way messages lost on the way to where the broker was are counted 
     FakeServers servers;
     MuteBroker old;
     servers.queues = 1;
-    servers.move_broker(old.address);
+    servers.move_broker(old.address());
     const auto client = servers.client();
     Producer::Options options;
     options.oneway = true;
@@ -565,7 +557,7 @@ TEST_CASE("one-way messages lost on the way to where the broker was are counted 
     };
     // Until the sockets take no more, and then some that are still here when they break.
     do send(body);
-    while (client->channel(old.address)->flush(50));
+    while (client->channel(old.address())->flush(50));
     for (int i = 0; i < 3; ++i) send(body);
     servers.move_broker({});
     const auto deadline_ms = monotonic_ms() + 10'000;
