@@ -5,10 +5,8 @@
 #include <algorithm>
 #include <map>
 #include <numeric>
-#include <set>
 
 #include "base/clock.h"
-#include "wire/codes.h"
 
 namespace mqd::client {
 namespace {
@@ -48,7 +46,8 @@ Result<SendTopic*> SendTopics::find(std::string_view name, std::optional<std::in
         if (topic->queues.empty())
             return Error{Errc::not_found, fmt::format("topic '{}' has no queue {}", name, *only)};
     }
-    if (ack_ != Ack::one) TRY_OK(agree_on_ack(topic->queues));
+    topic->route = topic->queues;
+    TRY_OK(agree_on_ack(topic->queues));
     topic->first_queues = topic->queues.size();
     topic->in_turn.resize(topic->queues.size());
     std::iota(topic->in_turn.begin(), topic->in_turn.end(), std::size_t{0});
@@ -61,29 +60,20 @@ Result<SendTopic*> SendTopics::find(std::string_view name, std::optional<std::in
     return index_[key] = topics_.back().get();
 }
 
-/// What a broker waits for is its configuration: each is asked once.
-Result<> SendTopics::agree_with(const std::string& address) {
-    if (ack_ == Ack::one || agreed_.contains(address)) return {};
-    TRY(const auto answer,
-        client_.call(address, wire::request_code::get_broker_config, wire::NoHeader{}));
-    TRY(const auto wait_ms, client::ack_wait_ms(ack_, address, answer.body));
-    ack_wait_ms_ = std::max(ack_wait_ms_, wait_ms);
-    agreed_.insert(address);
-    return {};
-}
-
 /// What does not answer is not sent to.
 Result<> SendTopics::agree_on_ack(std::vector<Queue>& queues) {
     std::optional<Error> silent;
-    std::set<std::string> asked;
+    std::map<std::string, bool> agrees;
     for (const auto& queue : queues) {
-        if (!asked.insert(queue.address).second) continue;
-        const auto agreed = agree_with(queue.address);
+        const auto [at, is_first] = agrees.try_emplace(queue.address, false);
+        if (!is_first) continue;
+        const auto agreed = acks_.ask_and_wait(queue.address);
+        at->second = agreed.has_value();
         if (agreed) continue;
         if (agreed.error().code != Errc::unavailable) return agreed.error();
         silent = agreed.error();
     }
-    std::erase_if(queues, [&](const Queue& queue) { return !agreed_.contains(queue.address); });
+    std::erase_if(queues, [&](const Queue& queue) { return !agrees[queue.address]; });
     if (queues.empty() && silent) return *silent;
     return {};
 }
@@ -93,31 +83,30 @@ void SendTopics::refresh(SendTopic& topic) {
     if (now_ms < topic.routed_ms + refresh_every_ms) return;
     const auto route = publish_route(client_, topic.name);
     topic.routed_ms = monotonic_ms();
-    if (route) take_over(topic, publish_queues(topic.name, *route));
+    if (!route) return;
+    topic.route = publish_queues(topic.name, *route);
+    take_over(topic);
 }
 
 void SendTopics::look() {
-    while (const auto seen = watch_.take())
-        for (const auto& topic : topics_)
-            if (topic->name == seen->topic)
-                take_over(*topic, publish_queues(topic->name, seen->route));
+    while (const auto seen = watch_.take()) {
+        for (const auto& topic : topics_) {
+            if (topic->name != seen->topic) continue;
+            topic->route = publish_queues(topic->name, seen->route);
+            take_over(*topic);
+        }
+    }
+    if (!acks_.look()) return;
+    for (const auto& topic : topics_) take_over(*topic);
 }
 
-void SendTopics::take_over(SendTopic& topic, std::vector<Queue> queues) {
+void SendTopics::take_over(SendTopic& topic) {
     const Talk& talk = client_.options().talk;
-    // A broker that does not wait for it is not sent to, whether it is new or came back so.
-    std::map<std::string, bool> waits;
-    for (const auto& queue : queues) {
-        const auto [at, is_first] = waits.try_emplace(queue.address, true);
-        if (!is_first) continue;
-        const auto agreed = agree_with(queue.address);
-        at->second = agreed.has_value();
-        if (!agreed) talk(Talk::trouble, "{} is not sent to: {}", at->first, agreed.error().what);
-    }
-    std::erase_if(queues, [&](const Queue& queue) { return !waits[queue.address]; });
     std::vector<Queue> added;
     std::vector<std::size_t> in_turn;
-    for (auto& queue : queues) {
+    for (const auto& queue : topic.route) {
+        // One that does not wait for it is not sent to, whether it is new or came back so.
+        if (!acks_.agrees(queue.address)) continue;
         const auto same = std::find(topic.queues.begin(), topic.queues.end(), queue);
         if (same != topic.queues.end()) {
             if (same->address != queue.address)
@@ -125,7 +114,7 @@ void SendTopics::take_over(SendTopic& topic, std::vector<Queue> queues) {
             same->address = queue.address;
             in_turn.push_back(static_cast<std::size_t>(same - topic.queues.begin()));
         } else if (!topic.only) {
-            added.push_back(std::move(queue));
+            added.push_back(queue);
         }
     }
     for (auto& queue : added) {

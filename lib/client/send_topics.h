@@ -11,10 +11,9 @@
 #include <string>
 #include <string_view>
 #include <unordered_map>
-#include <unordered_set>
 #include <vector>
 
-#include "client/ack.h"
+#include "client/ack_watch.h"
 #include "client/client.h"
 #include "client/queues.h"
 #include "client/route_watch.h"
@@ -31,6 +30,7 @@ struct SendTopic {
     /// it to move to a queue that came later, what it sent before would still wait in the old one.
     std::size_t first_queues = 0;
     std::vector<std::size_t> in_turn;  ///< of `queues`, those that the topic has now; never empty
+    std::vector<Queue> route;          ///< all that it has now, also of brokers that do not agree
     std::size_t next = 0;
     std::int64_t routed_ms = 0;
 
@@ -43,7 +43,7 @@ struct SendTopic {
 class SendTopics {
 public:
     SendTopics(Client& client, Ack ack, std::int64_t look_every_ms = RouteWatch::look_every_ms)
-        : client_(client), ack_(ack), watch_(client, look_every_ms) {}
+        : client_(client), acks_(client, ack, look_every_ms), watch_(client, look_every_ms) {}
 
     /// not_found: no such topic, or none of its queues has that number. refused: it cannot be
     /// written. unavailable: no name server answers, or with an Ack beyond one no broker does.
@@ -52,25 +52,22 @@ public:
     /// Takes over what the name servers have now, if they were not asked just now: addresses, and
     /// queues that have come or gone. Of a topic with `only`, addresses.
     void refresh(SendTopic& topic);
-    /// The same for all topics, every few seconds and without a wait for name servers; a broker
-    /// that is new is asked whether it waits for the Ack, if that is more than one.
+    /// The same for all topics, every few seconds and without a wait. Brokers of which it is not
+    /// known whether they wait for the Ack are left out until they say so.
     void look();
 
     /// How long a broker may wait before it answers, beside its work.
-    std::int64_t ack_wait_ms() const { return ack_wait_ms_; }
+    std::int64_t ack_wait_ms() const { return acks_.wait_ms(); }
     const std::vector<std::unique_ptr<SendTopic>>& all() const { return topics_; }
 
 private:
-    Result<> agree_with(const std::string& address);
     Result<> agree_on_ack(std::vector<Queue>& queues);
-    void take_over(SendTopic& topic, std::vector<Queue> queues);
+    void take_over(SendTopic& topic);
 
     Client& client_;
-    const Ack ack_;
-    std::int64_t ack_wait_ms_ = 0;
+    AckWatch acks_;
     std::vector<std::unique_ptr<SendTopic>> topics_;
     std::unordered_map<std::string, SendTopic*> index_;
-    std::unordered_set<std::string> agreed_;  ///< brokers that wait for ack_
     RouteWatch watch_;
 };
 

@@ -86,6 +86,7 @@ public:
     }
     std::atomic<int> queues = 2;
     std::string config;  ///< of the broker, lines of key=value
+    std::atomic<std::int32_t> config_code = 0;  ///< its answer to who asks for that
     std::string address;
 
     void on_request(remoting::Session& session, const wire::Command& request) override {
@@ -97,7 +98,7 @@ public:
             case code::send_batch_message:
                 return send(session, request);
             case code::get_broker_config:
-                return session.reply(request, 0, wire::NoHeader{}, as_bytes(config));
+                return session.reply(request, config_code, wire::NoHeader{}, as_bytes(config));
             case code::pull_message: {
                 const auto header = wire::read_header<wire::PullMessage>(request);
                 REQUIRE(header);

@@ -380,6 +380,26 @@ TEST_CASE(
     CHECK_FALSE(is_sent_to(hasty.address));
 }
 
+TEST_CASE("a broker that could not say at first whether it waits for it is asked again") {
+    FakeServers servers;
+    FakeServers busy;
+    servers.config = busy.config = "flushDiskType=SYNC_FLUSH\n";
+    servers.add_broker("busy", busy.address);
+    busy.config_code = wire::response_code::system_busy;
+    const auto client = servers.client();
+    SendTopics topics(*client, Ack::flush, 1);
+    const auto found = topics.find("T", {});
+    REQUIRE(found);
+    CHECK((*found)->in_turn.size() == 2);
+    topics.look();
+    CHECK((*found)->in_turn.size() == 2);
+    busy.config_code = 0;
+    const auto deadline_ms = monotonic_ms() + 10'000;
+    while ((*found)->in_turn.size() != 4 && monotonic_ms() < deadline_ms) topics.look();
+    CHECK((*found)->in_turn.size() == 4);
+    CHECK((*found)->first_queues == 2);
+}
+
 TEST_CASE("a shard stays in its queue when its topic gets more of them") {
     FakeServers servers;
     const auto client = servers.client();
