@@ -52,26 +52,28 @@ Result<Found> look_through(const std::filesystem::path& dir, PhysicalOffset begi
     }
 }
 
-client::Message message_of(const message::RecordView& record) {
-    client::Message out;
+void read_message(const message::RecordView& record, client::Message& out) {
     out.topic = record.topic;
     out.body = record.body;
     out.flag = record.flag;
     out.sys_flag =
         record.sys_flag & (message::sys_flag::compressed | message::sys_flag::compression_mask);
     out.born_ms = record.born_ts_ms;
+    out.queue.reset();
     if (record.queue_id >= 0) out.queue = record.queue_id;
     out.properties = record.properties;
+    out.unique_key = {};
     if (out.properties.starts_with(key_prefix) && out.properties.size() >= key_bytes) {
         out.unique_key = out.properties.substr(key_prefix.size(), message::UniqueKeys::length);
         out.properties.remove_prefix(key_bytes);
     }
-    if (out.properties.empty()) return out;
+    out.shard = {};
+    out.alone = false;
+    if (out.properties.empty()) return;
     using namespace message;
     out.shard = find_property(out.properties, property::sharding_key).value_or("");
     out.alone = find_property(out.properties, property::delay).has_value() ||
                 find_property(out.properties, property::timer_deliver_ms).has_value();
-    return out;
 }
 
 }  // namespace
@@ -120,12 +122,14 @@ std::string_view Spool::add(const client::Message& message) {
     }
     properties_ += '\x02';
     properties_ += message.properties;
+    // One look at the clock for all that is read at once.
+    if (staged_.empty()) staged_ms_ = wall_ms();
     message::Draft draft;
     draft.topic = message.topic;
     draft.queue_id = message.queue.value_or(-1);
     draft.flag = message.flag;
     draft.sys_flag = message.sys_flag;
-    draft.born_ts_ms = message.born_ms > 0 ? message.born_ms : wall_ms();
+    draft.born_ts_ms = message.born_ms > 0 ? message.born_ms : staged_ms_;
     draft.body = message.body;
     draft.properties = properties_;
     message::encode(draft, staged_);
@@ -182,23 +186,27 @@ std::uint64_t Spool::forget_staged() {
 
 // Out
 
-Result<std::optional<Spool::Next>> Spool::next() {
-    if (!has_unsent()) return std::optional<Next>();
-    std::optional<message::RecordView> record;
+Result<Spool::Next*> Spool::next() {
+    if (!has_unsent()) return nullptr;
     if (next_at_ >= hot_at_ && !hot_.empty()) {
         scan_.reset();  // it would hold the space of a file that is gone
         const auto from = static_cast<std::size_t>(next_at_ - hot_at_);
-        TRY(record, message::RecordView::parse(std::as_const(hot_).bytes().subspan(from)));
-    } else {
-        TRY(record, record_in_files());
-        if (!record) return std::optional<Next>();
+        TRY(const auto record, message::RecordView::parse(std::as_const(hot_).bytes().subspan(from)));
+        show(record);
+        return &next_;
     }
-    next_bytes_ = record->bytes.size();
-    return std::optional(Next{next_at_, next_at_ < new_at_, message_of(*record)});
+    TRY(const bool is_there, read_from_files());
+    return is_there ? &next_ : nullptr;
 }
 
-/// The record at or behind next_at_, which goes there; nothing at the end.
-Result<std::optional<message::RecordView>> Spool::record_in_files() {
+void Spool::show(const message::RecordView& record) {
+    next_bytes_ = record.bytes.size();
+    next_.is_old = next_at_ < new_at_;
+    read_message(record, next_.message);
+}
+
+/// Shows the record at or behind next_at_, which goes there; false at the end.
+Result<bool> Spool::read_from_files() {
     if (!scan_) {
         TRY(scan_, store::LogScan::open(dir_));
     }
@@ -209,7 +217,8 @@ Result<std::optional<message::RecordView>> Spool::record_in_files() {
         switch (item.kind) {
             case Kind::record:
                 next_at_ = item.at;
-                return std::optional(item.record);
+                show(item.record);
+                return true;
             case Kind::blank:
             case Kind::damage:  // load() has counted it
                 next_at_ = item.at + item.bytes;
@@ -225,7 +234,7 @@ Result<std::optional<message::RecordView>> Spool::record_in_files() {
                 break;
         }
     }
-    return std::optional<message::RecordView>();
+    return false;
 }
 
 std::uint64_t Spool::give_out(std::uint64_t fate) {

@@ -54,13 +54,12 @@ public:
     // Out: in the order in which they came in.
 
     struct Next {
-        PhysicalOffset at;
         bool is_old = false;  ///< from an earlier run
         client::Message message;
     };
-    /// The first message that was not given out, good until the next call of anything.
-    /// corrupt: it is no longer there; io
-    Result<std::optional<Next>> next();
+    /// The first message that was not given out, good until the next call of anything, nullptr at
+    /// the end. corrupt: it is no longer there; io
+    Result<Next*> next();
     struct Given {
         PhysicalOffset at;
         std::uint64_t fate = 0;  ///< the caller's
@@ -102,7 +101,8 @@ private:
 
     Result<> load();
     Result<PhysicalOffset> write_staged();
-    Result<std::optional<message::RecordView>> record_in_files();
+    Result<bool> read_from_files();
+    void show(const message::RecordView& record);
 
     store::Files& os_;
     const std::filesystem::path dir_;
@@ -118,12 +118,14 @@ private:
 
     Buffer staged_;
     std::uint64_t staged_count_ = 0;
+    std::int64_t staged_ms_ = 0;  ///< wall clock at the first of them
     Buffer hot_;  ///< the block written last
     PhysicalOffset hot_at_;
 
     PhysicalOffset new_at_;   ///< where this run began
     PhysicalOffset next_at_;  ///< of next()
     std::size_t next_bytes_ = 0;
+    Next next_;
     std::unique_ptr<store::LogScan> scan_;  ///< for what is not in hot_
     std::deque<Given> given_;
     std::uint64_t first_given_ = 0;

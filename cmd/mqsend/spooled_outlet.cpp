@@ -108,9 +108,9 @@ Result<> SpooledOutlet::feed() {
     }
     is_ready_ = true;
     // An answer may halt it in between.
-    while (!is_halted_ && rate_due_ms() <= monotonic_ms()) {
-        TRY(const auto next, spool_.next());
-        if (!next) return {};
+    while (!is_halted_ && (!options_.rate || rate_due_ms() <= monotonic_ms())) {
+        TRY(auto* const next, spool_.next());
+        if (next == nullptr) return {};
         TRY(const bool goes_on, feed_one(*next));
         if (!goes_on) break;
     }
@@ -118,10 +118,10 @@ Result<> SpooledOutlet::feed() {
 }
 
 /// False: it stays where it is for now.
-Result<bool> SpooledOutlet::feed_one(const Spool::Next& next) {
+Result<bool> SpooledOutlet::feed_one(Spool::Next& next) {
     const bool has_fate = fates_.keeps_messages() && !next.is_old;
     const auto fate = has_fate && told_ == 0 ? waiting_fates_.front() : Fates::nobody;
-    auto message = next.message;
+    auto& message = next.message;
     // Its answer may be there before try_send() returns.
     message.ordinal = spool_.give_out(fate);
     const auto taken = producer_.try_send(message);

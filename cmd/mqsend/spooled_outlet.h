@@ -50,7 +50,7 @@ private:
     bool is_failing() const { return producer_.is_failing() || route_due_ms_ >= 0; }
     Result<> secure();
     Result<> feed();
-    Result<bool> feed_one(const Spool::Next& next);
+    Result<bool> feed_one(Spool::Next& next);
     void settled(const client::Settled& settled);
     void not_delivered(const Spool::Given& given, client::Verdict verdict, const Error& error);
     void tell_waiting();

@@ -1,6 +1,7 @@
 #include "spool.h"
 
 #include <doctest/doctest.h>
+#include <sys/stat.h>
 
 #include <algorithm>
 #include <filesystem>
@@ -20,7 +21,7 @@ namespace {
 std::size_t log_files(const Folder& folder) {
     std::size_t count = 0;
     for (const auto& entry : fs::directory_iterator(folder.path() / "commitlog"))
-        count += entry.is_regular_file() ? 1 : 0;
+        count += entry.path().filename() != "spare" ? 1 : 0;
     return count;
 }
 
@@ -173,6 +174,7 @@ TEST_CASE("many blocks go over many files, and files that nobody needs are remov
         }
         REQUIRE(spool->note_settled());
         CHECK(log_files(folder) == 3);
+        CHECK(folder.has("commitlog/spare"));
         // While older ones wait, the new ones stand behind them.
         spool->add(message_of(body(50)));
         REQUIRE(spool->commit());
@@ -183,6 +185,44 @@ TEST_CASE("many blocks go over many files, and files that nobody needs are remov
     const auto left = drain(*spool);
     REQUIRE(left.size() == 31);
     for (int i = 0; i < 31; ++i) CHECK(left[static_cast<std::size_t>(i)] == body(20 + i));
+}
+
+TEST_CASE("a file that is done with becomes the next, and nothing of it is seen again") {
+    const Folder folder;
+    const std::string filling(1 << 20, 'x');
+    const auto in_and_out = [&](Spool& spool, int count) {
+        for (int i = 0; i < count; ++i) {
+            spool.add(message_of(filling));
+            REQUIRE(spool.commit());
+        }
+        CHECK(drain(spool).size() == static_cast<std::size_t>(count));
+        REQUIRE(spool.note_settled());
+    };
+    const auto spool = open(folder);
+    in_and_out(*spool, 17);
+    CHECK(log_files(folder) == 1);
+    struct stat before {};
+    REQUIRE(::stat((folder.path() / "commitlog/spare").c_str(), &before) == 0);
+    in_and_out(*spool, 15);
+    spool->add(message_of("last"));
+    REQUIRE(spool->commit());
+    CHECK(log_files(folder) == 1);
+    for (const auto& entry : fs::directory_iterator(folder.path() / "commitlog")) {
+        struct stat is {};
+        REQUIRE(::stat(entry.path().c_str(), &is) == 0);
+        if (entry.path().filename() != "spare") CHECK(is.st_ino == before.st_ino);
+    }
+    // As somebody sees it who comes after a kill.
+    auto scan = store::LogScan::open(folder.path());
+    REQUIRE(scan);
+    for (;;) {
+        const auto item = (*scan)->next();
+        REQUIRE(item);
+        using Kind = store::LogItem::Kind;
+        CHECK(item->kind != Kind::damage);
+        CHECK(item->kind != Kind::torn);
+        if (item->kind != Kind::record && item->kind != Kind::blank) break;
+    }
 }
 
 TEST_CASE("a spool says when it is full, and has room again when something is settled") {
@@ -217,9 +257,8 @@ TEST_CASE("a refused message is kept beside the others") {
             const auto next = spool->next();
             REQUIRE(next);
             REQUIRE(*next);
-            const auto at = (*next)->at;
             const auto number = spool->give_out(0);
-            if (i != 1) REQUIRE(spool->keep_refused(at));
+            if (i != 1) REQUIRE(spool->keep_refused(spool->given(number).at));
             spool->settle(number);
         }
         REQUIRE(spool->close());
