@@ -119,7 +119,7 @@ private:
     Buffer staged_;
     std::uint64_t staged_count_ = 0;
     std::int64_t staged_ms_ = 0;  ///< wall clock at the first of them
-    Buffer hot_;  ///< the block written last
+    Buffer hot_;                  ///< the block written last
     PhysicalOffset hot_at_;
 
     PhysicalOffset new_at_;   ///< where this run began

@@ -85,7 +85,7 @@ public:
         others_[std::move(name)] = std::move(at);
     }
     std::atomic<int> queues = 2;
-    std::string config;  ///< of the broker, lines of key=value
+    std::string config;                         ///< of the broker, lines of key=value
     std::atomic<std::int32_t> config_code = 0;  ///< its answer to who asks for that
     std::string address;
 
