@@ -29,11 +29,12 @@ Result<message::RecordView> BlockReader::next() {
 }
 
 Result<message::RecordView> BlockReader::next_record() {
-    TRY(const auto message, message::RecordView::parse(rest_));
-    rest_ = rest_.subspan(message.bytes.size());
-    is_part_ = message.is_inner_batch();
+    auto message = message::RecordView::parse(rest_);
+    if (!message) return message;
+    rest_ = rest_.subspan(message->bytes.size());
+    is_part_ = message->is_inner_batch();
     if (!is_part_) return message;
-    TRY(batch_, message.split());
+    TRY(batch_, message->split());
     batch_next_ = 0;
     if (batch_.empty()) return Error{Errc::corrupt, "a batch without messages"};
     return batch_[batch_next_++];

@@ -99,7 +99,12 @@ Result<> Composer::append_delay(const record::Record& record, std::string& out) 
 }
 
 Result<client::Message> Composer::compose(const record::Record& record) {
-    client::Message message;
+    Result<client::Message> message(std::in_place);
+    if (auto filled = fill(record, *message); !filled) message = std::move(filled).error();
+    return message;
+}
+
+Result<> Composer::fill(const record::Record& record, client::Message& message) {
     message.topic = settings_.topic.empty() ? record.topic : settings_.topic;
     if (message.topic.empty())
         return Error{Errc::invalid, "no topic: neither -t nor the record names one"};
@@ -127,7 +132,7 @@ Result<client::Message> Composer::compose(const record::Record& record) {
         message.body = compressed_;
         message.sys_flag = message::sys_flag::of(kind);
     }
-    return message;
+    return {};
 }
 
 Result<std::pair<std::string, std::string>> parse_property(std::string_view text) {

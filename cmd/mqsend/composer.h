@@ -45,6 +45,7 @@ public:
 
 private:
     explicit Composer(Settings settings) : settings_(std::move(settings)) {}
+    Result<> fill(const record::Record& record, client::Message& message);
     Result<> append_properties(const record::Record& record, std::string& out) const;
     Result<> append_delay(const record::Record& record, std::string& out) const;
 

@@ -43,6 +43,8 @@ public:
     using value_type = T;
 
     Result(T value) : state_(std::in_place_index<0>, std::move(value)) {}
+    /// A value to be filled in: large ones are spared a copy or two.
+    explicit Result(std::in_place_t) : state_(std::in_place_index<0>) {}
     Result(Error error) : state_(std::in_place_index<1>, std::move(error)) {}
 
     bool has_value() const { return state_.index() == 0; }

@@ -97,13 +97,61 @@ void place_inner_base(MutableBytes record, QueueOffset queue_offset) {
     std::memcpy(record.data() + at, digits.data(), inner_base_digits);
 }
 
-Host take_host(ByteReader& in, bool v6) {
-    Host host;
-    host.is_v6 = v6;
-    const auto ip = in.take_bytes(host.ip_bytes());
-    if (!ip.empty()) std::memcpy(host.ip.data(), ip.data(), ip.size());
-    host.port = in.take<std::int32_t>();
-    return host;
+const std::byte* read_host(const std::byte* at, bool is_v6, Host& host) {
+    host.is_v6 = is_v6;
+    if (is_v6) {
+        std::memcpy(host.ip.data(), at, 16);
+        at += 16;
+    } else {
+        std::memcpy(host.ip.data(), at, 4);
+        at += 4;
+    }
+    host.port = load_be<std::int32_t>(at);
+    return at + 4;
+}
+
+/// Empty, or why it is no whole record.
+std::string_view read_record(Bytes bytes, RecordView& view) {
+    constexpr std::string_view odd_lengths = "its lengths do not add up";
+    if (bytes.size() < record_bytes_min) return "fewer than 91 bytes";
+    const auto head = RecordHead::read(bytes.data());
+    if (!head.is_record()) return "no record magic";
+    const auto total = static_cast<std::size_t>(std::max(head.total_bytes, 0));
+    if (total < record_bytes_min || total > bytes.size()) return "its size does not fit";
+
+    const std::byte* at = bytes.data();
+    view.bytes = bytes.first(total);
+    view.v2 = head.magic == magic_v2;
+    view.body_crc = load_be<std::int32_t>(at + 8);
+    view.queue_id = load_be<std::int32_t>(at + 12);
+    view.flag = load_be<std::int32_t>(at + 16);
+    view.queue_offset = {load_be<std::int64_t>(at + 20)};
+    view.at = {load_be<std::int64_t>(at + 28)};
+    view.sys_flag = load_be<std::int32_t>(at + 36);
+    view.born_ts_ms = load_be<std::int64_t>(at + 40);
+    const bool born_v6 = (view.sys_flag & sys_flag::born_host_v6) != 0;
+    const bool store_v6 = (view.sys_flag & sys_flag::store_host_v6) != 0;
+    const std::size_t fixed =
+        72 + (born_v6 ? host_bytes_v6 : host_bytes_v4) + (store_v6 ? host_bytes_v6 : host_bytes_v4);
+    if (total < fixed) return odd_lengths;
+    at = read_host(at + 48, born_v6, view.born_host);
+    view.store_ts_ms = load_be<std::int64_t>(at);
+    at = read_host(at + 8, store_v6, view.store_host);
+    view.reconsume_times = load_be<std::int32_t>(at);
+    view.prepared_offset = load_be<std::int64_t>(at + 4);
+
+    // From here on each length is the record's own word.
+    const auto body_bytes = load_be<std::int32_t>(at + 12);
+    if (body_bytes < 0) return "a negative body length";
+    ByteReader rest(view.bytes.subspan(fixed));
+    view.body = rest.take_text(static_cast<std::size_t>(body_bytes));
+    const int topic_bytes = view.v2 ? rest.take<std::int16_t>() : rest.take<std::int8_t>();
+    if (topic_bytes < 0) return "a negative topic length";
+    view.topic = rest.take_text(static_cast<std::size_t>(topic_bytes));
+    const auto property_bytes = rest.take<std::int16_t>();
+    if (property_bytes > 0)
+        view.properties = rest.take_text(static_cast<std::size_t>(property_bytes));
+    return rest.ok() && rest.left() == 0 ? std::string_view() : odd_lengths;
 }
 
 }  // namespace
@@ -178,43 +226,10 @@ RecordHead RecordHead::read(const std::byte* at) {
 }
 
 Result<RecordView> RecordView::parse(Bytes bytes) {
-    const auto corrupt = [](std::string_view why) {
-        return Error{Errc::corrupt, fmt::format("no whole record: {}", why)};
-    };
-    if (bytes.size() < record_bytes_min) return corrupt("fewer than 91 bytes");
-    const auto head = RecordHead::read(bytes.data());
-    if (!head.is_record()) return corrupt("no record magic");
-    if (head.total_bytes < static_cast<std::int32_t>(record_bytes_min) ||
-        static_cast<std::size_t>(head.total_bytes) > bytes.size())
-        return corrupt("its size does not fit");
-
-    RecordView view;
-    view.bytes = bytes.first(static_cast<std::size_t>(head.total_bytes));
-    view.v2 = head.magic == magic_v2;
-    ByteReader in(view.bytes.subspan(8));
-    view.body_crc = in.take<std::int32_t>();
-    view.queue_id = in.take<std::int32_t>();
-    view.flag = in.take<std::int32_t>();
-    view.queue_offset = {in.take<std::int64_t>()};
-    view.at = {in.take<std::int64_t>()};
-    view.sys_flag = in.take<std::int32_t>();
-    view.born_ts_ms = in.take<std::int64_t>();
-    view.born_host = take_host(in, (view.sys_flag & sys_flag::born_host_v6) != 0);
-    view.store_ts_ms = in.take<std::int64_t>();
-    view.store_host = take_host(in, (view.sys_flag & sys_flag::store_host_v6) != 0);
-    view.reconsume_times = in.take<std::int32_t>();
-    view.prepared_offset = in.take<std::int64_t>();
-    const auto body_bytes = in.take<std::int32_t>();
-    if (body_bytes < 0) return corrupt("a negative body length");
-    view.body = in.take_text(static_cast<std::size_t>(body_bytes));
-    const int topic_bytes = view.v2 ? in.take<std::int16_t>() : in.take<std::int8_t>();
-    if (topic_bytes < 0) return corrupt("a negative topic length");
-    view.topic = in.take_text(static_cast<std::size_t>(topic_bytes));
-    const auto property_bytes = in.take<std::int16_t>();
-    if (property_bytes > 0)
-        view.properties = in.take_text(static_cast<std::size_t>(property_bytes));
-    if (!in.ok() || in.left() != 0) return corrupt("its lengths do not add up");
-    return view;
+    Result<RecordView> parsed(std::in_place);
+    if (const auto why = read_record(bytes, *parsed); !why.empty())
+        parsed = Error{Errc::corrupt, fmt::format("no whole record: {}", why)};
+    return parsed;
 }
 
 bool RecordView::body_crc_ok() const {
