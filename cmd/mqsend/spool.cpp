@@ -191,8 +191,7 @@ Result<Spool::Next*> Spool::next() {
     if (next_at_ >= hot_at_ && !hot_.empty()) {
         scan_.reset();  // it would hold the space of a file that is gone
         const auto from = static_cast<std::size_t>(next_at_ - hot_at_);
-        TRY(auto&& record,
-            message::RecordView::parse(std::as_const(hot_).bytes().subspan(from)));
+        TRY(auto&& record, message::RecordView::parse(std::as_const(hot_).bytes().subspan(from)));
         show(record);
         return &next_;
     }
