@@ -5,6 +5,8 @@
 // Threads: any.
 // Owner:   the tool's main.
 
+#include <atomic>
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -60,13 +62,18 @@ public:
         return checked(address,
                        channel(address)->call_and_wait(code, header, body, options().timeout_ms));
     }
-    /// The same to the first name server that answers.
+    /// The same to the first name server that answers. The next call begins with that one: one
+    /// that hangs is waited for once, and not each time.
     template <class H>
     Result<remoting::Answer> call_namesrv(std::int32_t code, const H& header, Bytes body = {}) {
         Result<remoting::Answer> last = Error{Errc::invalid, "no name server is configured"};
-        for (const auto& address : options().namesrv) {
-            last = call(address, code, header, body);
-            if (last || last.error().code != Errc::unavailable) return last;
+        const auto& servers = options().namesrv;
+        const std::size_t first = namesrv_;
+        for (std::size_t i = first; i < first + servers.size(); ++i) {
+            last = call(servers[i % servers.size()], code, header, body);
+            if (!last && last.error().code == Errc::unavailable) continue;
+            namesrv_ = i % servers.size();
+            return last;
         }
         return unreached(std::move(last));
     }
@@ -76,6 +83,9 @@ protected:
                                             Result<remoting::Answer> answer);
     /// With several name servers, the error names them all.
     Result<remoting::Answer> unreached(Result<remoting::Answer> last) const;
+
+private:
+    std::atomic<std::size_t> namesrv_ = 0;  ///< the last one that answered
 };
 
 }  // namespace mqd::client

@@ -87,12 +87,17 @@ public:
     std::atomic<int> queues = 2;
     std::string config;                         ///< of the broker, lines of key=value
     std::atomic<std::int32_t> config_code = 0;  ///< its answer to who asks for that
+    std::atomic<bool> is_busy = false;          ///< as a name server, what nobody waits for
+    std::atomic<int> asked_for_routes = 0;
     std::string address;
 
     void on_request(remoting::Session& session, const wire::Command& request) override {
         namespace code = wire::request_code;
         switch (request.code) {
             case code::get_routeinfo_by_topic:
+                ++asked_for_routes;
+                if (is_busy)
+                    return session.reply(request, wire::response_code::system_busy, "busy");
                 return route(session, request);
             case code::send_message_v2:
             case code::send_batch_message:
