@@ -292,11 +292,11 @@ lines() { seq -f 'line %g of the input' "$@"; }
 @test "--delay and --at hold messages back until their time" {
   start_broker
   local at
-  at=$(($(date +%s%3N) + 700))
-  mqsend -q -t T --tag delay --delay 700ms <<< delay
+  at=$(($(date +%s%3N) + 2000))
+  mqsend -q -t T --at -1h --tag past <<< past
+  mqsend -q -t T --tag delay --delay 2s <<< delay
   mqsend -q -t T --tag at --at $at <<< at
   mqsend -q -t T --in json <<< "{\"body\":\"record\",\"tags\":\"record\",\"deliver_at\":$at}"
-  mqsend -q -t T --at -1h --tag past <<< past
   wait_until has_stored T 4
   local tag
   for tag in delay at record; do
