@@ -43,34 +43,43 @@ bool is_number(std::string_view text) {
     return at == text.size();
 }
 
-error_code walk(od::value value, int depth, Member& into, std::vector<Member>* children);
+/// Most keys stand in the input as they are meant.
+error_code read_key(od::field& field, std::string_view& key) {
+    const char* const begin = field.key().raw();
+    const char* end = begin;
+    while (*end != '"' && *end != '\\') ++end;
+    if (*end == '\\') return field.unescaped_key().get(key);
+    key = {begin, end};
+    return SUCCESS;
+}
 
-error_code walk_object(od::object object, int depth, std::vector<Member>* children) {
-    for (auto field : object) {
+// By reference throughout: simdjson's values and fields are large, and made again at each step.
+error_code walk(od::value& value, int depth, Member& into, std::vector<Member>* children);
+
+error_code walk_object(od::object& object, int depth, std::vector<Member>* children) {
+    for (auto next : object) {
         Member child;
-        std::string_view key;
-        od::value inner;
-        if (const auto e = field.unescaped_key().get(key)) return e;
-        if (const auto e = field.value().get(inner)) return e;
-        child.key = key;
-        if (const auto e = walk(inner, depth + 1, child, nullptr)) return e;
+        if (next.error()) return next.error();
+        od::field&& field = std::move(next).value_unsafe();
+        if (const auto e = read_key(field, child.key)) return e;
+        if (const auto e = walk(field.second, depth + 1, child, nullptr)) return e;
         if (children != nullptr) children->push_back(child);
     }
     return SUCCESS;
 }
 
-error_code walk_array(od::array array, int depth, std::vector<Member>* children) {
+error_code walk_array(od::array& array, int depth, std::vector<Member>* children) {
     for (auto item : array) {
         Member child;
-        od::value inner;
-        if (const auto e = std::move(item).get(inner)) return e;
+        if (item.error()) return item.error();
+        od::value&& inner = std::move(item).value_unsafe();
         if (const auto e = walk(inner, depth + 1, child, nullptr)) return e;
         if (children != nullptr) children->push_back(child);
     }
     return SUCCESS;
 }
 
-error_code walk(od::value value, int depth, Member& into, std::vector<Member>* children) {
+error_code walk(od::value& value, int depth, Member& into, std::vector<Member>* children) {
     if (depth > depth_max) return simdjson::DEPTH_ERROR;
     od::json_type type{};
     if (const auto e = value.type().get(type)) return e;
@@ -81,11 +90,9 @@ error_code walk(od::value value, int depth, Member& into, std::vector<Member>* c
         }
         case od::json_type::number: {
             into.kind = Kind::number;
+            // Not converted: who iterates over the members moves on behind it by itself.
             into.text = without_blanks_behind(value.raw_json_token());
-            if (!is_number(into.text)) return simdjson::NUMBER_ERROR;
-            double ignored = 0;  // moves on behind the number, whether it fits or not
-            const auto e = value.get_double().get(ignored);
-            return e == simdjson::NUMBER_ERROR ? SUCCESS : e;
+            return is_number(into.text) ? SUCCESS : simdjson::NUMBER_ERROR;
         }
         case od::json_type::boolean: {
             into.kind = Kind::boolean;
@@ -146,13 +153,13 @@ Result<> ObjectReader::read(std::string_view text, std::size_t readable_bytes) {
         if (e) return e;
         od::object object;
         if (const auto o = document.get_object().get(object)) return o;
-        for (auto field : object) {
+        for (auto next : object) {
             auto& member = members_.emplace_back();
-            od::value value;
-            if (const auto k = field.unescaped_key().get(member.key)) return k;
-            if (const auto v = field.value().get(value)) return v;
+            if (next.error()) return next.error();
+            od::field&& field = std::move(next).value_unsafe();
+            if (const auto k = read_key(field, member.key)) return k;
             member.first_child = static_cast<std::uint32_t>(children_.size());
-            if (const auto w = walk(value, 1, member, &children_)) return w;
+            if (const auto w = walk(field.second, 1, member, &children_)) return w;
             member.child_count = static_cast<std::uint32_t>(children_.size()) - member.first_child;
         }
         // simdjson has no other way to ask whether something stands behind the object.

@@ -3,7 +3,7 @@
 // million. Over simdjson; strings are views of unescaped text, everything else is a view of the
 // input as it was written, so that 1.00 stays 1.00.
 //
-// Threads: one at a time; the views live until the next read().
+// Threads: one at a time; the views live as long as the text, and until the next read().
 
 #include <cstddef>
 #include <cstdint>
