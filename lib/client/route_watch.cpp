@@ -63,8 +63,11 @@ std::optional<RouteWatch::Seen> RouteWatch::take() {
         one.body = std::move(answer->body);
         seen = Seen{one.topic, std::move(*route)};
     }
-    for (std::size_t i = 0; i < watched_.size() && asked_ < asked_max; ++i)
-        if (!watched_[i].is_asked && watched_[i].ask_at_ms <= now_ms) ask(i);
+    // In turn: the first ones may be due again before the last ones have been asked at all.
+    for (std::size_t i = 0; i < watched_.size() && asked_ < asked_max; ++i) {
+        turn_ = (turn_ + 1) % watched_.size();
+        if (!watched_[turn_].is_asked && watched_[turn_].ask_at_ms <= now_ms) ask(turn_);
+    }
     settle_due();
     return seen;
 }

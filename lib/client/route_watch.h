@@ -61,6 +61,7 @@ private:
     std::vector<Watched> watched_;
     std::size_t namesrv_ = 0;  ///< the next one to ask
     std::size_t asked_ = 0;    ///< questions under way
+    std::size_t turn_ = 0;     ///< whose it was last
     std::int64_t due_ms_ = -1;
     std::shared_ptr<Mailbox<Answered>> mailbox_ = std::make_shared<Mailbox<Answered>>();
     std::vector<Answered> answers_;
