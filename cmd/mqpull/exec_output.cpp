@@ -277,6 +277,11 @@ bool ExecOutput::is_idle() const {
            replied_.empty();
 }
 
+/// In order, what fails runs again and again, for which nobody who says --idle wants to wait.
+bool ExecOutput::is_working() const {
+    return !options_.is_orderly && (!runs_.empty() || !returned_.empty() || !replied_.empty());
+}
+
 bool ExecOutput::has_failed() const {
     return messages_lost_ > 0 || replies_lost_ > 0 ||
            (commands_failed_ > 0 && options_.group.empty());

@@ -48,6 +48,7 @@ public:
     Result<> end() override;
     void hurry() override;
     bool is_idle() const override;
+    bool is_working() const override;
     bool has_failed() const override;
     std::optional<std::string> report() const override;
 

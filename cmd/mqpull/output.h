@@ -59,6 +59,8 @@ public:
     /// The user wants an end: only what has begun is finished. Before end() or behind it.
     virtual void hurry() {}
     virtual bool is_idle() const { return true; }
+    /// What was put is being worked on, and more of it may come of that.
+    virtual bool is_working() const { return false; }
     /// Of the messages put, some failed or were never acknowledged.
     virtual bool has_failed() const { return false; }
     /// A line about what went wrong, at the end.

@@ -90,7 +90,7 @@ Pulling::Pulling(cli::Parser& cli, client::Client& client, const Settings& setti
       pace_(settings.rate),
       intake_(puller_, intake_order(settings), !settings.stops_at_end),
       progress_(wants_progress(settings), cli.quiet(), STDERR_FILENO),
-      last_message_ms_(monotonic_ms()),
+      active_ms_(monotonic_ms()),
       commit_at_ms_(monotonic_ms() + commit_every_ms),
       routes_(client) {
     cli_.before_messages([this] { progress_.clear(); });
@@ -174,6 +174,7 @@ Result<> Pulling::loop() {
         if (membership_ && membership_->wants_rebalance()) TRY_OK(share_out());
         if (routes_.take()) TRY_OK(look_for_queues());
         TRY_OK(output_.advance());
+        if (output_.is_working()) active_ms_ = monotonic_ms();
         if (is_over()) break;
         TRY(const bool has_moved, move_on());
         if (!has_moved) TRY_OK(output_.flush());
@@ -224,9 +225,9 @@ bool Pulling::is_over() const {
         settings_.stops_at_end || settings_.until.offset || settings_.until.time_ms;
     if (has_end && puller_.all_done()) return true;
     if (settings_.until.time_ms && wall_ms() >= *settings_.until.time_ms + until_grace_ms &&
-        monotonic_ms() - last_message_ms_ >= until_grace_ms && !settings_.stops_at_end)
+        monotonic_ms() - active_ms_ >= until_grace_ms && !settings_.stops_at_end)
         return true;
-    return settings_.idle_ms && monotonic_ms() - last_message_ms_ >= *settings_.idle_ms;
+    return settings_.idle_ms && monotonic_ms() - active_ms_ >= *settings_.idle_ms;
 }
 
 // Records
@@ -301,7 +302,7 @@ Result<bool> Pulling::handle(client::PulledQueue& queue, message::RecordView& me
         TRY_OK(output_.put({queue, message, body, is_part}));
     }
     queue.taken = offset + 1;
-    last_message_ms_ = monotonic_ms();
+    active_ms_ = monotonic_ms();
     pace_.count(monotonic_us());
     ++count_;
     body_bytes_ += message.body.size();
@@ -361,7 +362,10 @@ Result<> Pulling::share_out() {
     const bool has_all = !locks_;
     TRY_OK(settle_on(locks_ ? locked(*assigned) : std::move(*assigned)));
     // With locks, the first ones may still be another's.
-    has_queues_ = has_queues_ || has_all || has_all_locks_;
+    if (!has_queues_ && (has_all || has_all_locks_)) {
+        has_queues_ = true;
+        active_ms_ = monotonic_ms();  // how long it took to join is no idleness
+    }
     return {};
 }
 
@@ -462,11 +466,11 @@ std::int64_t Pulling::add_sources(std::int64_t until_ms) {
     if (is_blocked_) return until_ms;
     if (waits_for_pace_) return sooner(until_ms, pace_.due_ms());
     if (!intake_.at_end()) return sooner(until_ms, intake_.due_ms());
-    if (settings_.idle_ms) until_ms = sooner(until_ms, last_message_ms_ + *settings_.idle_ms);
+    if (settings_.idle_ms) until_ms = sooner(until_ms, active_ms_ + *settings_.idle_ms);
     if (settings_.until.time_ms) {
         const auto left_ms = *settings_.until.time_ms + until_grace_ms - wall_ms();
         until_ms =
-            sooner(until_ms, std::max(monotonic_ms() + left_ms, last_message_ms_ + until_grace_ms));
+            sooner(until_ms, std::max(monotonic_ms() + left_ms, active_ms_ + until_grace_ms));
     }
     return until_ms;
 }

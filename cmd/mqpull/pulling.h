@@ -108,7 +108,7 @@ private:
     std::uint64_t count_ = 0;
     std::uint64_t shown_count_ = 0;
     std::uint64_t body_bytes_ = 0;
-    std::int64_t last_message_ms_;
+    std::int64_t active_ms_;  ///< a message came, or one was worked on
     std::int64_t commit_at_ms_;
     client::RouteWatch routes_;
     bool has_queues_ = false;  ///< they have been shared out at least once

@@ -112,6 +112,14 @@ start_quick_broker() {
   [[ $(mqpull -t '%DLQ%g' --from beginning -e --out json) == *'"keys":["key"],"tags":"t","properties":{"a":"b"}'* ]]
 }
 
+@test "--idle begins when no command runs: what one fails at comes again before the end" {
+  start_quick_broker
+  mqsend -q -t T <<< slow
+  cd "$BATS_TEST_TMPDIR"
+  mqpull -q -t T -g g --from beginning --idle 500ms --exec 'echo $MQ_RECONSUME >> out; sleep 1; [ $MQ_RECONSUME = 1 ]'
+  [ "$(cat out)" = $'0\n1' ]
+}
+
 @test "one of a batch that is stored as one record comes again alone, and in the end lies with the dead letters" {
   printf '%s\n' "messageDelayLevel=$(printf '10ms %.0s' {1..18})" > "$BATS_TEST_TMPDIR/broker.conf"
   start_broker -c "$BATS_TEST_TMPDIR/broker.conf"

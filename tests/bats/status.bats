@@ -170,7 +170,7 @@ status_of() { ended=0; "$@" || ended=$?; }
     wait_until has_lines out 1
     status_of stop_daemon "$pid" "$signal"
     [ "$ended" = "$number" ]
-    [ ! -s err ]
+    [ ! -s err ] || { cat err && false; }
     # Nothing is left, and nothing comes twice.
     mqpull -t T -g "$signal" -e >> out
     cmp <(sort out) <(mqpull -t T --from beginning -e | sort)
