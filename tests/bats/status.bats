@@ -165,6 +165,7 @@ status_of() { ended=0; "$@" || ended=$?; }
     [ "$ended" = "$number" ]
     grep -qE 'read [12] = acknowledged [12] \+ refused 0' err
 
+    rm -f out err  # else the last round's would be looked at before this one begins
     env --default-signal=INT,HUP mqpull -t T -g "$signal" --from beginning > out 2> err 3>&- &
     pid=$!
     wait_until has_lines out 1
