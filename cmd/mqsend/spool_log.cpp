@@ -13,7 +13,7 @@ namespace {
 
 constexpr std::int64_t blank_bytes = 8;
 constexpr std::string_view spare_name = "spare";  // no offset: it is no file of a log
-constexpr std::array<std::byte, 256 << 10> zeros{};
+constexpr std::array<std::byte, 64 << 10> zeros{};
 
 }  // namespace
 
