@@ -69,7 +69,7 @@ start_movable_broker() {
 @test "mqsend, a reader and a group go on when the name server restarts and the broker moves elsewhere" {
   local first sender
   start_movable_broker
-  mqpull -t T --from beginning > out 2> out.log 3>&- &
+  env --default-signal=HUP mqpull -t T --from beginning > out 2> out.log 3>&- &
   local reader=$!
   mqpull -q -t T -g g --from beginning > group 3>&- &
   { seq 1 100; until [ -e go ]; do sleep 0.02; done; seq 101 200; } | mqsend -t T --timeout 60s 2> err 3>&- &
