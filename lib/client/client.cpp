@@ -91,6 +91,12 @@ Result<std::unique_ptr<Client>> Client::open(Options options) {
     return std::unique_ptr<Client>(std::make_unique<ClientImpl>(std::move(options)));
 }
 
+void Client::pass_over(const std::string& namesrv) {
+    const auto& servers = options().namesrv;
+    std::size_t at = namesrv_;
+    if (servers[at] == namesrv) namesrv_.compare_exchange_strong(at, (at + 1) % servers.size());
+}
+
 Result<remoting::Answer> Client::checked(const std::string& address,
                                          Result<remoting::Answer> answer) {
     if (answer && answer->code != wire::response_code::success)

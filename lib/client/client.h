@@ -62,18 +62,22 @@ public:
         return checked(address,
                        channel(address)->call_and_wait(code, header, body, options().timeout_ms));
     }
-    /// The same to the first name server that answers. The next call begins with that one: one
-    /// that hangs is waited for once, and not each time.
+    /// The name server whose turn it is.
+    const std::string& namesrv() const { return options().namesrv[namesrv_]; }
+    /// That one could not answer: the next one's turn, for all who ask. Many that fail at once are
+    /// one reason, so another's turn stays.
+    void pass_over(const std::string& namesrv);
+
+    /// The same to the first name server that answers. One that hangs is waited for once, and not
+    /// each time.
     template <class H>
     Result<remoting::Answer> call_namesrv(std::int32_t code, const H& header, Bytes body = {}) {
         Result<remoting::Answer> last = Error{Errc::invalid, "no name server is configured"};
-        const auto& servers = options().namesrv;
-        const std::size_t first = namesrv_;
-        for (std::size_t i = first; i < first + servers.size(); ++i) {
-            last = call(servers[i % servers.size()], code, header, body);
-            if (!last && last.error().code == Errc::unavailable) continue;
-            namesrv_ = i % servers.size();
-            return last;
+        for (std::size_t tried = 0; tried < options().namesrv.size(); ++tried) {
+            const std::string& address = namesrv();
+            last = call(address, code, header, body);
+            if (last || last.error().code != Errc::unavailable) return last;
+            pass_over(address);
         }
         return unreached(std::move(last));
     }
@@ -85,7 +89,7 @@ protected:
     Result<remoting::Answer> unreached(Result<remoting::Answer> last) const;
 
 private:
-    std::atomic<std::size_t> namesrv_ = 0;  ///< the last one that answered
+    std::atomic<std::size_t> namesrv_ = 0;
 };
 
 }  // namespace mqd::client

@@ -34,12 +34,12 @@ void RouteWatch::ask(std::size_t index) {
     wire::GetRouteInfo header;
     header.topic = one.topic;
     header.accept_standard_json_only = true;
-    const auto& servers = client_.options().namesrv;
-    client_.channel(servers[namesrv_ % servers.size()])
-        ->call(wire::request_code::get_routeinfo_by_topic, header, {}, client_.options().timeout_ms,
-               [mailbox = mailbox_, index](Result<remoting::Answer> answer) {
-                   mailbox->put({index, std::move(answer)});
-               });
+    const std::string& namesrv = client_.namesrv();
+    client_.channel(namesrv)->call(
+        wire::request_code::get_routeinfo_by_topic, header, {}, client_.options().timeout_ms,
+        [mailbox = mailbox_, index, namesrv](Result<remoting::Answer> answer) {
+            mailbox->put({index, namesrv, std::move(answer)});
+        });
 }
 
 std::optional<RouteWatch::Seen> RouteWatch::take() {
@@ -49,13 +49,13 @@ std::optional<RouteWatch::Seen> RouteWatch::take() {
     const bool has_work = !answers_.empty() || (due_ms_ >= 0 && due_ms_ <= now_ms);
     if (!has_work) return seen;
     while (!answers_.empty() && !seen) {
-        auto [index, answer] = std::move(answers_.back());
+        auto [index, namesrv, answer] = std::move(answers_.back());
         answers_.pop_back();
         --asked_;
         Watched& one = watched_[index];
         one.is_asked = false;
         one.ask_at_ms = now_ms + every_ms_;
-        if (!answer) ++namesrv_;
+        if (!answer) client_.pass_over(namesrv);
         if (!answer || answer->code != wire::response_code::success || answer->body == one.body)
             continue;
         auto route = wire::TopicRouteData::read(answer->body);

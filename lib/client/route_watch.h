@@ -51,6 +51,7 @@ private:
     };
     struct Answered {
         std::size_t watched;
+        std::string namesrv;
         Result<remoting::Answer> answer;
     };
     void ask(std::size_t index);
@@ -59,9 +60,8 @@ private:
     Client& client_;
     const std::int64_t every_ms_;
     std::vector<Watched> watched_;
-    std::size_t namesrv_ = 0;  ///< the next one to ask
-    std::size_t asked_ = 0;    ///< questions under way
-    std::size_t turn_ = 0;     ///< whose it was last
+    std::size_t asked_ = 0;  ///< questions under way
+    std::size_t turn_ = 0;   ///< whose it was last
     std::int64_t due_ms_ = -1;
     std::shared_ptr<Mailbox<Answered>> mailbox_ = std::make_shared<Mailbox<Answered>>();
     std::vector<Answered> answers_;

@@ -68,6 +68,18 @@ TEST_CASE("of several name servers the next one is asked when one does not answe
     CHECK(wait_for(watch));
 }
 
+TEST_CASE("many questions that fail at once are one reason to ask the next name server") {
+    FakeServers servers;
+    Options options;
+    options.namesrv = {"127.0.0.1:1", servers.address};
+    const auto client = Client::open(std::move(options));
+    REQUIRE(client);
+    RouteWatch watch(**client, 1);
+    for (int i = 0; i < 15; ++i) watch.watch("unknown");
+    watch.watch("T");
+    CHECK(wait_for(watch));
+}
+
 TEST_CASE("more topics than are asked for at once get their turn") {
     FakeServers servers;
     const auto client = servers.client();
