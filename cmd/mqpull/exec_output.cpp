@@ -272,14 +272,17 @@ void ExecOutput::hurry() {
     drop_batch();
 }
 
+bool ExecOutput::is_under_way() const {
+    return !runs_.empty() || !returned_.empty() || !replied_.empty();
+}
+
 bool ExecOutput::is_idle() const {
-    return runs_.empty() && batch_.items.empty() && suspended_.empty() && returned_.empty() &&
-           replied_.empty();
+    return !is_under_way() && batch_.items.empty() && suspended_.empty();
 }
 
 /// In order, what fails runs again and again, for which nobody who says --idle wants to wait.
 bool ExecOutput::is_working() const {
-    return !options_.is_orderly && (!runs_.empty() || !returned_.empty() || !replied_.empty());
+    return !options_.is_orderly && is_under_way();
 }
 
 bool ExecOutput::has_failed() const {

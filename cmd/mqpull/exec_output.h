@@ -83,6 +83,7 @@ private:
     bool has_free_job() const { return runs_.size() < static_cast<std::size_t>(options_.jobs); }
     bool is_full() const;
     bool has_begun(const client::PulledQueue& queue) const;
+    bool is_under_way() const;
     Result<> start_next();
     Result<> start(Batch batch);
     Result<> start_suspended();

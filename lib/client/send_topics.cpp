@@ -3,8 +3,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <map>
 #include <numeric>
+#include <set>
 
 #include "base/clock.h"
 
@@ -63,17 +63,15 @@ Result<SendTopic*> SendTopics::find(std::string_view name, std::optional<std::in
 /// What does not answer is not sent to.
 Result<> SendTopics::agree_on_ack(std::vector<Queue>& queues) {
     std::optional<Error> silent;
-    std::map<std::string, bool> agrees;
+    std::set<std::string_view> asked;
     for (const auto& queue : queues) {
-        const auto [at, is_first] = agrees.try_emplace(queue.address, false);
-        if (!is_first) continue;
+        if (!asked.insert(queue.address).second) continue;
         const auto agreed = acks_.ask_and_wait(queue.address);
-        at->second = agreed.has_value();
         if (agreed) continue;
         if (agreed.error().code != Errc::unavailable) return agreed.error();
         silent = agreed.error();
     }
-    std::erase_if(queues, [&](const Queue& queue) { return !agrees[queue.address]; });
+    std::erase_if(queues, [&](const Queue& queue) { return !acks_.agrees(queue.address); });
     if (queues.empty() && silent) return *silent;
     return {};
 }

@@ -99,15 +99,10 @@ void place_inner_base(MutableBytes record, QueueOffset queue_offset) {
 
 const std::byte* read_host(const std::byte* at, bool is_v6, Host& host) {
     host.is_v6 = is_v6;
-    if (is_v6) {
-        std::memcpy(host.ip.data(), at, 16);
-        at += 16;
-    } else {
-        std::memcpy(host.ip.data(), at, 4);
-        at += 4;
-    }
-    host.port = load_be<std::int32_t>(at);
-    return at + 4;
+    // Sizes that the compiler knows cost it no call.
+    is_v6 ? std::memcpy(host.ip.data(), at, 16) : std::memcpy(host.ip.data(), at, 4);
+    host.port = load_be<std::int32_t>(at + host.ip_bytes());
+    return at + host.bytes();
 }
 
 /// Empty, or why it is no whole record.
