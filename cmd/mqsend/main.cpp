@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <set>
 
+#include "base/c_escape.h"
 #include "base/parse.h"
 #include "base/path_error.h"
 #include "cli/parser.h"
@@ -77,6 +78,11 @@ Result<std::int64_t> parse_spool_max(std::string_view text) {
     return bytes;
 }
 
+Result<std::string> parse_delimiter(std::string_view text) {
+    if (text.empty()) return Error{Errc::invalid, "a delimiter cannot be empty"};
+    return unescape_c(text);
+}
+
 void describe_message(cli::Parser& cli, Options& o) {
     cli.section("Message");
     cli.option("-t,--topic", o.settings.topic, "TOPIC", "where to; over the records' own");
@@ -122,7 +128,8 @@ void describe_input(cli::Parser& cli, Options& o) {
                        {"journal", Input::journal},
                        {"file", Input::file}},
                       "what one message is (default: lines)");
-    cli.option("--key-delim", o.input.key_delimiter, "D", "lines and chunks are KEY<D>BODY");
+    cli.option("--key-delim", o.input.key_delimiter, parse_delimiter, "D",
+               "lines and chunks are KEY<D>BODY; C escapes are read");
     cli.flag("--skip-empty", o.input.skip_empty, "drop and count empty lines");
     cli.option("--max-line", o.input.record_bytes_max, parse_bytes, "SIZE",
                "refuse longer ones (default: 4M, the most a broker takes)");

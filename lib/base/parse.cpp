@@ -2,11 +2,14 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 #include <cstdlib>
 #include <cstring>
 #include <span>
 #include <ctime>
+
+#include "base/whole_duration.h"
 
 namespace mqd {
 namespace {
@@ -40,6 +43,53 @@ constexpr std::array size_units = std::to_array<Unit>({{"", 1},
                                                        {"M", 1024 * 1024},
                                                        {"G", 1024LL * 1024 * 1024},
                                                        {"T", 1024LL * 1024 * 1024 * 1024}});
+
+constexpr std::string_view duration_name = "duration (like 500ms, 10s, 2h; 10 is 10s)";
+
+std::int64_t factor_of(std::string_view unit) {
+    for (const auto& is : duration_units)
+        if (is.name == unit) return is.factor;
+    return 0;
+}
+
+/// Behind the digits that begin at `at`.
+std::size_t digits_end(std::string_view text, std::size_t at) {
+    while (at < text.size() && text[at] >= '0' && text[at] <= '9') ++at;
+    return at;
+}
+
+/// That part of `unit` that stands behind a decimal point, rounded up.
+std::int64_t fraction_up(std::string_view digits, std::int64_t unit) {
+    constexpr std::size_t digits_max = 9;  // of nanoseconds; a day's milliseconds times that fit
+    std::int64_t value = 0, scale = 1;
+    for (const char c : digits.substr(0, digits_max)) {
+        value = value * 10 + (c - '0');
+        scale *= 10;
+    }
+    const bool has_more = digits.find_first_not_of('0', digits_max) != std::string_view::npos;
+    return (value * unit + (has_more ? 1 : 0) + scale - 1) / scale;
+}
+
+/// Seconds or milliseconds, told apart by how many digits there are.
+std::optional<std::int64_t> parse_epoch_ms(std::string_view text) {
+    constexpr std::size_t seconds_digits_max = 10, ms_digits = 13;
+    const std::size_t digits = digits_end(text, 0);
+    const auto number = parse_int<std::int64_t>(text.substr(0, digits));
+    if (!number) return std::nullopt;
+    if (digits == text.size() && digits == ms_digits) return *number;
+    if (digits > seconds_digits_max) return std::nullopt;
+    std::int64_t ms = *number * 1000;
+    if (digits == text.size()) return ms;
+    if (text[digits] != '.' || digits + 1 == text.size() ||
+        digits_end(text, digits + 1) != text.size())
+        return std::nullopt;
+    std::int64_t scale = 100;
+    for (const char c : text.substr(digits + 1)) {
+        ms += (c - '0') * scale;
+        scale /= 10;
+    }
+    return ms;
+}
 
 // Fixed-width digits at `at`; -1 when they are not all digits.
 int digits_at(std::string_view text, std::size_t at, std::size_t n) {
@@ -108,21 +158,36 @@ Result<std::int64_t> parse_size(std::string_view text) {
     return with_unit(text, size_units, "size (like 64k, 1M, 1G)");
 }
 
+Result<std::int64_t> parse_whole_duration_ms(std::string_view text) {
+    return with_unit(text, duration_units, duration_name);
+}
+
 Result<std::int64_t> parse_duration_ms(std::string_view text) {
-    return with_unit(text, duration_units, "duration (like 500ms, 10s, 2h)");
+    const auto point = text.find('.');
+    const std::size_t whole_end = std::min(digits_end(text, 0), point);
+    const std::size_t end = point == whole_end ? digits_end(text, point + 1) : whole_end;
+    const std::string_view unit = end == text.size() ? "s" : text.substr(end);
+    const auto whole =
+        with_unit(fmt::format("{}{}", text.substr(0, whole_end), unit), duration_units, "");
+    const auto more = end > whole_end ? text.substr(point + 1, end - point - 1) : "0";
+    std::int64_t value = 0;
+    if (!whole || more.empty() ||
+        __builtin_add_overflow(*whole, fraction_up(more, factor_of(unit)), &value))
+        return Error{Errc::invalid, fmt::format("'{}' is not a {}", text, duration_name)};
+    return value;
 }
 
 Result<std::int64_t> parse_time_ms(std::string_view text, std::int64_t now_ms) {
     if (text == "now") return now_ms;
     if (text.starts_with('-')) {
         if (const auto back = parse_duration_ms(text.substr(1))) return now_ms - *back;
-    } else if (const auto ms = parse_int<std::int64_t>(text)) {
-        return *ms;
+    } else if (const auto epoch_ms = parse_epoch_ms(text)) {
+        return *epoch_ms;
     } else if (text.size() >= 10) {
         if (const auto iso = parse_iso_ms(text)) return *iso;
     }
-    return Error{Errc::invalid, fmt::format("'{}' is not a time (now, -15m, epoch milliseconds, or "
-                                            "2026-11-20T10:00:00+01:00)",
+    return Error{Errc::invalid, fmt::format("'{}' is not a time (now, -15m, epoch seconds or "
+                                            "milliseconds, or 2026-11-20T10:00:00+01:00)",
                                             text)};
 }
 

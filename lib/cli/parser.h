@@ -30,7 +30,7 @@
 
 namespace mqd::cli {
 
-/// `now`, `-15m`, epoch milliseconds or ISO 8601, taken at the moment of the call.
+/// parse_time_ms() at the moment of the call.
 Result<std::int64_t> parse_time(std::string_view text);
 
 /// A row of the option table: help, synopsis and completions are made from it.

@@ -7,6 +7,7 @@
 #include <cstdlib>
 
 #include "base/parse.h"
+#include "base/whole_duration.h"
 
 namespace mqd::config {
 namespace {
@@ -70,7 +71,7 @@ Result<std::int64_t> Config::read_number(Type type, std::string_view text, std::
     } else if (type == Type::size) {
         value = parse_size(text);
     } else if (type == Type::duration) {
-        value = parse_duration_ms(text);
+        value = parse_whole_duration_ms(text);
     }
     if (!value) return value;
     if (*value < min || *value > max)

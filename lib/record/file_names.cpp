@@ -8,6 +8,7 @@
 #include <ctime>
 
 #include "base/parse.h"
+#include "base/whole_duration.h"
 
 namespace mqd::record {
 namespace {
@@ -145,7 +146,8 @@ std::optional<std::int64_t> Rotation::end_ms(std::int64_t now_ms) const {
 Result<Rotation> parse_rotation(std::string_view text) {
     Rotation rotation;
     for (const auto piece : split(text, ',')) {
-        const auto time = parse_duration_ms(piece);
+        // A bare number would be both.
+        const auto time = parse_whole_duration_ms(piece);
         const auto size = parse_size(piece);
         auto& into = time ? rotation.every_ms : rotation.bytes;
         if ((!time && !size) || into)

@@ -2,51 +2,18 @@
 
 #include <fmt/format.h>
 
-#include <charconv>
+#include "base/c_escape.h"
 
 namespace mqd::record {
 namespace {
 
 constexpr std::string_view letters = "sSRkKhtpqoTBgibxO";
 
-// The character of the escape whose backslash is at text[at]; moves `at` to its last character.
-Result<char> read_escape(std::string_view text, std::size_t& at) {
-    if (++at >= text.size()) return Error{Errc::invalid, "a format cannot end with a backslash"};
-    switch (text[at]) {
-        case 'n':
-            return '\n';
-        case 'r':
-            return '\r';
-        case 't':
-            return '\t';
-        case '0':
-            return '\0';
-        case 'a':
-            return '\a';
-        case 'e':
-            return '\x1b';
-        case '\\':
-            return '\\';
-        case 'x': {
-            unsigned value = 0;
-            const auto digits = text.substr(at + 1, 2);
-            const auto [end, code] =
-                std::from_chars(digits.data(), digits.data() + digits.size(), value, 16);
-            if (code != std::errc{} || end != digits.data() + 2)
-                return Error{Errc::invalid, "\\x needs two hexadecimal digits"};
-            at += 2;
-            return static_cast<char>(value);
-        }
-        default:
-            return Error{Errc::invalid, fmt::format("there is no escape \\{}", text[at])};
-    }
-}
-
 Result<std::vector<PatternPiece>> parse_pattern(std::string_view text) {
     std::vector<PatternPiece> pieces(1);
     for (std::size_t at = 0; at < text.size(); ++at) {
         if (text[at] == '\\') {
-            TRY(const char c, read_escape(text, at));
+            TRY(const char c, read_c_escape(text, at));
             pieces.back().text += c;
         } else if (text[at] != '%') {
             pieces.back().text += text[at];

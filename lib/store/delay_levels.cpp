@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/parse.h"
+#include "base/whole_duration.h"
 #include "message/properties.h"
 
 namespace mqd::store {
@@ -20,7 +21,7 @@ const std::vector<std::string>& defaults() {
 Result<DelayLevels> DelayLevels::parse(const std::vector<std::string>& texts) {
     DelayLevels out;
     for (const auto& text : texts.empty() ? defaults() : texts) {
-        TRY(const std::int64_t ms, parse_duration_ms(text));
+        TRY(const std::int64_t ms, parse_whole_duration_ms(text));
         out.level_ms_.push_back(ms);
     }
     return out;

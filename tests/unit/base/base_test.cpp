@@ -5,7 +5,9 @@
 #include "base/bytes.h"
 #include "base/compress.h"
 #include "base/crc.h"
+#include "base/c_escape.h"
 #include "base/parse.h"
+#include "base/whole_duration.h"
 #include "base/result.h"
 
 using namespace mqd;
@@ -57,7 +59,19 @@ TEST_CASE("sizes, durations and integers are taken whole or not at all") {
     CHECK(!parse_size("9999999999999G"));
     CHECK(*parse_duration_ms("500ms") == 500);
     CHECK(*parse_duration_ms("2h") == 7'200'000);
-    CHECK(!parse_duration_ms("2"));
+    CHECK(*parse_duration_ms("2") == 2000);
+    CHECK(*parse_duration_ms("0") == 0);
+    CHECK(*parse_duration_ms("0.5") == 500);
+    CHECK(*parse_duration_ms("1.5h") == 5'400'000);
+    CHECK(*parse_duration_ms("0.0001ms") == 1);
+    CHECK(*parse_duration_ms("1.0000000000001s") == 1001);
+    CHECK(*parse_duration_ms("1.000") == 1000);
+    for (const auto* const wrong : {"", ".", "s", ".5", "1.", "1.s", "-1", "1 s", "1x", "1.5.5",
+                                    "1e3", "99999999999999999", "9223372036854775.9999"})
+        CHECK_MESSAGE(!parse_duration_ms(wrong), wrong);
+    CHECK(*parse_whole_duration_ms("2h") == 7'200'000);
+    for (const auto* const wrong : {"2", "1.5s", ""})
+        CHECK_MESSAGE(!parse_whole_duration_ms(wrong), wrong);
     CHECK(parse_int<int>("-5") == -5);
     CHECK(!parse_int<int>("+5"));
     CHECK(!parse_int<int>("5 "));
@@ -67,7 +81,15 @@ TEST_CASE("sizes, durations and integers are taken whole or not at all") {
 TEST_CASE("times") {
     CHECK(*parse_time_ms("now", 1000) == 1000);
     CHECK(*parse_time_ms("-1s", 5000) == 4000);
+    CHECK(*parse_time_ms("-90", 100'000) == 10'000);
     CHECK(*parse_time_ms("1700000000123", 0) == 1700000000123);
+    CHECK(*parse_time_ms("1700000000", 0) == 1700000000000);
+    CHECK(*parse_time_ms("1700000000.25", 0) == 1700000000250);
+    CHECK(*parse_time_ms("1700000000.123999", 0) == 1700000000123);
+    CHECK(*parse_time_ms("0", 0) == 0);
+    for (const auto* const wrong : {"17000000001", "170000000012", "17000000001234", "1700000000.",
+                                    "1700000000123.5", "1.5.5", "+5", "1700000000s"})
+        CHECK_MESSAGE(!parse_time_ms(wrong, 0), wrong);
     CHECK(*parse_time_ms("2026-11-20T10:00:00+01:00", 0) == 1795165200000);
     CHECK(*parse_time_ms("2026-11-20T09:00:00.250Z", 0) == 1795165200250);
     CHECK(!parse_time_ms("2026-13-20T10:00:00Z", 0));
@@ -75,6 +97,17 @@ TEST_CASE("times") {
     CHECK(!parse_time_ms("", 0));
     CHECK(!parse_time_ms("2026-11-20T10:00:00+", 0));
     CHECK(*parse_time_ms(format_time(1795165200250), 0) == 1795165200250);
+}
+
+TEST_CASE("C escapes are read, and what is none is an error") {
+    CHECK(*unescape_c("") == "");
+    CHECK(*unescape_c("a\\tb\\\\n") == "a\tb\\n");
+    CHECK(*unescape_c("\\a\\b\\e\\f\\n\\r\\v\\'\\\"\\?") == "\a\b\x1b\f\n\r\v'\"?");
+    CHECK(*unescape_c("\\0") == std::string(1, '\0'));
+    CHECK(*unescape_c("\\0x\\101\\1018\\377") == std::string("\0xAA8\xff", 6));
+    CHECK(*unescape_c("\\x1f\\x9\\x9z\\x411") == "\x1f\t\tzA1");
+    for (const auto* const wrong : {"\\", "a\\", "\\q", "\\8", "\\400", "\\x", "\\xg"})
+        CHECK_MESSAGE(!unescape_c(wrong), wrong);
 }
 
 TEST_CASE("base64 there and back, and nothing but base64") {

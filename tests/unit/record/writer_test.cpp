@@ -136,7 +136,7 @@ TEST_CASE("a pattern's letters are kcat's, with escapes") {
           "5"s);
     CHECK(written("format:%i%x", Message("")) == "7F00000100002A9F00000000000000FF");
     for (const std::string wrong : {"xml", "format:%z", "format:%", "format:\\", "format:\\q",
-                                    "format:\\x4", "format:\\xzz", ""})
+                                    "format:\\x", "format:\\xzz", ""})
         CHECK_MESSAGE(!record::parse_format(wrong), wrong);
 }
 
