@@ -155,9 +155,10 @@ void Sending::follow(Following& following) {
             if (const auto warning = file->take_warning(); !warning.empty())
                 reporting_.warn(warning);
         }
+        // In this order: what work() takes in may be all that the input waits for.
+        if (!work()) return;
         const auto may_read = outlet_.may_read();
         if (!may_read) return fail(may_read.error());
-        if (!work()) return;
         if (const auto kept = following.keep(outlet_.kept(), false); !kept)
             return fail(kept.error());
         if (is_through || !*may_read) wait(following.fds(*may_read), following.due_ms());
@@ -215,8 +216,8 @@ void Sending::keep_pace() {
     if (ahead_ms <= limits_.linger_ms || cli::interrupted()) return;
     outlet_.flush();
     for (; ahead_ms > 0 && !cli::interrupted(); ahead_ms = (due_us - monotonic_us()) / 1000) {
-        cli::wait_readable(outlet_.fd(), ahead_ms);
         if (!work()) return;
+        wait({}, monotonic_ms() + ahead_ms);
     }
 }
 

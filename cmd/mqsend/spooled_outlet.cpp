@@ -98,6 +98,7 @@ void SpooledOutlet::tell_waiting() {
 // Out of the spool
 
 Result<> SpooledOutlet::feed() {
+    rate_wait_ms_ = -1;
     if (is_halted_ || !spool_.has_unsent() || monotonic_ms() < route_due_ms_) return {};
     if (!is_ready_ && options_.before_first) {
         if (auto made = options_.before_first(); !made) {
@@ -107,8 +108,12 @@ Result<> SpooledOutlet::feed() {
         }
     }
     is_ready_ = true;
-    // An answer may halt it in between.
-    while (!is_halted_ && (!options_.rate || rate_due_ms() <= monotonic_ms())) {
+    // What is refused here may halt it in between.
+    while (!is_halted_) {
+        if (options_.rate && rate_due_ms() > monotonic_ms()) {
+            rate_wait_ms_ = rate_due_ms();
+            break;
+        }
         TRY(auto* const next, spool_.next());
         if (next == nullptr) return {};
         TRY(const bool goes_on, feed_one(*next));
@@ -122,16 +127,14 @@ Result<bool> SpooledOutlet::feed_one(Spool::Next& next) {
     const bool has_fate = fates_.keeps_messages() && !next.is_old;
     const auto fate = has_fate && told_ == 0 ? waiting_fates_.front() : Fates::nobody;
     auto& message = next.message;
-    // Its answer may be there before try_send() returns.
     message.ordinal = spool_.give_out(fate);
     const auto taken = producer_.try_send(message);
     const bool is_unreached = !taken && taken.error().code == Errc::unavailable;
-    if (is_unreached) route_due_ms_ = monotonic_ms() + ask_again_ms;
+    route_due_ms_ = is_unreached ? monotonic_ms() + ask_again_ms : -1;
     if (is_unreached || (taken && !*taken)) {
         spool_.take_back();
         return false;
     }
-    route_due_ms_ = -1;
     ++sent_;
     if (fate != Fates::nobody) ++untold_given_;
     if (has_fate && told_ > 0) {
@@ -192,33 +195,30 @@ void SpooledOutlet::not_delivered(const Spool::Given& given, client::Verdict ver
 }
 
 std::int64_t SpooledOutlet::rate_due_ms() const {
-    return options_.rate ? begin_ms_ + sent_ * 1000 / *options_.rate : -1;
+    return begin_ms_ + sent_ * 1000 / *options_.rate;
 }
 
 Result<> SpooledOutlet::work() {
     producer_.pump();
     const std::int64_t since_ms = producer_.open_since_ms();
-    if (since_ms >= 0 && monotonic_ms() >= since_ms + options_.linger_ms) {
-        producer_.flush_some();
-        flushed_since_ms_ = producer_.open_since_ms();
-    }
+    if (since_ms >= 0 && monotonic_ms() >= since_ms + options_.linger_ms) producer_.flush_some();
     TRY_OK(secure());
     // Without it more is sent twice after a kill, and no harm is done.
     const auto noted = spool_.note_settled();
     return noted || noted.error().code == Errc::refused ? Result<>() : noted;
 }
 
+/// Whatever keeps a message here has somebody who ends that. No space: space_due_ms_. No route:
+/// route_due_ms_. The rate: rate_wait_ms_. More that may go with it: the linger. No room: the
+/// producer, by its fd() and due_ms(). And may_read() says no only while one of them is at work.
 std::int64_t SpooledOutlet::due_ms() const {
     std::int64_t due_ms = producer_.due_ms();
-    // What there was no room for leaves when an answer comes.
     const std::int64_t since_ms = producer_.open_since_ms();
-    if (since_ms >= 0 && since_ms != flushed_since_ms_)
-        due_ms = earlier(due_ms, since_ms + options_.linger_ms);
+    if (since_ms >= 0) due_ms = earlier(due_ms, since_ms + options_.linger_ms);
     due_ms = earlier(due_ms, space_due_ms_);
     if (spool_.has_unsent() && !is_halted_) {
         due_ms = earlier(due_ms, route_due_ms_);
-        const std::int64_t rate_ms = rate_due_ms();
-        if (rate_ms > monotonic_ms()) due_ms = earlier(due_ms, rate_ms);
+        due_ms = earlier(due_ms, rate_wait_ms_);
     }
     if (finishing_ms_ >= 0) {
         due_ms = earlier(due_ms, std::max(finishing_ms_, progress_ms_) + options_.timeout_ms);

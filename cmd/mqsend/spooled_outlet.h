@@ -76,9 +76,9 @@ private:
     std::int64_t route_due_ms_ = -1;  ///< no route could be had: to be asked for again
     std::int64_t space_due_ms_ = -1;  ///< the disk had no space: to be tried again
     const std::int64_t begin_ms_;
-    std::int64_t sent_ = 0;               ///< for the rate
-    std::int64_t flushed_since_ms_ = -1;  ///< how old an open batch was that had no room
-    std::int64_t progress_ms_ = -1;       ///< a broker has acknowledged something
+    std::int64_t sent_ = 0;           ///< for the rate
+    std::int64_t rate_wait_ms_ = -1;  ///< the rate allows the next message then
+    std::int64_t progress_ms_ = -1;   ///< a broker has acknowledged something
     std::int64_t finishing_ms_ = -1;
     std::int64_t stop_at_ms_ = -1;
 

@@ -89,11 +89,11 @@ Result<bool> Producer::try_send(const Message& message) {
     if (lane->open &&
         (message.alone || lane->open->body_bytes() + bytes > options_.batch_bytes_max)) {
         if (!has_room(*lane, lane->open->body_bytes())) return false;
-        close(*lane);
+        depart(*lane);
     }
     if (message.alone && !has_room(*lane, bytes)) return false;
     add(*lane, message);
-    if (message.alone) close(*lane);
+    if (message.alone) depart(*lane);
     return true;
 }
 
@@ -122,7 +122,7 @@ Result<Producer::Lane*> Producer::lane_of(const Message& message) {
     for (auto& lane : lanes_)
         if (fits(*lane) && lane->queue == queue) return last_lane_ = lane.get();
     lanes_.push_back(std::make_unique<Lane>());
-    *lanes_.back() = Lane{topic, has_shard, queue, message.sys_flag, nullptr, 0};
+    *lanes_.back() = Lane{topic, has_shard, queue, message.sys_flag, nullptr};
     return last_lane_ = lanes_.back().get();
 }
 
@@ -144,28 +144,53 @@ void Producer::flush() {
 
 void Producer::flush_some() {
     open_since_ms_ = -1;
-    for (std::size_t i = 0; i < lanes_.size(); ++i) {
-        Lane& lane = *lanes_[i];
-        if (!lane.open) continue;
-        if (has_room(lane, lane.open->body_bytes())) {
-            close(lane);
-        } else if (open_since_ms_ < 0 || lane.open->opened_ms < open_since_ms_) {
-            open_since_ms_ = lane.open->opened_ms;
+    for (const auto& lane : lanes_)
+        if (lane->open) lane->is_leaving = true;
+    launch_leaving();
+}
+
+/// Who has no room waits for one that is under way: its answer, or the end of its time, comes by
+/// pump(), and that is where those that wait leave. Nobody else looks after them.
+void Producer::launch_leaving() {
+    is_leaving_ = false;
+    for (const auto& lane : lanes_) {
+        if (!lane->open || !lane->is_leaving) continue;
+        if (has_room(*lane, lane->open->body_bytes())) {
+            depart(*lane);
+        } else {
+            is_leaving_ = true;
         }
     }
+    check(!is_leaving_ || !flying_.empty());
 }
 
 // Sending
 
+/// Waits for room.
 void Producer::close(Lane& lane) {
-    auto batch = std::move(lane.open);
-    const std::size_t bytes = batch->body_bytes();
-    open_bytes_ -= std::min(open_bytes_, bytes);
-    if (options_.oneway) return send_oneway(std::move(batch));
-    if (!wait_for_room(lane, bytes)) {
+    if (options_.oneway) return send_oneway(take_open(lane));
+    const bool has_hope = wait_for_room(lane, lane.open->body_bytes());
+    if (!lane.open) return;  // it was to leave, and has
+    if (!has_hope) {
+        const auto batch = take_open(lane);
         const Error error{Errc::unavailable, "interrupted before it was sent"};
         return settle(*batch, Verdict::refused, nullptr, &error);
     }
+    depart(lane);
+    pump();
+}
+
+std::unique_ptr<Batch> Producer::take_open(Lane& lane) {
+    auto batch = std::move(lane.open);
+    lane.is_leaving = false;
+    open_bytes_ -= std::min(open_bytes_, batch->body_bytes());
+    return batch;
+}
+
+/// There is room. Takes in no answer: a caller that never waits hears of all of them in pump().
+void Producer::depart(Lane& lane) {
+    auto batch = take_open(lane);
+    const std::size_t bytes = batch->body_bytes();
     batch->deadline_ms = options_.never_gives_up ? std::numeric_limits<std::int64_t>::max()
                                                  : monotonic_ms() + options_.timeout_ms;
     ++lane.flying;
@@ -173,7 +198,6 @@ void Producer::close(Lane& lane) {
     Batch& flying = *batch;
     flying_[&flying] = std::move(batch);
     launch(flying);
-    pump();
 }
 
 bool Producer::has_room(const Lane& lane, std::size_t bytes) const {
@@ -267,6 +291,7 @@ void Producer::pump() {
     taken_.clear();
     topics_.look();
     launch_due();
+    if (is_leaving_) launch_leaving();
 }
 
 void Producer::finish() {
@@ -280,6 +305,13 @@ std::vector<std::string> Producer::brokers() const {
     for (const auto& topic : topics_.all())
         for (const auto& queue : topic->queues) addresses.insert(queue.address);
     return {addresses.begin(), addresses.end()};
+}
+
+std::string Producer::address_of(std::string_view broker) const {
+    for (const auto& topic : topics_.all())
+        for (const auto& queue : topic->queues)
+            if (queue.broker == broker) return queue.address;
+    return {};
 }
 
 // Answers

@@ -75,13 +75,15 @@ public:
     /// its queue), unavailable (no name server answers), unsupported (a broker that does not wait
     /// for Options::ack).
     Result<> send(const Message& message);
-    /// The same without a wait for room: false, and not taken, when there is none.
+    /// The same without a wait for room: false, and not taken, when there is none. Then something
+    /// is under way, whose answer or deadline fd() and due_ms() tell of: there is room behind
+    /// pump().
     Result<bool> try_send(const Message& message);
     /// invalid: what no broker can take, as send().
     static Result<> check_message(const Message& message);
     /// Open batches leave.
     void flush();
-    /// Those that there is room for.
+    /// The same without a wait for room: those that have none leave in pump(), as soon as they do.
     void flush_some();
     /// Takes in the answers that have come, and does what is due. Never waits.
     void pump();
@@ -92,7 +94,7 @@ public:
     int fd() const;
     /// When pump() must be called at the latest, in monotonic ms; -1: never.
     std::int64_t due_ms() const;
-    /// When the oldest open batch was begun; -1: none is open.
+    /// When the oldest batch was begun that is open and has not been told to leave; -1: none is.
     std::int64_t open_since_ms() const { return open_since_ms_; }
 
     /// Whether the last that was heard of a broker is that it cannot be reached, or does not work.
@@ -100,6 +102,8 @@ public:
 
     /// The addresses of all that was sent to.
     std::vector<std::string> brokers() const;
+    /// Where a broker is now, by its name; "" for one that is not known.
+    std::string address_of(std::string_view broker) const;
 
     const Totals& totals() const { return totals_; }
     /// Of the first message that was refused or lost.
@@ -116,6 +120,7 @@ private:
         std::int32_t sys_flag;
         std::unique_ptr<Batch> open;
         int flying = 0;
+        bool is_leaving = false;  ///< `open` is to leave when there is room
     };
     struct Answered {
         Batch* batch;
@@ -127,6 +132,9 @@ private:
     void add(Lane& lane, const Message& message);
     void open_batch(Lane& lane, std::int64_t born_ms);
     void close(Lane& lane);
+    std::unique_ptr<Batch> take_open(Lane& lane);
+    void depart(Lane& lane);
+    void launch_leaving();
     bool has_room(const Lane& lane, std::size_t bytes) const;
     std::int64_t attempt_ms() const;
     bool wait_for_room(const Lane& lane, std::size_t bytes);
@@ -164,6 +172,7 @@ private:
     int waiting_ = 0;  // of flying_, those that wait for another attempt
     std::int64_t open_since_ms_ = -1;
     std::int64_t stop_at_ms_ = -1;
+    bool is_leaving_ = false;  // a lane is
     bool lost_hope_ = false;
     bool is_failing_ = false;
     Totals totals_;

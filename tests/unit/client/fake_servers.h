@@ -50,6 +50,24 @@ public:
         Lock lock(lock_);
         codes_ = std::move(codes);
     }
+    /// From now on sends are stored and not answered, until release() answers them.
+    void hold_answers() { holds_answers_ = true; }
+    void release(std::size_t count = 1) {
+        std::vector<Held> now;
+        {
+            Lock lock(lock_);
+            REQUIRE(held_.size() >= count);
+            now.assign(held_.begin(), held_.begin() + static_cast<std::ptrdiff_t>(count));
+            held_.erase(held_.begin(), held_.begin() + static_cast<std::ptrdiff_t>(count));
+        }
+        for (const auto& held : now)
+            held.to.with_session(
+                [held](remoting::Session& session) { session.reply(held.to, 0, held.response); });
+    }
+    std::size_t held() const {
+        Lock lock(lock_);
+        return held_.size();
+    }
     /// What was stored, in the order of arrival.
     std::vector<std::string> bodies() const {
         Lock lock(lock_);
@@ -88,6 +106,7 @@ public:
     std::string config;                         ///< of the broker, lines of key=value
     std::atomic<std::int32_t> config_code = 0;  ///< its answer to who asks for that
     std::atomic<bool> is_busy = false;          ///< as a name server, what nobody waits for
+    std::atomic<bool> knows_topic = true;       ///< the same: "T"
     std::atomic<int> asked_for_routes = 0;
     std::string address;
 
@@ -118,7 +137,7 @@ public:
 private:
     void route(remoting::Session& session, const wire::Command& request) {
         const auto topic = request.find("topic").value_or("");
-        if (topic != "T")
+        if (topic != "T" || !knows_topic)
             return session.reply(request, wire::response_code::topic_not_exist, "no such topic");
         wire::TopicRouteData data;
         std::string where;
@@ -165,6 +184,10 @@ private:
             if (answer == 0 || answer == 10) keep(*header, request.body);
         }
         if (answer < 0) return;
+        if (holds_answers_ && answer == 0) {
+            Lock lock(lock_);
+            return held_.push_back({session.ticket(request), response});
+        }
         session.reply(request, answer, response, {}, answer == 0 ? "" : "told so");
     }
 
@@ -184,12 +207,18 @@ private:
         }
     }
 
+    struct Held {
+        remoting::Ticket to;
+        wire::SendMessageResponse response;
+    };
     net::IoThreads threads_;
     std::unique_ptr<remoting::Server> server_;
+    std::atomic<bool> holds_answers_ = false;
     mutable Mutex lock_;
     std::string broker_address_ GUARDED_BY(lock_);
     std::map<std::string, std::string> others_ GUARDED_BY(lock_);
     std::deque<std::int32_t> codes_ GUARDED_BY(lock_);
+    std::vector<Held> held_ GUARDED_BY(lock_);
     std::vector<std::string> bodies_ GUARDED_BY(lock_);
     std::vector<std::string> properties_ GUARDED_BY(lock_);
     int sends_ GUARDED_BY(lock_) = 0;

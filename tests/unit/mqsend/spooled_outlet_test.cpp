@@ -3,7 +3,9 @@
 #include <doctest/doctest.h>
 
 #include <algorithm>
+#include <chrono>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "../client/fake_servers.h"
@@ -152,7 +154,7 @@ TEST_CASE("a broker that answers is waited for, one that does not holds nothing 
     client::Producer::Options producer;
     producer.window = 1;
     producer.batch_bytes_max = 1;
-    producer.attempt_ms = 50;
+    producer.attempt_ms = 1000;
     World world({}, producer);
     world.servers.answer_sends({-1, -1});
     for (const auto* const body : {"a", "b", "c"}) REQUIRE(world.outlet->send(message_of(body), 0));
@@ -222,4 +224,67 @@ TEST_CASE("at the end a broker has so long, and what is left stays") {
     CHECK(world.tally().spooled == 1);
     CHECK(world.outlet->failed() == 0);
     CHECK(world.folder.has("commitlog/00000000000000000000"));
+}
+
+// On a full spool nobody reads the input, and nothing but this wakes the tool.
+TEST_CASE("a batch that an answer came too early for leaves all the same") {
+    SpooledOutlet::Options options;
+    options.linger_ms = 600;
+    client::Producer::Options producer;
+    producer.batch_bytes_max = 1000;  // two messages
+    producer.attempt_ms = 60'000;
+    World world(options, producer);
+    world.servers.queues = 1;
+    world.servers.hold_answers();
+    const std::string body(400, 'x');
+    const auto send = [&] {
+        auto message = message_of(body);
+        message.queue = 0;
+        REQUIRE(world.outlet->send(message, 0));
+        REQUIRE(world.outlet->work());
+    };
+    const auto until = [&](std::size_t held) {
+        while (world.servers.held() < held) world.pass();
+    };
+    const auto answer = [&] {
+        world.servers.release();
+        const auto before = world.tally().acknowledged;
+        while (world.tally().acknowledged == before) world.pass();
+    };
+    send();
+    std::this_thread::sleep_for(std::chrono::milliseconds(300));
+    send();
+    send();  // the first batch leaves, a second one is begun
+    until(1);
+    const auto begun_ms = monotonic_ms();
+    while (monotonic_ms() < begun_ms + 350) world.pass();  // it had no room when its time came
+    send();
+    send();  // stays in the spool: the second one is full
+    answer();
+    until(1);
+    answer();  // the third one is not as old as the linger
+    while (world.servers.sends() < 3) {
+        const bool is_told = client::is_readable(world.outlet->fd());
+        REQUIRE((is_told || world.outlet->due_ms() >= 0));
+        world.pass();
+    }
+    until(1);
+    answer();
+    world.finish();
+    CHECK(world.tally().acknowledged == 5);
+}
+
+TEST_CASE("whom the rate holds up is woken, however near the time is") {
+    SpooledOutlet::Options options;
+    options.rate = 200;
+    options.linger_ms = 0;
+    World world(options);
+    for (int i = 0; i < 60; ++i) REQUIRE(world.outlet->send(message_of("a"), 0));
+    REQUIRE(world.outlet->may_read());
+    while (world.tally().acknowledged < 60) {
+        REQUIRE(world.outlet->work());
+        if (world.spool->has_unsent()) REQUIRE(world.outlet->due_ms() >= 0);
+        world.sleep();
+    }
+    world.finish();
 }
