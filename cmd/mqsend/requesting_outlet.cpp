@@ -13,6 +13,9 @@ namespace mqd::mqsend {
 namespace {
 
 constexpr std::size_t open_max = 64;
+/// While replies are waited for, it is seen so soon that a broker has moved: the new one must know
+/// whom to bring them to.
+constexpr std::int64_t look_every_ms = 1000;
 
 }  // namespace
 
@@ -109,6 +112,10 @@ Result<> RequestingOutlet::work() {
     producer_.pump();
     for (const auto& reply : requests_.take()) replied(reply);
     const auto now_ms = monotonic_ms();
+    if (!open_.empty() && now_ms >= look_at_ms_) {
+        look_at_ms_ = now_ms + look_every_ms;
+        requests_.follow_brokers(producer_.brokers());
+    }
     while (true) {
         const auto late = std::find_if(open_.begin(), open_.end(), [&](const auto& one) {
             return one.second.deadline_ms >= 0 && one.second.deadline_ms <= now_ms;
@@ -125,6 +132,7 @@ std::int64_t RequestingOutlet::due_ms() const {
         if (ms >= 0) due_ms = due_ms < 0 ? ms : std::min(due_ms, ms);
     };
     for (const auto& [number, open] : open_) also(open.deadline_ms);
+    if (!open_.empty()) also(look_at_ms_);
     also(stop_at_ms_);
     return due_ms;
 }
@@ -150,8 +158,9 @@ void RequestingOutlet::count(Tally& tally) const {
     tally.last_success_ms = tally_.last_success_ms;
 }
 
+/// A request without an answer was delivered: the input goes on.
 std::uint64_t RequestingOutlet::failed() const {
-    return tally_.refused + tally_.unknown + tally_.unanswered;
+    return tally_.refused + tally_.unknown;
 }
 
 }  // namespace mqd::mqsend

@@ -60,6 +60,7 @@ private:
     std::uint64_t next_number_ = 0;
     std::map<std::uint64_t, Open> open_;
     std::unordered_map<std::string, std::uint64_t> by_id_;  ///< correlation ids
+    std::int64_t look_at_ms_ = 0;
     std::int64_t stop_at_ms_ = -1;
     Tally tally_;
     std::optional<Error> first_error_;

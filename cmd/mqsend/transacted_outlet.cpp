@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "cli/exit.h"
 #include "cli/signals.h"
+#include "client/retry.h"
 #include "message/record.h"
 #include "message/sys_flag.h"
 
@@ -18,6 +19,15 @@ namespace {
 /// Of earlier runs; brokers ask again.
 constexpr std::size_t strangers_max = 256;
 constexpr std::size_t open_max = 64;
+constexpr std::int64_t look_every_ms = 1000;
+/// A broker asks every minute or so; about what it has given up it asks no more.
+constexpr std::int64_t asked_within_ms = 300'000;
+
+/// Of two times, either of which may be -1: never.
+std::int64_t earlier(std::int64_t one, std::int64_t other) {
+    if (one < 0 || other < 0) return std::max(one, other);
+    return std::min(one, other);
+}
 
 std::vector<std::string> environment_of(const std::string& topic, const std::string& id,
                                         const record::Fields& fields, int questions) {
@@ -51,12 +61,14 @@ TransactedOutlet::TransactedOutlet(client::Client& client, client::Producer::Opt
 
 Result<> TransactedOutlet::send(const client::Message& message, std::uint64_t fate) {
     while (!has_room() && !cli::interrupted()) {
+        // First: an answer that was taken in on the way may have left a command to be started.
+        TRY_OK(work());
+        if (has_room()) break;
         pollfd fds[2] = {{watched_.fd(), POLLIN, 0}, {cli::interrupt_fd(), POLLIN, 0}};
         const auto due_ms = this->due_ms();
         const auto wait_ms =
             due_ms < 0 ? -1 : std::clamp<std::int64_t>(due_ms - monotonic_ms(), 0, 1'000'000);
         [[maybe_unused]] const int n = ::poll(fds, 2, static_cast<int>(wait_ms));
-        TRY_OK(work());
     }
     const auto number = next_number_++;
     auto& open = open_[number];
@@ -91,6 +103,7 @@ void TransactedOutlet::half_settled(const client::Settled& settled) {
         auto half = client::Transactions::half_of(settled);
         if (!half) return settle(number, &half.error());
         open.half = std::move(*half);
+        open.broker = settled.batch.queue().broker;
         by_id_[open.half.id] = number;
         return decide(number);
     }
@@ -108,6 +121,7 @@ void TransactedOutlet::half_settled(const client::Settled& settled) {
 
 void TransactedOutlet::decide(std::uint64_t number) {
     open_[number].is_queued = true;
+    open_[number].undecided_at_ms = -1;
     to_decide_.push_back(number);
 }
 
@@ -176,6 +190,8 @@ void TransactedOutlet::reap() {
             end(number, open.questions > 0);
         } else if (!open.is_ours) {
             forget(number);
+        } else {
+            open.undecided_at_ms = monotonic_ms() + asked_within_ms;
         }
     }
 }
@@ -183,19 +199,50 @@ void TransactedOutlet::reap() {
 void TransactedOutlet::end(std::uint64_t number, bool is_answer) {
     Open& open = open_[number];
     open.is_ending = true;
+    open.end_at_ms = -1;
+    if (open.first_end_ms < 0) open.first_end_ms = monotonic_ms();
     transactions_.end(open.half, *open.commits, is_answer, number);
 }
 
 void TransactedOutlet::ended(const client::Transactions::Ended& ended) {
     const auto found = open_.find(ended.number);
     if (found == open_.end()) return;
-    progress_ms_ = monotonic_ms();
+    const std::int64_t now_ms = monotonic_ms();
     Open& open = found->second;
     open.is_ending = false;
-    if (ended.result) return settle(ended.number, nullptr);
-    // It may have heard it; in any case it asks about what it still has.
-    if (ended.result.error().code == Errc::unavailable && open.is_ours) return;
-    settle(ended.number, &ended.result.error());
+    if (ended.result) {
+        progress_ms_ = now_ms;
+        return settle(ended.number, nullptr);
+    }
+    // It may have heard it or not: of several ends the first counts. One that answers and does not
+    // take it has so long to change its mind; one that is away is waited for.
+    const Error& error = ended.result.error();
+    const bool is_away = error.remote_code < 0;
+    const bool goes_on = is_away || now_ms < open.first_end_ms + options_.timeout_ms;
+    if (error.code != Errc::unavailable || !open.is_ours || !goes_on)
+        return settle(ended.number, &error);
+    open.end_at_ms = now_ms + client::backoff_ms(++open.ends);
+}
+
+/// Each that is open has somebody who ends its wait: half, the producer; queued or run, the
+/// command; told, the answer's deadline; told in vain, end_at_ms; undecided, the broker's question,
+/// and where none comes, undecided_at_ms.
+void TransactedOutlet::do_due() {
+    const std::int64_t now_ms = monotonic_ms();
+    std::vector<std::uint64_t> undecided;
+    for (auto& [number, open] : open_) {
+        if (open.undecided_at_ms >= 0 && open.undecided_at_ms <= now_ms)
+            undecided.push_back(number);
+        if (open.end_at_ms < 0 || open.end_at_ms > now_ms) continue;
+        if (auto address = producer_.address_of(open.broker); !address.empty())
+            open.half.address = std::move(address);
+        end(number, open.questions > 0);
+    }
+    const Error error{Errc::invalid, "not decided, and no broker asks again"};
+    for (const auto number : undecided) settle(number, &error);
+    if (ours_ == 0 || now_ms < look_at_ms_) return;
+    look_at_ms_ = now_ms + look_every_ms;
+    transactions_.set_brokers(producer_.brokers());
 }
 
 /// Committed or rolled back, as was decided; or nobody knows.
@@ -238,18 +285,25 @@ Result<> TransactedOutlet::work() {
             ended(std::get<client::Transactions::Ended>(event));
     }
     reap();
+    do_due();
     return start_commands();
 }
 
 std::int64_t TransactedOutlet::due_ms() const {
     std::int64_t due_ms = producer_.due_ms();
-    if (finishing_ms_ < 0) return due_ms;
-    // Behind that only commands that still run are waited for.
-    const auto end_ms = stop_at_ms_ >= 0
-                            ? stop_at_ms_
-                            : std::max(finishing_ms_, progress_ms_) + options_.timeout_ms;
-    if (end_ms <= monotonic_ms()) return due_ms;
-    return due_ms < 0 ? end_ms : std::min(due_ms, end_ms);
+    for (const auto& [number, open] : open_) {
+        due_ms = earlier(due_ms, open.end_at_ms);
+        due_ms = earlier(due_ms, open.undecided_at_ms);
+    }
+    if (ours_ > 0) due_ms = earlier(due_ms, look_at_ms_);
+    if (finishing_ms_ < 0 || is_out_of_time_) return due_ms;
+    return earlier(due_ms, end_ms());
+}
+
+/// When what is open at the end is given up.
+std::int64_t TransactedOutlet::end_ms() const {
+    if (stop_at_ms_ >= 0) return stop_at_ms_;
+    return std::max(finishing_ms_, progress_ms_) + options_.timeout_ms;
 }
 
 Result<bool> TransactedOutlet::finish(bool is_interrupted) {
@@ -257,9 +311,8 @@ Result<bool> TransactedOutlet::finish(bool is_interrupted) {
     const std::int64_t now_ms = monotonic_ms();
     if (finishing_ms_ < 0) finishing_ms_ = now_ms;
     if (is_interrupted && stop_at_ms_ < 0) stop_at_ms_ = now_ms + options_.stop_ms;
-    const auto patient_until_ms = std::max(finishing_ms_, progress_ms_) + options_.timeout_ms;
-    const bool has_hope =
-        stop_at_ms_ >= 0 ? now_ms < stop_at_ms_ : !runs_.empty() || now_ms < patient_until_ms;
+    is_out_of_time_ = now_ms >= end_ms();
+    const bool has_hope = !is_out_of_time_ || (stop_at_ms_ < 0 && !runs_.empty());
     if (ours_ > 0 && has_hope) return false;
     to_decide_.clear();
     if (!runs_.empty()) return false;

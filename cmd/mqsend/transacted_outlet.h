@@ -55,9 +55,14 @@ private:
         std::int32_t sys_flag = 0;
         int questions = 0;  ///< of the broker
         client::Half half;
+        std::string broker;      ///< its name; it may move
         bool is_queued = false;  ///< for the command, or it runs
         bool is_ending = false;  ///< the broker has been told, and has not answered
         std::optional<bool> commits;
+        int ends = 0;                       ///< how often the broker was told in vain
+        std::int64_t first_end_ms = -1;     ///< the broker was told first
+        std::int64_t end_at_ms = -1;        ///< it is told again then
+        std::int64_t undecided_at_ms = -1;  ///< if no broker asks by then, none will
     };
     struct Run {
         cli::Process process;
@@ -72,6 +77,8 @@ private:
     Result<> start_commands();
     void reap();
     void end(std::uint64_t number, bool is_answer);
+    void do_due();
+    std::int64_t end_ms() const;
     void settle(std::uint64_t number, const Error* why_not);
     void forget(std::uint64_t number);
     void give_up();
@@ -90,7 +97,9 @@ private:
     std::deque<std::uint64_t> to_decide_;
     std::vector<Run> runs_;
 
-    std::int64_t progress_ms_ = 0;
+    std::int64_t look_at_ms_ = 0;   ///< whether brokers have moved
+    std::int64_t progress_ms_ = 0;  ///< a decision has arrived
+    bool is_out_of_time_ = false;   ///< at the end: only commands that run are waited for
     std::int64_t finishing_ms_ = -1;
     std::int64_t stop_at_ms_ = -1;
     Tally tally_;

@@ -23,7 +23,7 @@
 namespace mqd::client {
 
 struct Options {
-    std::vector<std::string> namesrv;  ///< HOST:PORT each, tried in turn
+    std::vector<std::string> namesrv;  ///< HOST:PORT each, asked in turn
     std::int64_t timeout_ms = 3000;
     wire::Encoding encoding = wire::Encoding::json;
     Talk talk = {};
@@ -50,6 +50,10 @@ public:
     /// on the loop's thread; before the first channel is made.
     using Greeting = std::function<Buffer(const std::string&, std::int32_t opaque)>;
     virtual void greet_with(Greeting greeting) = 0;
+    /// A connection to that address broke. Called on the loop's thread; before the first channel is
+    /// made.
+    using LostHandler = std::function<void(const std::string&)>;
+    virtual void on_lost(LostHandler handler) = 0;
     /// Connections that broke so far: a call that failed with none broken in between, and without
     /// a connection before and behind, never left this machine.
     virtual std::uint64_t disconnects() const = 0;
@@ -68,21 +72,19 @@ public:
     /// one reason, so another's turn stays.
     void pass_over(const std::string& namesrv);
 
-    /// The same to the first name server that answers. One that hangs is waited for once, and not
-    /// each time.
+    /// A question to the name servers: the first answer counts. One that is silent costs a moment,
+    /// then the next one is asked as well, and has its turn from then on. That something is not
+    /// there (not_found) is believed when all that answer say so.
     template <class H>
     Result<remoting::Answer> call_namesrv(std::int32_t code, const H& header, Bytes body = {}) {
-        Result<remoting::Answer> last = Error{Errc::invalid, "no name server is configured"};
-        for (std::size_t tried = 0; tried < options().namesrv.size(); ++tried) {
-            const std::string& address = namesrv();
-            last = call(address, code, header, body);
-            if (last || last.error().code != Errc::unavailable) return last;
-            pass_over(address);
-        }
-        return unreached(std::move(last));
+        return ask_namesrvs([&](remoting::Channel& channel, Done done) {
+            channel.call(code, header, body, options().timeout_ms, std::move(done));
+        });
     }
 
 protected:
+    using Done = std::function<void(Result<remoting::Answer>)>;
+    Result<remoting::Answer> ask_namesrvs(const std::function<void(remoting::Channel&, Done)>& ask);
     static Result<remoting::Answer> checked(const std::string& address,
                                             Result<remoting::Answer> answer);
     /// With several name servers, the error names them all.

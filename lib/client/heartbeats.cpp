@@ -46,8 +46,10 @@ std::string own_ip() {
 struct Heartbeats::Beater : std::enable_shared_from_this<Heartbeats::Beater> {
     Client* client = nullptr;  // null once nobody is a member any more; the loop's thread only
     const std::string body;
-    std::unique_ptr<net::Timer> timer;
-    bool has_failed = false;
+    // The loop's.
+    std::unique_ptr<net::Timer> timer;  ///< for all of them
+    std::unique_ptr<net::Timer> again;  ///< for `failed`
+    std::set<std::string> failed;       ///< did not answer the last time
     Mutex lock;
     std::vector<std::string> brokers GUARDED_BY(lock);
     std::set<std::string> told GUARDED_BY(lock);  // those that have answered
@@ -70,22 +72,27 @@ struct Heartbeats::Beater : std::enable_shared_from_this<Heartbeats::Beater> {
     }
     void beat() {
         if (!client) return;
-        has_failed = false;
-        for (const auto& broker : get_brokers()) {
-            client->channel(broker)->call(
-                wire::request_code::heart_beat, wire::NoHeader{}, as_bytes(body),
-                client->options().timeout_ms,
-                [weak = weak_from_this(), broker](const Result<remoting::Answer>& answer) {
-                    const auto self = weak.lock();
-                    if (!self) return;
-                    if (answer) {
-                        self->tell(broker);
-                    } else {
-                        self->beat_again_soon();
-                    }
-                });
-        }
+        for (const auto& broker : get_brokers()) beat_at(broker);
         beat_in(beat_every_ms);
+    }
+    void beat_at(const std::string& broker) {
+        client->channel(broker)->call(
+            wire::request_code::heart_beat, wire::NoHeader{}, as_bytes(body),
+            client->options().timeout_ms,
+            [weak = weak_from_this(), broker](const Result<remoting::Answer>& answer) {
+                const auto self = weak.lock();
+                if (!self) return;
+                if (answer) {
+                    self->failed.erase(broker);
+                    self->tell(broker);
+                } else {
+                    self->beat_again_soon(broker);
+                }
+            });
+    }
+    /// Nobody else makes the connection again while there is nothing to send.
+    void lost(const std::string& broker) {
+        if (client && has_told(broker)) beat_at(broker);
     }
     /// A broker that was away must know who asks before it takes what is asked of it.
     Buffer greeting(const std::string& address, std::int32_t opaque) {
@@ -98,10 +105,20 @@ struct Heartbeats::Beater : std::enable_shared_from_this<Heartbeats::Beater> {
         return frame;
     }
     /// One that is lost must not cost the member its place.
-    void beat_again_soon() {
-        if (!client || has_failed) return;
-        has_failed = true;
-        beat_in(beat_again_ms);
+    void beat_again_soon(const std::string& broker) {
+        if (!client) return;
+        failed.insert(broker);
+        if (again) return;
+        again = client->loop().after(std::chrono::milliseconds(beat_again_ms),
+                                     [weak = weak_from_this()] {
+                                         const auto self = weak.lock();
+                                         if (!self || !self->client) return;
+                                         // Kept until this call is over.
+                                         const auto kept = std::move(self->again);
+                                         const auto silent = std::exchange(self->failed, {});
+                                         for (const auto& one : self->get_brokers())
+                                             if (silent.contains(one)) self->beat_at(one);
+                                     });
     }
     void beat_in(std::int64_t ms) {
         if (!client) return;
@@ -120,12 +137,16 @@ Heartbeats::Heartbeats(Client& client, std::string body)
             const auto beater = weak.lock();
             return beater ? beater->greeting(address, opaque) : Buffer();
         });
+    client.on_lost([weak = std::weak_ptr(beater_)](const std::string& address) {
+        if (const auto beater = weak.lock()) beater->lost(address);
+    });
 }
 
 Heartbeats::~Heartbeats() {
     client_.loop().run_and_wait([this] {
         beater_->client = nullptr;
         beater_->timer.reset();
+        beater_->again.reset();
     });
 }
 
@@ -155,9 +176,7 @@ void Heartbeats::beat() {
 
 bool Heartbeats::after_disconnect() {
     const auto now = client_.disconnects();
-    if (now == std::exchange(disconnects_, now)) return false;
-    beat();
-    return true;
+    return now != std::exchange(disconnects_, now);
 }
 
 std::string make_client_id() {

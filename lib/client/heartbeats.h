@@ -1,6 +1,8 @@
 #pragma once
 // Tells brokers every 30 s that members of groups are here; who falls silent is forgotten (spec
-// remoting.md 3.5, semantics.md 1.2).
+// remoting.md 3.5, semantics.md 1.2). A connection that breaks is made again at once, and again and
+// again until the broker answers: a member that only waits (for a reply, for a question about a
+// transaction, for its turn) has nothing else to send that would make it.
 //
 // Threads: the tool's one thread; by themselves they go out on the client's.
 // Owner:   who is a member. The client outlives it.
@@ -31,7 +33,7 @@ public:
     /// The same without a wait; one that fails is soon repeated.
     void beat();
     /// True once for each time that a connection broke. A broker that was away has forgotten who
-    /// was there, and has been told anew.
+    /// was there, and is being told anew.
     bool after_disconnect();
 
 private:

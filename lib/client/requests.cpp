@@ -61,8 +61,13 @@ Result<> Requests::set_brokers(const std::vector<std::string>& brokers) {
     return told;
 }
 
+void Requests::follow_brokers(const std::vector<std::string>& brokers) {
+    if (heartbeats_.brokers() == brokers) return;
+    heartbeats_.set_brokers(brokers);
+    heartbeats_.beat();
+}
+
 std::vector<Requests::Reply> Requests::take() {
-    heartbeats_.after_disconnect();
     std::vector<Reply> replies;
     mailbox_->take(replies);
     return replies;

@@ -38,7 +38,10 @@ public:
     /// answer yet.
     Result<> set_brokers(const std::vector<std::string>& brokers);
 
-    /// What has come; brokers that were away meanwhile are told of this client again.
+    /// The same without a wait.
+    void follow_brokers(const std::vector<std::string>& brokers);
+
+    /// What has come.
     std::vector<Reply> take();
     /// Readable when take() has something.
     int fd() const { return mailbox_->fd(); }

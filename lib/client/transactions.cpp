@@ -87,7 +87,6 @@ void Transactions::end(const Half& half, bool commits, bool is_answer, std::uint
 }
 
 std::vector<Transactions::Event> Transactions::take() {
-    heartbeats_.after_disconnect();
     std::vector<Event> events;
     mailbox_->take(events);
     return events;

@@ -35,7 +35,8 @@ public:
         Half half;
         std::string record;
     };
-    /// What became of end(). unavailable: nobody knows, and the broker will ask.
+    /// What became of end(). unavailable: nobody knows; end() may be called again, the first one
+    /// that arrives counts.
     struct Ended {
         std::uint64_t number = 0;
         Result<> result;
@@ -59,7 +60,7 @@ public:
     /// `number` comes back in Ended.
     void end(const Half& half, bool commits, bool is_answer, std::uint64_t number);
 
-    /// What has come; brokers that were away meanwhile are told of this producer again.
+    /// What has come.
     std::vector<Event> take();
     /// Readable when take() has something.
     int fd() const { return mailbox_->fd(); }

@@ -23,6 +23,9 @@ constexpr std::size_t copied_bytes_max = 16 << 10;
 constexpr std::size_t chunk_bytes_max = 256 << 10;
 constexpr std::int64_t backoff_first_ms = 100;
 constexpr std::int64_t backoff_max_ms = 1000;
+/// A connection is given up for a request that ran out of time when that, or those before it, had
+/// at least so long on it: the last try of one whose time is nearly over says nothing.
+constexpr std::int64_t silence_min_ms = 1000;
 
 using Done = PendingCalls::Done;
 
@@ -36,7 +39,9 @@ public:
         : loop_(loop),
           address_(std::move(address)),
           options_(std::move(options)),
-          pending_(loop, address_) {}
+          pending_(loop, address_, [this](const Error& error, std::int64_t timeout_ms) {
+              ran_out_of_time(error, timeout_ms);
+          }) {}
 
     void send(Buffer frame, std::optional<std::int32_t> opaque, std::int64_t timeout_ms, Done done,
               std::size_t weight = 0);
@@ -80,6 +85,7 @@ private:
     void connected_to(std::unique_ptr<net::Stream> stream);
     void connect_failed(const Error& error);
     std::size_t on_bytes(Bytes bytes);
+    void ran_out_of_time(const Error& error, std::int64_t timeout_ms);
     void broken(const Error& why);
     void drop_all(const Error& error);
     void shut();
@@ -114,6 +120,8 @@ private:
     std::deque<Oneway> oneways_;  // of those not accepted by the kernel
     std::int64_t retry_at_ms_ = 0;
     std::int64_t backoff_ms_ = 0;
+    std::int64_t connected_ms_ = 0;
+    std::int64_t silent_since_ms_ = -1;  // a call waits, and nothing has come since; -1: none does
     bool is_connecting_ = false;
     bool is_shut_ = false;
 };
@@ -218,6 +226,7 @@ void Core::drain() {
         taken_bytes_ += taken_.bytes;
     }
     const std::int64_t now_ms = monotonic_ms();
+    if (!taken_.calls.empty() && silent_since_ms_ < 0) silent_since_ms_ = now_ms;
     for (auto& call : taken_.calls)
         pending_.add(call.opaque, call.timeout_ms, now_ms, std::move(call.done));
     oneways_.insert(oneways_.end(), taken_.oneways.begin(), taken_.oneways.end());
@@ -290,6 +299,7 @@ void Core::connect() {
 
 void Core::connected_to(std::unique_ptr<net::Stream> stream) {
     stream_ = std::move(stream);
+    connected_ms_ = monotonic_ms();
     backoff_ms_ = 0;
     retry_at_ms_ = 0;
     is_connected_.store(true, std::memory_order_release);
@@ -313,6 +323,7 @@ void Core::connect_failed(const Error& error) {
 }
 
 std::size_t Core::on_bytes(Bytes bytes) {
+    silent_since_ms_ = -1;
     const auto used = for_each_command(bytes, decoder_, [this](const wire::Command& command) {
         if (command.is_response()) {
             pending_.answered(command);
@@ -324,6 +335,15 @@ std::size_t Core::on_bytes(Bytes bytes) {
     if (used) return *used;
     broken({Errc::corrupt, used.error().what});
     return 0;
+}
+
+/// Whoever calls again gets another connection, which greets as each does.
+void Core::ran_out_of_time(const Error& error, std::int64_t timeout_ms) {
+    if (!stream_) return;
+    const std::int64_t now_ms = monotonic_ms();
+    const std::int64_t silent_ms = silent_since_ms_ < 0 ? 0 : now_ms - silent_since_ms_;
+    const std::int64_t had_ms = std::min(now_ms - connected_ms_, std::max(timeout_ms, silent_ms));
+    if (had_ms >= silence_min_ms) broken(error);
 }
 
 void Core::broken(const Error& why) {
@@ -349,6 +369,7 @@ void Core::drop_all(const Error& error) {
     oneways_.clear();
     held_.clear();
     held_bytes_ = 0;
+    silent_since_ms_ = -1;
     pending_.fail(error);
 }
 

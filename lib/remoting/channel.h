@@ -1,6 +1,9 @@
 #pragma once
 // The client's end: many requests in flight over one connection that is made on demand and made
-// again after it broke. What was in flight when it broke gets Errc::unavailable.
+// again after it broke. What was in flight when it broke gets Errc::unavailable. A request that ran
+// out of time costs its connection, as with RocketMQ's clients: one that went silent without an end
+// (a firewall forgot it, a host is gone) shows in no other way, and the next request makes a new
+// one.
 //
 // Threads: call() and oneway() from any thread; `done` and on_request come on the channel's loop.
 // Owner:   client::Client, the broker's registrar.

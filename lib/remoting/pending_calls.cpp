@@ -92,9 +92,19 @@ void PendingCalls::sweep() {
         vacate(i);  // another may be in slot i now
     }
     if (used_ > 0) sweep_later();
-    for (const auto& call : expired)
-        call.done(Error{Errc::unavailable,
-                        fmt::format("{} did not answer within {} ms", peer_, call.timeout_ms)});
+    // Who had the most time says most about the connection.
+    std::int64_t longest_ms = -1;
+    Error longest;
+    for (const auto& call : expired) {
+        const Error error{Errc::unavailable,
+                          fmt::format("{} did not answer within {} ms", peer_, call.timeout_ms)};
+        if (call.timeout_ms > longest_ms) {
+            longest_ms = call.timeout_ms;
+            longest = error;
+        }
+        call.done(error);
+    }
+    if (longest_ms >= 0 && on_late_) on_late_(longest, longest_ms);
 }
 
 }  // namespace mqd::remoting

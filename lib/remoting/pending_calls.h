@@ -19,9 +19,13 @@ class PendingCalls {
 public:
     using Done = std::function<void(Result<Answer>)>;
 
+    /// A call ran out of time, which is `timeout_ms`; it has been told.
+    using Late = std::function<void(const Error&, std::int64_t timeout_ms)>;
+
     /// `peer` is for `<peer> did not answer within 3000 ms`. Destroying *this with calls inside
     /// drops them unanswered: fail() them before.
-    PendingCalls(net::Loop& loop, std::string peer) : loop_(loop), peer_(std::move(peer)) {}
+    PendingCalls(net::Loop& loop, std::string peer, Late on_late = nullptr)
+        : loop_(loop), peer_(std::move(peer)), on_late_(std::move(on_late)) {}
     PendingCalls(const PendingCalls&) = delete;
     PendingCalls& operator=(const PendingCalls&) = delete;
 
@@ -49,6 +53,7 @@ private:
 
     net::Loop& loop_;
     const std::string peer_;
+    const Late on_late_;
     std::vector<Slot> slots_;  // a power of two of them, at most half used
     std::size_t used_ = 0;
     std::unique_ptr<net::Timer> sweeper_;

@@ -484,6 +484,43 @@ TEST_CASE("a call without an answer times out and later ones are served") {
     CHECK(channel->call_and_wait(10, Named{"a", {}}, {}, 3000));
 }
 
+TEST_CASE("a call that ran out of time costs its connection, and the next one has another") {
+    TestService service;
+    Running running(service);
+    service.serve([](Session& session, const wire::Command& command) {
+        if (command.code != 99) TestService::echo(session, command);
+    });
+    std::atomic<int> disconnects = 0;
+    remoting::Channel::Options options;
+    options.on_disconnect = [&](const Error&) { ++disconnects; };
+    const auto channel =
+        remoting::Channel::make(running.threads.at(0), running.address(), std::move(options));
+    const auto asks = [&](std::int32_t code, std::int64_t timeout_ms) {
+        return channel->call_and_wait(code, Named{"a", {}}, {}, timeout_ms);
+    };
+    REQUIRE(asks(10, 3000));
+    // The last try of one whose time was nearly over says nothing about the connection.
+    CHECK(!asks(99, 100));
+    REQUIRE(asks(10, 3000));
+    CHECK(disconnects == 0);
+    // What waits beside it gets another connection as well.
+    std::atomic<bool> has_failed = false;
+    std::string why;
+    channel->call(99, Named{"a", {}}, {}, 60'000, [&](const Result<Answer>& answer) {
+        why = answer.error().what;
+        has_failed = true;
+    });
+    CHECK(!asks(99, 1100));
+    REQUIRE(eventually([&] { return disconnects == 1 && has_failed; }));
+    CHECK(why == "connection to " + running.address() + " lost: " + running.address() +
+                     " did not answer within 1100 ms");
+    REQUIRE(asks(10, 3000));
+    // Many that give little time do the same, once nothing has come for long enough.
+    for (int i = 0; i < 100 && disconnects == 1; ++i) CHECK(!asks(99, 100));
+    CHECK(disconnects == 2);
+    CHECK(asks(10, 3000));
+}
+
 TEST_CASE("a channel connects again after the server went away") {
     TestService service;
     auto running = std::make_unique<Running>(service);
