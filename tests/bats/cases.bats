@@ -1,0 +1,26 @@
+#!/usr/bin/env bats
+# Cases from outside, each a program of tests/cases that ends with 0 when all is right: it says why when not.
+bats_require_minimum_version 1.5.0
+load helpers
+
+cases=$BATS_TEST_DIRNAME/../cases
+
+# holds CASE [ARGUMENT...]: 99 is a case that could not be tried.
+holds() {
+  local case=$1
+  shift
+  run "$cases/$case" "$@" 3>&-
+  echo "$case: status $status: $output"
+  [ "$status" = 0 ]
+}
+
+@test "spool-full-stands-still" { holds spool-full-stands-still 2; }
+
+@test "forbidden-at-once" {
+  start_broker
+  holds forbidden-at-once.sh
+}
+
+@test "stress/silent-connection" { holds stress/silent-connection; }
+
+@test "stress/request-over-restart" { holds stress/request-over-restart 2; }
