@@ -5,6 +5,7 @@
 // Threads: one at a time.
 // Owner:   the Producer.
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -78,6 +79,10 @@ public:
 
     // The Producer's notes.
     std::vector<std::uint64_t> ordinals;  ///< where Producer::Options wants them
+    std::vector<std::string> refused_by;  ///< brokers that will say no each time
+    bool is_refused_by(std::string_view broker) const {
+        return std::find(refused_by.begin(), refused_by.end(), broker) != refused_by.end();
+    }
     std::int64_t opened_ms = 0;
     std::int64_t deadline_ms = 0;
     std::int64_t retry_at_ms = 0;

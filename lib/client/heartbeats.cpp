@@ -70,6 +70,10 @@ struct Heartbeats::Beater : std::enable_shared_from_this<Heartbeats::Beater> {
         return told.contains(broker) &&
                std::find(brokers.begin(), brokers.end(), broker) != brokers.end();
     }
+    bool is_one(const std::string& broker) {
+        Lock guard(lock);
+        return std::find(brokers.begin(), brokers.end(), broker) != brokers.end();
+    }
     void beat() {
         if (!client) return;
         for (const auto& broker : get_brokers()) beat_at(broker);
@@ -90,9 +94,10 @@ struct Heartbeats::Beater : std::enable_shared_from_this<Heartbeats::Beater> {
                 }
             });
     }
-    /// Nobody else makes the connection again while there is nothing to send.
+    /// Nobody else makes the connection again while there is nothing to send. That it broke may be
+    /// heard before its last answer is.
     void lost(const std::string& broker) {
-        if (client && has_told(broker)) beat_at(broker);
+        if (client && is_one(broker)) beat_at(broker);
     }
     /// A broker that was away must know who asks before it takes what is asked of it.
     Buffer greeting(const std::string& address, std::int32_t opaque) {

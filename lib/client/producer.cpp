@@ -25,6 +25,8 @@ constexpr std::size_t flying_bytes_max = 4 << 20;
 constexpr std::size_t open_bytes_max = 8 << 20;
 constexpr std::size_t topic_bytes_max = 255;
 constexpr std::int64_t slice_ms = 200;
+/// However short the time for all attempts is, a busy broker answers within this.
+constexpr std::int64_t attempt_least_ms = 1000;
 /// Behind the time that a broker waits for its disk or replicas.
 constexpr std::int64_t ack_answer_ms = 1000;
 
@@ -250,11 +252,14 @@ void Producer::launch(Batch& batch) {
                   });
 }
 
-/// A broker's own word about what it waited for in vain must be heard.
+/// A connection that has died in silence takes one attempt: the time is to be enough for another. A
+/// broker's own word about what it waited for in vain must be heard.
 std::int64_t Producer::attempt_ms() const {
+    auto attempt_ms = options_.attempt_ms;
+    if (!options_.never_gives_up)
+        attempt_ms = std::min(attempt_ms, std::max(options_.timeout_ms / 2, attempt_least_ms));
     const auto wait_ms = topics_.ack_wait_ms();
-    return wait_ms == 0 ? options_.attempt_ms
-                        : std::max(options_.attempt_ms, wait_ms + ack_answer_ms);
+    return wait_ms == 0 ? attempt_ms : std::max(attempt_ms, wait_ms + ack_answer_ms);
 }
 
 void Producer::launch_due() {
@@ -324,6 +329,7 @@ void Producer::answered(Batch& batch, const Result<remoting::Answer>& answer) {
                                client_.disconnects() != batch.disconnects_before;
     }
     const Lane& lane = *lanes_[batch.lane];
+    if (is_refusal(answer)) batch.refused_by.push_back(batch.queue().broker);
     Attempts attempts;
     attempts.ack = options_.ack;
     attempts.made = batch.attempts;
@@ -335,7 +341,7 @@ void Producer::answered(Batch& batch, const Result<remoting::Answer>& answer) {
     if (!lane.queue) {
         const auto& queues = lane.topic->queues;
         attempts.has_other_broker = std::any_of(queues.begin(), queues.end(), [&](const auto& q) {
-            return q.broker != batch.queue().broker;
+            return q.broker != batch.queue().broker && !batch.is_refused_by(q.broker);
         });
     }
     const Verdict verdict = judge(answer, attempts);
@@ -368,8 +374,12 @@ void Producer::answered(Batch& batch, const Result<remoting::Answer>& answer) {
 /// Where it may go when it has not got through: its lane's queue, or one of another broker.
 const Queue& Producer::next_queue(const Batch& batch) {
     const Lane& lane = *lanes_[batch.lane];
-    return lane.queue ? lane.topic->queues[*lane.queue]
-                      : lane.topic->next_queue(batch.queue().broker);
+    if (lane.queue) return lane.topic->queues[*lane.queue];
+    for (std::size_t tried = 0; tried < lane.topic->in_turn.size(); ++tried) {
+        const Queue& queue = lane.topic->next_queue(batch.queue().broker);
+        if (!batch.is_refused_by(queue.broker)) return queue;
+    }
+    return lane.topic->next_queue(batch.queue().broker);
 }
 
 void Producer::redirect(Batch& batch, const Queue& queue) {

@@ -5,6 +5,13 @@
 #include "wire/codes.h"
 
 namespace mqd::client {
+namespace {
+
+// Of RocketMQ's multi-unit brokers; its clients try them again.
+constexpr std::int32_t no_buyer_id = 204;
+constexpr std::int32_t not_in_current_unit = 205;
+
+}  // namespace
 
 Verdict judge(const Result<remoting::Answer>& answer, const Attempts& attempts) {
     namespace code = wire::response_code;
@@ -30,14 +37,21 @@ Verdict judge(const Result<remoting::Answer>& answer, const Attempts& attempts) 
         case code::system_error:
         case code::service_not_available:
         case code::go_away:
+        case no_buyer_id:
+        case not_in_current_unit:
             return goes_on ? Verdict::again : given_up;
         case code::topic_not_exist:
         case code::no_permission:
-            // The same broker would say the same again.
+            // The same broker would say the same again: each is asked once.
             return may_try && attempts.has_other_broker ? Verdict::again : given_up;
         default:
             return given_up;
     }
+}
+
+bool is_refusal(const Result<remoting::Answer>& answer) {
+    namespace code = wire::response_code;
+    return answer && (answer->code == code::topic_not_exist || answer->code == code::no_permission);
 }
 
 std::int64_t backoff_ms(int made) {

@@ -16,9 +16,9 @@ struct Attempts {
     Ack ack = Ack::one;
     int made = 1;
     int retries_max = 0;
-    bool has_other_broker = false;
-    bool may_be_stored = false;   ///< an attempt was sent whose end nobody knows
-    bool never_gives_up = false;  ///< while nobody says no
+    bool has_other_broker = false;  ///< that has not refused it
+    bool may_be_stored = false;     ///< an attempt was sent whose end nobody knows
+    bool never_gives_up = false;    ///< while nobody says no
     std::int64_t now_ms = 0;
     std::int64_t deadline_ms = 0;
 };
@@ -30,6 +30,9 @@ enum class Verdict {
     refused,  ///< it is not stored
     unknown,  ///< it may be stored or not
 };
+
+/// Whether a broker will say the same again, whenever it is asked: another may not.
+bool is_refusal(const Result<remoting::Answer>& answer);
 
 Verdict judge(const Result<remoting::Answer>& answer, const Attempts& attempts);
 

@@ -48,6 +48,16 @@ start() {
   [ "$output" = $'a\n\nc' ]
 }
 
+@test "the first question without an answer does not end the input" {
+  start
+  serve 'read n; [ $n != b ] && echo -n "$n"'
+  # One open at a time: what comes after b is not read yet when b's time is over.
+  run --separate-stderr mqsend -t T --request --window 1 --timeout 5s < <(printf 'a\nb\nc\n')
+  [ "$status" = 1 ]
+  [ "$(sums)" = "read 3 = answered 2 + unanswered 1 + refused 0 + unknown 0" ]
+  [ "$output" = $'a\n\nc' ]
+}
+
 @test "a command that fails gives no reply, and its message comes again" {
   printf '%s\n' "messageDelayLevel=$(printf '10ms %.0s' {1..18})" > "$BATS_TEST_TMPDIR/broker.conf"
   start -c "$BATS_TEST_TMPDIR/broker.conf"

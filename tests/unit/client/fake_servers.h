@@ -103,6 +103,7 @@ public:
         others_[std::move(name)] = std::move(at);
     }
     std::atomic<int> queues = 2;
+    std::string offset_id = "id";               ///< of whatever is stored
     std::string config;                         ///< of the broker, lines of key=value
     std::atomic<std::int32_t> config_code = 0;  ///< its answer to who asks for that
     std::atomic<bool> is_busy = false;          ///< as a name server, what nobody waits for
@@ -180,7 +181,7 @@ private:
             born_ms_ = header->born_timestamp;
             response.queue_id = header->queue_id;
             response.queue_offset = static_cast<std::int64_t>(bodies_.size());
-            response.msg_id = "id";
+            response.msg_id = offset_id;
             if (answer == 0 || answer == 10) keep(*header, request.body);
         }
         if (answer < 0) return;

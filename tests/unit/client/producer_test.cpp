@@ -274,6 +274,28 @@ TEST_CASE("a message keeps the unique key and the time of birth that it brings")
     CHECK(servers.born_ms() == 12345);
 }
 
+TEST_CASE("a refusal for good is heard from each broker once") {
+    for (const auto no : {code::no_permission, code::topic_not_exist}) {
+        FakeServers servers;
+        FakeServers other;
+        FakeServers third;
+        servers.add_broker("c", other.address);
+        servers.add_broker("d", third.address);
+        for (auto* const broker : {&servers, &other, &third})
+            broker->answer_sends(std::deque<std::int32_t>(20, no));
+        const auto client = servers.client();
+        Producer producer(*client, {});
+        REQUIRE(producer.send(message_of("a")));
+        producer.finish();
+        CHECK(producer.totals().refused == 1);
+        CHECK(servers.sends() == 1);
+        CHECK(other.sends() == 1);
+        CHECK(third.sends() == 1);
+        REQUIRE(producer.first_error());
+        CHECK(producer.first_error()->remote_code == no);
+    }
+}
+
 TEST_CASE("who does not wait is told that there is no room, and loses nothing") {
     FakeServers servers;
     servers.answer_sends({-1});

@@ -58,7 +58,9 @@ TEST_CASE("what never left this machine is refused, not unknown") {
 }
 
 TEST_CASE("a broker in trouble is tried again, one that knows better is not") {
-    for (const auto trouble : {code::system_error, code::service_not_available, code::go_away})
+    // 204 and 205 are RocketMQ's NO_BUYER_ID and NOT_IN_CURRENT_UNIT.
+    for (const auto trouble :
+         {code::system_error, code::service_not_available, code::go_away, 204, 205})
         CHECK(judge(answer(trouble), attempts(1, 1)) == Verdict::again);
     for (const auto no : {code::message_illegal, code::invalid_parameter,
                           code::subscription_group_not_exist, code::request_code_not_supported})

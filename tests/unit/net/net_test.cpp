@@ -1,6 +1,9 @@
 #include <doctest/doctest.h>
 #include <malloc.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 
 #include <atomic>
 #include <map>
@@ -375,4 +378,40 @@ TEST_CASE("what is posted to a loop that stops still runs, and waiting for it do
     CHECK(ran == 1);
     threads.at(1).run_and_wait([&] { ++ran; });
     CHECK(ran == 2);
+}
+
+TEST_CASE("the kernel asks after peers that are gone without a word, on both ends") {
+    TestServer server(echo);
+    std::unique_ptr<net::Stream> stream;
+    std::atomic<bool> is_there = false;
+    server.threads.at(0).run_and_wait([&] {
+        net::connect(server.threads.at(0), "127.0.0.1:" + std::to_string(server.port()), 30'000, {},
+                     [&](Result<std::unique_ptr<net::Stream>> made) {
+                         REQUIRE(made);
+                         stream = std::move(*made);
+                         is_there = true;
+                     });
+    });
+    REQUIRE(eventually([&] { return is_there && server.open() == 1; }));
+    // Whose descriptors they are does not matter: the two ends are all that is connected here.
+    int ends = 0;
+    for (int fd = 3; fd < 1024; ++fd) {
+        sockaddr_in peer = {};
+        socklen_t bytes = sizeof peer;
+        if (::getpeername(fd, reinterpret_cast<sockaddr*>(&peer), &bytes) != 0) continue;
+        ++ends;
+        const auto option = [fd](int level, int name) {
+            int value = -1;
+            socklen_t size = sizeof value;
+            REQUIRE(::getsockopt(fd, level, name, &value, &size) == 0);
+            return value;
+        };
+        CHECK(option(SOL_SOCKET, SO_KEEPALIVE) == 1);
+        CHECK(option(IPPROTO_TCP, TCP_KEEPIDLE) == 30);
+        CHECK(option(IPPROTO_TCP, TCP_KEEPINTVL) == 10);
+        CHECK(option(IPPROTO_TCP, TCP_KEEPCNT) == 3);
+        CHECK(option(IPPROTO_TCP, TCP_USER_TIMEOUT) == 60'000);
+    }
+    CHECK(ends == 2);
+    server.threads.at(0).run_and_wait([&] { stream.reset(); });
 }
