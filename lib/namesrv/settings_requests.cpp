@@ -28,7 +28,7 @@ void reply_kv_done(remoting::Session& session, const wire::Command& request, con
 // PUT_KV_CONFIG 100
 void put_kv_config(Context& context, remoting::Session& session, const wire::Command& request) {
     const auto header = wire::read_header<wire::PutKvConfig>(request);
-    if (!header) return session.reply(request, code::system_error, "namespace or key is null");
+    if (!header) return session.reply(request, code::system_error, header.error().what);
     reply_kv_done(session, request, context.kv.put(header->name_space, header->key, header->value));
 }
 
@@ -47,7 +47,7 @@ void get_kv_config(Context& context, remoting::Session& session, const wire::Com
 // DELETE_KV_CONFIG 102
 void delete_kv_config(Context& context, remoting::Session& session, const wire::Command& request) {
     const auto header = wire::read_header<wire::KvConfigKey>(request);
-    if (!header) return session.reply(request, code::system_error, "namespace or key is null");
+    if (!header) return session.reply(request, code::system_error, header.error().what);
     reply_kv_done(session, request, context.kv.remove(header->name_space, header->key));
 }
 

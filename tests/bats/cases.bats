@@ -24,3 +24,5 @@ holds() {
 @test "stress/silent-connection" { holds stress/silent-connection; }
 
 @test "stress/request-over-restart" { holds stress/request-over-restart 2; }
+
+@test "reports/missing-header-fields" { holds reports/missing-header-fields; }

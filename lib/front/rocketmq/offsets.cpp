@@ -43,11 +43,10 @@ void update_consumer_offset(const Call& call) {
                            fmt::format("Group {} not exist!", header->consumer_group));
     if (call.connection->worker.topics.find(header->topic) == nullptr)
         return call.refuse(rc::topic_not_exist, fmt::format("Topic {} not exist!", header->topic));
-    if (!header->queue_id || !header->commit_offset || *header->queue_id < 0 ||
-        *header->commit_offset < 0)
-        return call.refuse(rc::invalid_parameter, "QueueId or commitOffset is missing or negative");
-    if (call.broker.offsets().commit(header->consumer_group, header->topic, *header->queue_id,
-                                     *header->commit_offset))
+    if (header->queue_id < 0 || header->commit_offset < 0)
+        return call.refuse(rc::invalid_parameter, "QueueId or commitOffset is negative");
+    if (call.broker.offsets().commit(header->consumer_group, header->topic, header->queue_id,
+                                     header->commit_offset))
         return call.reply();
     // Its next pull is told where to go on.
     call.refuse(rc::success, "Offset has been previously reset");

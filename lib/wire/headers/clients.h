@@ -14,7 +14,7 @@ struct UnregisterClient {
 
     static constexpr auto fields() {
         using H = UnregisterClient;
-        return std::tuple{optional("clientID", &H::client_id),
+        return std::tuple{required("clientID", &H::client_id),
                           optional("producerGroup", &H::producer_group),
                           optional("consumerGroup", &H::consumer_group)};
     }

@@ -18,7 +18,7 @@ struct ResetOffset {
     static constexpr auto fields() {
         using H = ResetOffset;
         return std::tuple{required("topic", &H::topic),         required("group", &H::group),
-                          required("timestamp", &H::timestamp), optional("isForce", &H::is_force),
+                          required("timestamp", &H::timestamp), required("isForce", &H::is_force),
                           optional("queueId", &H::queue_id),    optional("offset", &H::offset)};
     }
 };

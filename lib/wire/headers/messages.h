@@ -21,9 +21,9 @@ struct QueryMessage {
         using H = QueryMessage;
         return std::tuple{required("topic", &H::topic),
                           required("key", &H::key),
-                          optional("maxNum", &H::max_num),
-                          optional("beginTimestamp", &H::begin_timestamp),
-                          optional("endTimestamp", &H::end_timestamp),
+                          required("maxNum", &H::max_num),
+                          required("beginTimestamp", &H::begin_timestamp),
+                          required("endTimestamp", &H::end_timestamp),
                           optional("_UNIQUE_KEY_QUERY", &H::unique_key)};
     }
 };
@@ -95,7 +95,7 @@ struct EndTransaction {
                           required("commitLogOffset", &H::commit_log_offset),
                           required("commitOrRollback", &H::commit_or_rollback),
                           optional("fromTransactionCheck", &H::from_transaction_check),
-                          optional("msgId", &H::msg_id),
+                          required("msgId", &H::msg_id),
                           optional("transactionId", &H::transaction_id)};
     }
 };

@@ -23,7 +23,7 @@ struct RegisterBroker {
         return std::tuple{required("brokerName", &H::broker_name),
                           required("brokerAddr", &H::broker_addr),
                           required("clusterName", &H::cluster_name),
-                          optional("haServerAddr", &H::ha_server_addr),
+                          required("haServerAddr", &H::ha_server_addr),
                           required("brokerId", &H::broker_id),
                           optional("heartbeatTimeoutMillis", &H::heartbeat_timeout_ms),
                           optional("enableActingMaster", &H::enable_acting_master),

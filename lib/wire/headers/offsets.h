@@ -20,18 +20,18 @@ struct QueryConsumerOffset {
     }
 };
 
-/// UPDATE_CONSUMER_OFFSET 15. A missing queue or offset has an answer of its own, 29.
+/// UPDATE_CONSUMER_OFFSET 15.
 struct UpdateConsumerOffset {
     std::string_view consumer_group;
     std::string_view topic;
-    std::optional<std::int32_t> queue_id;
-    std::optional<std::int64_t> commit_offset;
+    std::int32_t queue_id = 0;
+    std::int64_t commit_offset = 0;
 
     static constexpr auto fields() {
         using H = UpdateConsumerOffset;
         return std::tuple{required("consumerGroup", &H::consumer_group),
-                          required("topic", &H::topic), optional("queueId", &H::queue_id),
-                          optional("commitOffset", &H::commit_offset)};
+                          required("topic", &H::topic), required("queueId", &H::queue_id),
+                          required("commitOffset", &H::commit_offset)};
     }
 };
 

@@ -27,14 +27,14 @@ struct SendMessage {
 struct SendMessageV1 : SendMessage {
     static constexpr auto fields() {
         using H = SendMessage;
-        return std::tuple{optional("producerGroup", &H::producer_group),
+        return std::tuple{required("producerGroup", &H::producer_group),
                           required("topic", &H::topic),
-                          optional("defaultTopic", &H::default_topic),
-                          optional("defaultTopicQueueNums", &H::default_topic_queue_nums),
+                          required("defaultTopic", &H::default_topic),
+                          required("defaultTopicQueueNums", &H::default_topic_queue_nums),
                           required("queueId", &H::queue_id),
-                          optional("sysFlag", &H::sys_flag),
-                          optional("bornTimestamp", &H::born_timestamp),
-                          optional("flag", &H::flag),
+                          required("sysFlag", &H::sys_flag),
+                          required("bornTimestamp", &H::born_timestamp),
+                          required("flag", &H::flag),
                           optional("properties", &H::properties),
                           optional("reconsumeTimes", &H::reconsume_times),
                           optional("unitMode", &H::unit_mode),
@@ -48,10 +48,10 @@ struct SendMessageV2 : SendMessage {
     static constexpr auto fields() {
         using H = SendMessage;
         return std::tuple{
-            optional("a", &H::producer_group), required("b", &H::topic),
-            optional("c", &H::default_topic),  optional("d", &H::default_topic_queue_nums),
-            required("e", &H::queue_id),       optional("f", &H::sys_flag),
-            optional("g", &H::born_timestamp), optional("h", &H::flag),
+            required("a", &H::producer_group), required("b", &H::topic),
+            required("c", &H::default_topic),  required("d", &H::default_topic_queue_nums),
+            required("e", &H::queue_id),       required("f", &H::sys_flag),
+            required("g", &H::born_timestamp), required("h", &H::flag),
             optional("i", &H::properties),     optional("j", &H::reconsume_times),
             optional("k", &H::unit_mode),      optional("l", &H::max_reconsume_times),
             optional("m", &H::batch),          optional("n", &H::broker_name)};
@@ -109,20 +109,20 @@ struct PushReplyMessage {
 
     static constexpr auto fields() {
         using H = PushReplyMessage;
-        return std::tuple{optional("producerGroup", &H::producer_group),
+        return std::tuple{required("producerGroup", &H::producer_group),
                           required("topic", &H::topic),
-                          optional("defaultTopic", &H::default_topic),
-                          optional("defaultTopicQueueNums", &H::default_topic_queue_nums),
-                          optional("queueId", &H::queue_id),
-                          optional("sysFlag", &H::sys_flag),
-                          optional("bornTimestamp", &H::born_timestamp),
-                          optional("flag", &H::flag),
+                          required("defaultTopic", &H::default_topic),
+                          required("defaultTopicQueueNums", &H::default_topic_queue_nums),
+                          required("queueId", &H::queue_id),
+                          required("sysFlag", &H::sys_flag),
+                          required("bornTimestamp", &H::born_timestamp),
+                          required("flag", &H::flag),
                           optional("properties", &H::properties),
                           optional("reconsumeTimes", &H::reconsume_times),
                           optional("unitMode", &H::unit_mode),
-                          optional("bornHost", &H::born_host),
-                          optional("storeHost", &H::store_host),
-                          optional("storeTimestamp", &H::store_timestamp)};
+                          required("bornHost", &H::born_host),
+                          required("storeHost", &H::store_host),
+                          required("storeTimestamp", &H::store_timestamp)};
     }
 };
 

@@ -41,13 +41,13 @@ struct CreateTopic {
     static constexpr auto fields() {
         using H = CreateTopic;
         return std::tuple{required("topic", &H::topic),
-                          optional("defaultTopic", &H::default_topic),
+                          required("defaultTopic", &H::default_topic),
                           required("readQueueNums", &H::read_queue_nums),
                           required("writeQueueNums", &H::write_queue_nums),
                           required("perm", &H::perm),
-                          optional("topicFilterType", &H::topic_filter_type),
+                          required("topicFilterType", &H::topic_filter_type),
                           optional("topicSysFlag", &H::topic_sys_flag),
-                          optional("order", &H::order),
+                          required("order", &H::order),
                           optional("attributes", &H::attributes)};
     }
 };

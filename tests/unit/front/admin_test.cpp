@@ -151,7 +151,7 @@ TEST_CASE_FIXTURE(Fixture, "offsets of queues, by number and by time") {
     CHECK(user->call(code::update_consumer_offset, commit).code == rc::success);
     commit.topic = "U";
     CHECK(user->call(code::update_consumer_offset, commit).code == rc::topic_not_exist);
-    commit = {"G", "T", 0, std::nullopt};
+    commit = {"G", "T", 0, -1};
     CHECK(user->call(code::update_consumer_offset, commit).code == rc::invalid_parameter);
     const auto all =
         wire::ConsumerOffsetTable::read(user->call(code::get_all_consumer_offset).body);

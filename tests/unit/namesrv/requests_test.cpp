@@ -225,7 +225,7 @@ TEST_CASE("ordered topics go to brokers, and to clients if that is wanted") {
 
 TEST_CASE("what is missing in a KV request or table has an answer of its own") {
     Server server;
-    CHECK(server.ask(code::put_kv_config).remark == "namespace or key is null");
+    CHECK(server.ask(code::put_kv_config).remark == "the header field namespace is missing");
     CHECK(server.ask(code::get_kv_config, wire::KvConfigKey{"NS", "k"}).code ==
           answer::query_not_found);
     CHECK(server.ask(code::get_kvlist_by_namespace, wire::KvNamespaceHeader{"NS"}).code ==
@@ -262,4 +262,43 @@ TEST_CASE("a slave is told where its master is") {
     const auto got = server.ask(code::register_broker, slave);
     CHECK(got.find("masterAddr") == "127.0.0.1:10911");
     CHECK(got.find("haServerAddr") == "127.0.0.1:10912");
+}
+
+TEST_CASE("a demanded header field that is missing is named, with code 1") {
+    using Fields = std::vector<std::pair<std::string, std::string>>;
+    const Fields broker = {
+        {"brokerName", "b"}, {"brokerAddr", "1.2.3.4:1"}, {"clusterName", "c"}, {"brokerId", "0"}};
+    auto registering = broker;
+    registering.emplace_back("haServerAddr", "1.2.3.4:2");
+    // From the CFNotNull annotations of rocketmq-remoting-5.3.3.jar.
+    const std::vector<std::pair<std::int32_t, Fields>> demands = {
+        {code::get_routeinfo_by_topic, {{"topic", "T"}}},
+        {code::register_broker, registering},
+        {code::unregister_broker, broker},
+        {code::query_data_version, broker},
+        {code::broker_heartbeat,
+         {{"clusterName", "c"}, {"brokerName", "b"}, {"brokerAddr", "1.2.3.4:1"}}},
+        {code::get_broker_member_group, {{"clusterName", "c"}, {"brokerName", "b"}}},
+        {code::wipe_write_perm_of_broker, {{"brokerName", "b"}}},
+        {code::add_write_perm_of_broker, {{"brokerName", "b"}}},
+        {code::get_topics_by_cluster, {{"cluster", "c"}}},
+        {code::delete_topic_in_namesrv, {{"topic", "T"}}},
+        {code::register_topic_in_namesrv, {{"topic", "T"}}},
+        {code::put_kv_config, {{"namespace", "n"}, {"key", "k"}, {"value", "v"}}},
+        {code::get_kv_config, {{"namespace", "n"}, {"key", "k"}}},
+        {code::delete_kv_config, {{"namespace", "n"}, {"key", "k"}}},
+        {code::get_kvlist_by_namespace, {{"namespace", "n"}}},
+    };
+    Server server;
+    for (const auto& [request, fields] : demands) {
+        CAPTURE(request);
+        for (const auto& missing : fields) {
+            CAPTURE(missing.first);
+            auto others = fields;
+            std::erase(others, missing);
+            const auto got = server.ask(request, wire::RawHeader{others});
+            CHECK(got.code == answer::system_error);
+            CHECK(got.remark == "the header field " + missing.first + " is missing");
+        }
+    }
 }

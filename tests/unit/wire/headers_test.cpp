@@ -2,6 +2,7 @@
 
 #include "frames.h"
 #include "wire/headers/clients.h"
+#include "wire/headers/consumers.h"
 #include "wire/headers/messages.h"
 #include "wire/headers/namesrv.h"
 #include "wire/headers/offsets.h"
@@ -92,14 +93,15 @@ TEST_CASE("a send request is the same under long names and under letters") {
 TEST_CASE("fields are found in whatever order they come") {
     const Received header_request(
         R"({"queueOffset":7,"subscription":"*","topic":"T","x":"y","consumerGroup":"g",)"
-        R"("sysFlag":"6","queueId":1})");
+        R"("sysFlag":"6","queueId":1,"maxMsgNums":"9","subVersion":"0","commitOffset":"0",)"
+        R"("suspendTimeoutMillis":"0"})");
     const auto header = header_request.read<wire::PullMessage>();
     REQUIRE(header);
     CHECK(header->consumer_group == "g");
     CHECK(header->topic == "T");
     CHECK(header->queue_id == 1);
     CHECK(header->queue_offset == 7);
-    CHECK(header->max_msg_nums == 32);
+    CHECK(header->max_msg_nums == 9);
     CHECK(header->subscription == "*");
     CHECK_FALSE(header->expression_type);
     CHECK(header->has(wire::pull_flag::suspend));
@@ -135,11 +137,11 @@ TEST_CASE("a boolean is true in any case, and anything else is false") {
 TEST_CASE("what is not said stays unsaid") {
     const Sent nothing(0, Encoding::json, wire::RegisterBrokerResponse{});
     CHECK(nothing.command.ext.empty());
-    const Received offset_request(R"({"consumerGroup":"g","topic":"T"})");
-    const auto offset = offset_request.read<wire::UpdateConsumerOffset>();
-    REQUIRE(offset);
-    CHECK_FALSE(offset->commit_offset);
-    CHECK_FALSE(offset->queue_id);
+    const Received reset_request(R"({"topic":"T","group":"g","timestamp":"1","isForce":"true"})");
+    const auto reset = reset_request.read<wire::ResetOffset>();
+    REQUIRE(reset);
+    CHECK_FALSE(reset->offset);
+    CHECK_FALSE(reset->queue_id);
     CHECK(wire::read_header<wire::NoHeader>(nothing.command));
 }
 
