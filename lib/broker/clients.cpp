@@ -51,7 +51,7 @@ bool Clients::join(const PeerRef& peer, const ClientInfo& client, Membership mem
     member = {peer, client, clock_.monotonic_ms()};
     add_once(peers_[peer.get()].consuming, membership.group);
 
-    const bool changed = merge(group, client.id, membership.subscriptions);
+    const bool changed = merge(group, member, membership.subscriptions);
     membership.subscriptions.clear();
     group.about = std::move(membership);
     return is_new || changed;
@@ -60,21 +60,26 @@ bool Clients::join(const PeerRef& peer, const ClientInfo& client, Membership mem
 // One map a group: the newest text of each topic wins, and topics that a heartbeat does not name
 // go. A text is also taken from another client whatever its version, since Go counts those in
 // nanoseconds where Java counts milliseconds; that alone disturbs nobody, or two members that
-// disagree would have the group rebalanced with every heartbeat.
-bool Clients::merge(ConsumerGroup& group, const std::string& client,
+// disagree would have the group rebalanced with every heartbeat. A client whose clock was put back
+// sends a lower version with its new text: over one connection the last heartbeat is the newest.
+// The version decides only between two live connections that give the same client id.
+bool Clients::merge(ConsumerGroup& group, const Member& from,
                     const std::vector<SubscriptionRef>& subscriptions) {
     bool changed = false;
+    const auto rivals = [&](const Held& held) {
+        return held.set_over != from.peer.get() && group.members.contains(held.set_over);
+    };
     for (const auto& subscription : subscriptions) {
         auto& is = group.subscriptions[subscription->topic];
         if (is.subscription == nullptr) {
             changed = true;
         } else if (is.subscription->same_text(*subscription)) {
             if (subscription->version <= is.subscription->version) continue;
-        } else if (is.set_by == client) {
-            if (subscription->version < is.subscription->version) continue;
+        } else if (is.set_by == from.client.id) {
+            if (subscription->version < is.subscription->version && rivals(is)) continue;
             changed = true;
         }
-        is = {subscription, client};
+        is = {subscription, from.client.id, from.peer.get()};
     }
     const auto gone = std::erase_if(group.subscriptions, [&](const auto& entry) {
         return std::none_of(subscriptions.begin(), subscriptions.end(),

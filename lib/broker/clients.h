@@ -150,7 +150,8 @@ private:
     using Members = std::unordered_map<const Peer*, Member>;
     struct Held {
         SubscriptionRef subscription;
-        std::string set_by;  // the client id
+        std::string set_by;              // the client id
+        const Peer* set_over = nullptr;  // its connection, compared only: it may be gone
     };
     struct ConsumerGroup {
         Membership about;  // without the subscriptions
@@ -163,7 +164,7 @@ private:
     };
     void forget_producer_id(PeerGroups& of, const Peer& peer) REQUIRES(mutex_);
     bool leave_locked(const Peer& peer, std::string_view group) REQUIRES(mutex_);
-    static bool merge(ConsumerGroup& group, const std::string& client,
+    static bool merge(ConsumerGroup& group, const Member& from,
                       const std::vector<SubscriptionRef>& subscriptions);
     static std::vector<Connection> connections_of(const Members& members);
 

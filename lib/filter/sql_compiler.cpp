@@ -260,11 +260,13 @@ Result<SqlCompiler::Part> SqlCompiler::number() {
     TRY_OK(advance());
     auto digits = token.image;
     if (token.word == SqlWord::real) {
-        const auto value = java_double(digits);
-        if (!value || !(*value > 0) || *value > std::numeric_limits<double>::max())
+        const auto value = java_double(digits).value_or(0);
+        const auto mantissa = digits.substr(0, digits.find_first_of("eE"));
+        const bool is_zero = mantissa.find_first_not_of("0.") == std::string_view::npos;
+        if ((value <= 0 && !is_zero) || value > std::numeric_limits<double>::max())
             return error_at(token.at, fmt::format("{} is too {} for a number", digits,
-                                                  value && *value > 0 ? "big" : "small"));
-        return constant(token.at, {SqlValue::of_real(*value), {}});
+                                                  value > 0 ? "big" : "small"));
+        return constant(token.at, {SqlValue::of_real(value), {}});
     }
     if (digits.back() == 'l' || digits.back() == 'L') digits.remove_suffix(1);
     const auto value = parse_int<std::int64_t>(digits);

@@ -16,13 +16,12 @@ SqlOrder order_of(T left, T right) {
     return left < right ? SqlOrder::less : SqlOrder::greater;
 }
 
-// Java's Double.compare: -0.0 before 0.0, NaN equal to itself and behind everything.
+// As numbers, and NaN equal to itself and after everything, as in Java's Double.compare. Unlike
+// there, -0.0 equals 0.0.
 SqlOrder order_of_reals(double left, double right) {
-    if (left < right) return SqlOrder::less;
-    if (left > right) return SqlOrder::greater;
     if (std::isnan(left) || std::isnan(right))
         return order_of<int>(std::isnan(left) ? 1 : 0, std::isnan(right) ? 1 : 0);
-    return order_of<int>(std::signbit(left) ? 0 : 1, std::signbit(right) ? 0 : 1);
+    return order_of(left, right);
 }
 
 double as_real(const SqlValue& value) {
@@ -35,19 +34,17 @@ SqlOrder compare_numbers(const SqlValue& left, const SqlValue& right) {
     return order_of(left.integer, right.integer);
 }
 
-/// `text` as a number of the type of `like`.
+/// `text` as a number to be compared with `like`. With an integer it is one too where it can be:
+/// not all integers of 64 bits are doubles. RocketMQ knows nothing else there, `a > 5` does not
+/// match 7.5.
 std::optional<SqlValue> read_like(std::string_view text, const SqlValue& like) {
-    SqlValue out = like;
-    if (like.type == Type::real) {
-        const auto value = java_double(text);
-        if (!value) return std::nullopt;
-        out.number = *value;
-        return out;
+    const bool wants_integer = like.type != Type::real;
+    if (wants_integer) {
+        if (const auto value = java_integer(text)) return SqlValue::of_int(*value);
     }
-    const auto value = java_integer(text, like.type);
-    if (!value) return std::nullopt;
-    out.integer = *value;
-    return out;
+    const auto value = java_double(text);
+    if (!value || (wants_integer && std::isnan(*value))) return std::nullopt;
+    return SqlValue::of_real(*value);
 }
 
 bool same_but_for_case(std::string_view text, std::string_view lower) {
@@ -59,10 +56,12 @@ bool same_but_for_case(std::string_view text, std::string_view lower) {
 SqlOrder compare_texts_with(const SqlValue& left, const SqlValue& right) {
     if (left.is_text() && right.is_text())
         return left.text() == right.text() ? SqlOrder::equal : SqlOrder::unlike;
-    if (right.type == Type::boolean)
-        return order_of<std::int64_t>(same_but_for_case(left.text(), "true") ? 1 : 0,
-                                      right.integer);
-    if (left.type == Type::boolean) return SqlOrder::fails;  // the other way round it would do
+    const auto as_boolean = [](const SqlValue& value) {
+        if (!value.is_text()) return value.integer;
+        return std::int64_t{same_but_for_case(value.text(), "true") ? 1 : 0};
+    };
+    if (left.type == Type::boolean || right.type == Type::boolean)
+        return order_of(as_boolean(left), as_boolean(right));
     const auto read =
         left.is_text() ? read_like(left.text(), right) : read_like(right.text(), left);
     if (!read) return SqlOrder::fails;
@@ -123,9 +122,7 @@ SqlValue SqlValue::of(bool value) {
 
 SqlValue SqlValue::of_int(std::int64_t value) {
     SqlValue out;
-    const bool is_small = value >= std::numeric_limits<std::int32_t>::min() &&
-                          value <= std::numeric_limits<std::int32_t>::max();
-    out.type = is_small ? Type::int32 : Type::int64;
+    out.type = Type::integer;
     out.integer = value;
     return out;
 }
@@ -158,7 +155,7 @@ SqlOrder compare_as_reals(std::string_view left, std::string_view right) {
     return r ? order_of_reals(*l, *r) : SqlOrder::fails;
 }
 
-std::optional<std::int64_t> java_integer(std::string_view text, SqlValue::Type type) {
+std::optional<std::int64_t> java_integer(std::string_view text) {
     if (text.starts_with('+')) {
         text.remove_prefix(1);
         if (text.starts_with('-')) return std::nullopt;
@@ -166,7 +163,6 @@ std::optional<std::int64_t> java_integer(std::string_view text, SqlValue::Type t
     std::int64_t value = 0;
     const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
     if (error != std::errc{} || end != text.data() + text.size()) return std::nullopt;
-    if (type == Type::int32 && SqlValue::of_int(value).type != Type::int32) return std::nullopt;
     return value;
 }
 

@@ -26,3 +26,5 @@ holds() {
 @test "stress/request-over-restart" { holds stress/request-over-restart 2; }
 
 @test "reports/missing-header-fields" { holds reports/missing-header-fields; }
+
+@test "reports/sql-zero" { holds reports/sql-zero; }

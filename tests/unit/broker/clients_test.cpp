@@ -59,12 +59,34 @@ TEST_CASE_FIXTURE(Fixture, "topics that a heartbeat does not name go, and that i
 
 TEST_CASE_FIXTURE(Fixture, "a client's newer text replaces its older one") {
     clients.join(a, ca, wants("G", {{"T", "A"}}, 5));
-    CHECK_FALSE(clients.join(a, ca, wants("G", {{"T", "B"}}, 4)));
-    CHECK(clients.standing("G", "T").subscription->expression == "A");
     CHECK(clients.join(a, ca, wants("G", {{"T", "B"}}, 6)));
     CHECK(clients.standing("G", "T").subscription->expression == "B");
     CHECK_FALSE(clients.join(a, ca, wants("G", {{"T", "B"}}, 7)));
     CHECK(clients.standing("G", "T").subscription->version == 7);
+}
+
+TEST_CASE_FIXTURE(Fixture, "a client's text changes also while its clock is put back") {
+    clients.join(a, ca, wants("G", {{"T", "A"}}, 5));
+    CHECK(clients.join(a, ca, wants("G", {{"T", "B"}}, 4)));
+    CHECK(clients.standing("G", "T").subscription->expression == "B");
+    CHECK(clients.standing("G", "T").subscription->version == 4);
+    // The same over a connection of its next life, once the old one is gone.
+    clients.join(b, ca, wants("G", {{"T", "C"}}, 3));
+    CHECK(clients.standing("G", "T").subscription->expression == "B");
+    clients.leave_all(*a);
+    CHECK(clients.join(b, ca, wants("G", {{"T", "C"}}, 3)));
+    CHECK(clients.standing("G", "T").subscription->expression == "C");
+}
+
+TEST_CASE_FIXTURE(Fixture, "of two connections that give one client id the larger version counts") {
+    clients.join(a, ca, wants("G", {{"T", "A"}}, 5));
+    clients.join(b, ca, wants("G", {{"T", "B"}}, 4));
+    CHECK_FALSE(clients.join(b, ca, wants("G", {{"T", "B"}}, 4)));
+    CHECK(clients.standing("G", "T").subscription->expression == "A");
+    CHECK(clients.join(b, ca, wants("G", {{"T", "B"}}, 6)));
+    CHECK(clients.standing("G", "T").subscription->expression == "B");
+    CHECK_FALSE(clients.join(a, ca, wants("G", {{"T", "A"}}, 5)));
+    CHECK(clients.standing("G", "T").subscription->expression == "B");
 }
 
 TEST_CASE_FIXTURE(Fixture, "nanosecond versions of one client do not shut out another's text") {

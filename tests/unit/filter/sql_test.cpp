@@ -77,21 +77,58 @@ TEST_CASE("a property is compared as the type of the constant") {
     });
 }
 
-TEST_CASE("what cannot be read as the constant's type is an error, and no match either way") {
+TEST_CASE("a number is compared as one, whatever kind of number the other is") {
     check_rows({
-        {"a > 5", "a=7.5", false},
+        {"a > 5", "a=7.5", true},
         {"a <= 5", "a=7.5", false},
-        {"a = 5", "a=5.0", false},
-        {"a <> 5", "a=5.5", false},
+        {"a > 7", "a=7.5", true},
+        {"a < 8", "a=7.5", true},
+        {"a = 5", "a=5.0", true},
+        {"a = 5", "a=5.5", false},
+        {"a <> 5", "a=5.5", true},
+        {"5 < a", "a=5.5", true},
+        {"a > 5", "a= 6", true},
+        {"a > 2147483647", "a=2147483648", true},
+        {"a > 5", "a=99999999999", true},
+        {"a > 5L", "a=99999999999", true},
+        {"a > 5000000000", "a=99999999999", true},
+        {"a > 5000000000", "a=99999999999999999999", true},
+        {"a < 9223372036854775807", "a=9223372036854775806", true},  // no doubles
+        {"a = 9223372036854775807", "a=9223372036854775806", false},
+        {"a between 6 and 8", "a=7.5", true},
+        {"a between 6.0 and 8.0", "a=7.5", true},
+        {"a > 5", "a=NaN", false},
+        {"a <> 5", "a=NaN", false},
+    });
+}
+
+TEST_CASE("0.0 is a number, and its sign makes no difference") {
+    check_rows({
+        {"a > 0.0", "a=2.5", true},
+        {"a > 0.0", "a=0.0", false},
+        {"a > 0.0", "a=-1.5", false},
+        {"a = 0.0", "a=0", true},
+        {"a = 0.0", "a=-0.0", true},
+        {"a = -0.0", "a=0.0", true},
+        {"a < -0.0", "a=0.0", false},
+        {"a < -0.0", "a=-1.5", true},
+        {"a >= 0e0", "a=0", true},
+        {"a >= .0", "a=-0.1", false},
+        {"a >= 0.", "a=0.1", true},
+        {"a > 0.000e-999", "a=1e-300", true},
+        {"a = 0.0E5", "a=0", true},
+        {"a between 0.0 and 1.0", "a=0.0", true},
+        {"a between 0.0 and 1.0", "a=1.5", false},
+        {"a not between 0.0 and 0.0", "a=0.0", false},
+        {"a > 4.9E-324", "a=1e-300", true},
+    });
+}
+
+TEST_CASE("what is no number is an error beside one, and no match either way") {
+    check_rows({
         {"a <> 5", "a=x", false},
         {"NOT (a = 5)", "a=x", false},
-        {"a > 5", "a= 6", false},
-        {"a > 5", "a=99999999999", false},   // beyond an int
-        {"a > 5L", "a=99999999999", false},  // which the l does not change
-        {"a > 5000000000", "a=99999999999", true},
-        {"a > 5000000000", "a=99999999999999999999", false},
-        {"a between 6 and 8", "a=7.5", false},
-        {"a between 6.0 and 8.0", "a=7.5", true},
+        {"a > 5", "a=", false},
         {"a > b", "a=x;b=1", false},
         {"a = 5 or b = 'y'", "a=x;b=y", false},
         {"b = 'y' or a = 5", "a=x;b=y", true},  // not reached
@@ -103,7 +140,8 @@ TEST_CASE("two properties are ordered as doubles and equal as texts") {
     check_rows({
         {"a > b", "a=10;b=9", true},
         {"a > b", "a=1e1;b=9.5", true},
-        {"a < b", "a=-0.0;b=0.0", true},
+        {"a < b", "a=-0.0;b=0.0", false},
+        {"a >= b", "a=-0.0;b=0.0", true},
         {"a > b", "a=NaN;b=Infinity", true},
         {"a >= b", "a=NaN;b=NaN", true},
         {"a < b", "a=-Infinity;b=-1e308", true},
@@ -164,7 +202,7 @@ TEST_CASE("a property alone is false, and unknown without a value") {
     });
 }
 
-TEST_CASE("TRUE and FALSE are compared with texts on their left") {
+TEST_CASE("TRUE and FALSE are compared with texts on either side") {
     check_rows({
         {"TRUE", "", true},
         {"FALSE", "", false},
@@ -180,8 +218,14 @@ TEST_CASE("TRUE and FALSE are compared with texts on their left") {
         {"(b > 3) = TRUE", "b=4", true},
         {"(b > 3) = 4", "b=4", false},
         {"a = (b > 3)", "a=true;b=4", true},
-        {"(b > 3) = a", "a=true;b=4", false},  // an error
+        {"(b > 3) = a", "a=true;b=4", true},
         {"NOT ((b > 3) = a)", "a=true;b=4", false},
+        {"TRUE = a", "a=true", true},
+        {"TRUE = a", "a=TrUe", true},
+        {"TRUE = a", "a=1", false},
+        {"TRUE = a", "", false},
+        {"FALSE = a", "a=whatever", true},
+        {"TRUE <> a", "a=false", true},
     });
 }
 
@@ -353,7 +397,6 @@ TEST_CASE("an error says what is wrong and at which character") {
         {"'x' and a = 3", "character 1: this is no condition"},
         {"NOT 5", "character 5: this is no condition"},
         {"-a", "character 1: this is no condition"},
-        {"a > 0.0", "character 5: 0.0 is too small for a number"},
         {"a > 1e-400", "character 5: 1e-400 is too small for a number"},
         {"a > 1e400", "character 5: 1e400 is too big for a number"},
         {"a > 9223372036854775808", "character 5: 9223372036854775808 is too big for a number"},
