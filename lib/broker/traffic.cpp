@@ -154,6 +154,7 @@ void Traffic::sample() {
     ++samples_;
     const bool hour = samples_ % samples_an_hour_step == 0;
     const bool day = samples_ % samples_a_day_step == 0;
+    if (day) forget_idle();
     for_each([&](Flow& flow) MQD_NO_THREAD_ANALYSIS { note(flow, hour, day); });
     const auto advance = [now](auto& ring) {
         ring.at_ms[ring.next] = now;
@@ -162,6 +163,21 @@ void Traffic::sample() {
     advance(minute_);
     if (hour) advance(hour_);
     if (day) advance(day_);
+}
+
+/// Groups are named by clients, some anew for each run: what has not moved for a day goes.
+void Traffic::forget_idle() {
+    bool any = false;
+    const auto drop = [&](auto& flows) MQD_NO_THREAD_ANALYSIS {
+        const auto gone = std::erase_if(flows, [&](const auto& entry) MQD_NO_THREAD_ANALYSIS {
+            return entry.second->now() == entry.second->day_[day_.next];
+        });
+        any = any || gone > 0;
+    };
+    for (auto& [group, flows] : gets_) drop(flows);
+    for (auto& [name, flows] : rare_) drop(flows);
+    std::erase_if(gets_, [](const auto& entry) { return entry.second.empty(); });
+    if (any) generation_.fetch_add(1, std::memory_order_release);
 }
 
 std::optional<Traffic::View> Traffic::view(std::string_view name, std::string_view text) const {

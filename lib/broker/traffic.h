@@ -60,7 +60,8 @@ public:
     /// Something rare that is counted by topic and group: `SNDBCK_PUT_NUMS`.
     void count(std::string_view name, std::string_view topic, std::string_view group);
 
-    /// To be called every second or so; notes the totals when it is time.
+    /// To be called every second or so; notes the totals when it is time, and forgets the Flows
+    /// of groups that have got nothing for a day.
     void sample();
 
     struct Snapshot {
@@ -92,6 +93,7 @@ private:
     struct Sum;
     using ByQueue = std::unordered_map<const store::Queue*, FlowRef>;
     void note(Flow& flow, bool hour, bool day) REQUIRES(mutex_);
+    void forget_idle() REQUIRES(mutex_);
     template <class Call>
     void for_each(Call call) const REQUIRES(mutex_);
 

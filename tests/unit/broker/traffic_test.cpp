@@ -153,3 +153,20 @@ TEST_CASE("latencies are told to a quarter, and their maximum exactly") {
     odd.add(1'000'000'000'000);
     CHECK(odd.percentile_us(1) == 1'000'000'000'000);
 }
+
+TEST_CASE_FIXTURE(
+    Counting, "a group that got nothing for a day is forgotten, and counted again when it does") {
+    TrafficCache cache(traffic);
+    cache.gets(queue, "once").add(1, 10, 0);
+    traffic.count("SNDBCK_PUT_NUMS", "T", "once");
+    cache.gets(queue, "daily").add(1, 10, 0);
+    pass(86'000'000);
+    CHECK(view("GROUP_GET_NUMS", "T@once").day.sum == 1);
+    cache.gets(queue, "daily").add(1, 10, 0);
+    pass(8'000'000);
+    CHECK_FALSE(traffic.view("GROUP_GET_NUMS", "T@once"));
+    CHECK_FALSE(traffic.view("SNDBCK_PUT_NUMS", "T@once"));
+    CHECK(view("GROUP_GET_NUMS", "T@daily").day.sum == 1);
+    cache.gets(queue, "once").add(2, 20, 0);
+    CHECK(view("GROUP_GET_NUMS", "T@once").day.sum == 2);
+}
