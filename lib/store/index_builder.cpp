@@ -1,7 +1,9 @@
 #include "store/index_builder.h"
 
+#include <algorithm>
 #include <chrono>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "message/sys_flag.h"
 #include "store/named_thread.h"
@@ -11,6 +13,9 @@ namespace {
 
 constexpr std::int64_t retry_ms = 1000;
 constexpr auto pause = std::chrono::milliseconds(5);
+// How long the index may keep the memory that it took. All of it is read again from the page cache
+// in some 10 ms; one message a second, kept for ever, would cost 20 MB.
+constexpr std::int64_t keep_slots_ms = 10'000;
 
 }  // namespace
 
@@ -31,13 +36,26 @@ void IndexBuilder::run() {
         const std::int64_t to = limit_.load(std::memory_order_acquire);
         if (walker_->at() >= to) {
             if (stopping_) return;
-            bell_.wait();
+            wait();
             continue;
         }
         if (flooded(to)) continue;
         collect(to);
         if (!write()) return;
+        if (!release_at_ms_) release_at_ms_ = monotonic_ms() + keep_slots_ms;
+        release_in_time();
     }
+}
+
+void IndexBuilder::wait() {
+    bell_.wait(release_at_ms_ ? std::max<std::int64_t>(*release_at_ms_ - monotonic_ms(), 0) : -1);
+    release_in_time();
+}
+
+void IndexBuilder::release_in_time() {
+    if (!release_at_ms_ || monotonic_ms() < *release_at_ms_) return;
+    index_.release();
+    release_at_ms_.reset();
 }
 
 /// While much arrives the processor is left to those who send and read, within limits. The pause

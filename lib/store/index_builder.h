@@ -47,6 +47,8 @@ private:
     void collect(std::int64_t limit);
     void add(const message::RecordView& record);
     bool write();
+    void wait();
+    void release_in_time();
 
     const CommitLog& log_;
     IndexSet& index_;
@@ -56,6 +58,7 @@ private:
     std::string topic_;  // of the last record
     IndexHash hash_{""};
     bool failing_ = false;
+    std::optional<std::int64_t> release_at_ms_;  // monotonic; nothing: no memory to give back
     Bell bell_;
     std::atomic<bool> stopping_ = false;
     std::atomic<bool> finish_ = false;

@@ -1,78 +1,85 @@
 #include "store/index_file.h"
 
-#include <fmt/format.h>
+#include <sys/mman.h>
 
+#include <algorithm>
 #include <array>
-#include <new>
 
 #include "base/check.h"
 
 namespace mqd::store {
-namespace {
-
-constexpr std::size_t load_bytes = 1 << 16;
-
-bool all_zero(Bytes bytes) {
-    return std::all_of(bytes.begin(), bytes.end(), [](std::byte b) { return b == std::byte{0}; });
-}
-
-}  // namespace
-
 IndexFile::IndexFile(std::shared_ptr<File> file, const IndexGeometry& geometry,
-                     const IndexHeader& header)
+                     const IndexHeader& header, Image image)
     : file_(std::move(file)),
       geometry_(geometry),
       header_(header),
-      slots_(static_cast<std::byte*>(
-          std::calloc(static_cast<std::size_t>(geometry.slots), IndexGeometry::slot_bytes))),
-      dirty_pages_(static_cast<std::size_t>(geometry.slot_at(geometry.slots) / page_bytes + 1)),
-      dirty_first_(dirty_pages_.size()),
+      image_(std::move(image)),
+      pages_(image_.get_deleter().bytes / page_bytes, Page::absent),
+      dirty_first_(pages_.size()),
       dirty_end_(0),
       entries_first_(header.next) {}
+
+void IndexFile::Unmap::operator()(std::byte* p) const {
+    ::munmap(p, bytes);
+}
+
+Result<IndexFile::Image> IndexFile::map_image(const IndexGeometry& geometry) {
+    const auto slots_end = static_cast<std::size_t>(geometry.slot_at(geometry.slots));
+    const std::size_t bytes = (slots_end + page_bytes - 1) / page_bytes * page_bytes;
+    void* const at = ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE,
+                            MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (at == MAP_FAILED) return Error{Errc::refused, "no memory for an index"};
+    return Image(static_cast<std::byte*>(at), Unmap{bytes});
+}
 
 Result<std::unique_ptr<IndexFile>> IndexFile::create(Files& files,
                                                      const std::filesystem::path& path,
                                                      const IndexGeometry& geometry,
                                                      const IndexHeader& before) {
+    TRY(Image image, map_image(geometry));
     TRY(std::shared_ptr<File> file, files.open(path, OpenMode::create));
     TRY_OK(file->resize(geometry.file_bytes()));
     const IndexHeader header{
         before.end_ts_ms, before.end_ts_ms, before.end_at, before.end_at, 0, 1};
-    std::unique_ptr<IndexFile> out(new IndexFile(std::move(file), geometry, header));
-    if (out->slots_ == nullptr) return Error{Errc::refused, "no memory for an index"};
-    return out;
+    return std::unique_ptr<IndexFile>(
+        new IndexFile(std::move(file), geometry, header, std::move(image)));
 }
 
 Result<std::unique_ptr<IndexFile>> IndexFile::open(Files& files, const std::filesystem::path& path,
                                                    const IndexGeometry& geometry,
                                                    const IndexHeader& header) {
+    TRY(Image image, map_image(geometry));
     TRY(std::shared_ptr<File> file, files.open(path, OpenMode::read_write));
-    std::unique_ptr<IndexFile> out(new IndexFile(std::move(file), geometry, header));
-    if (out->slots_ == nullptr) return Error{Errc::refused, "no memory for an index"};
-    TRY_OK(out->load_slots());
-    return out;
+    return std::unique_ptr<IndexFile>(
+        new IndexFile(std::move(file), geometry, header, std::move(image)));
 }
 
-/// Zeros are not copied: what lies in a hole of the file takes no memory either.
-Result<> IndexFile::load_slots() {
-    std::vector<std::byte> buffer(load_bytes);
-    const std::int64_t end = geometry_.slot_at(geometry_.slots);
-    for (std::int64_t at = IndexGeometry::header_bytes; at < end;) {
-        const auto wanted = std::min(load_bytes, static_cast<std::size_t>(end - at));
-        TRY(const std::size_t got, file_->read(at, MutableBytes(buffer).first(wanted)));
-        if (got < wanted) return Error{Errc::corrupt, "the index file is too short"};
-        const Bytes bytes = Bytes(buffer).first(got);
-        if (!all_zero(bytes))
-            std::memcpy(slots_.get() + (at - IndexGeometry::header_bytes), bytes.data(), got);
-        at += static_cast<std::int64_t>(got);
-    }
+Result<> IndexFile::load_page(std::size_t page) {
+    if (pages_[page] != Page::absent) return {};
+    const std::size_t from = page * page_bytes;
+    const std::size_t end = std::min(from + page_bytes, slots_end());
+    TRY(const std::size_t got,
+        file_->read(static_cast<std::int64_t>(from), {image_.get() + from, end - from}));
+    if (got < end - from) return Error{Errc::corrupt, "the index file is too short"};
+    pages_[page] = Page::clean;
+    ++resident_;
     return {};
 }
 
-void IndexFile::add(const IndexKey& key) {
+void IndexFile::release() {
+    if (resident_ == 0 || dirty_first_ < dirty_end_) return;
+    // Nothing is lost where the system refuses: the pages stay as they are, and are read again.
+    static_cast<void>(::madvise(image_.get(), image_.get_deleter().bytes, MADV_DONTNEED));
+    std::fill(pages_.begin(), pages_.end(), Page::absent);
+    resident_ = 0;
+}
+
+Result<> IndexFile::add(const IndexKey& key) {
     check(!full());
-    const std::int64_t slot = key.hash % geometry_.slots;
-    std::byte* const place = slots_.get() + slot * IndexGeometry::slot_bytes;
+    const auto slot_at = static_cast<std::size_t>(geometry_.slot_at(key.hash % geometry_.slots));
+    const std::size_t page = slot_at / page_bytes;
+    TRY_OK(load_page(page));
+    std::byte* const place = image_.get() + slot_at;
     auto older = load_be<std::int32_t>(place);
     if (older <= 0 || older >= header_.next) older = 0;
 
@@ -87,8 +94,7 @@ void IndexFile::add(const IndexKey& key) {
     entry.store(entries_.data() + entries_.size() - IndexGeometry::entry_bytes);
     store_be(place, header_.next);
 
-    const auto page = static_cast<std::size_t>(geometry_.slot_at(slot) / page_bytes);
-    dirty_pages_[page] = true;
+    pages_[page] = Page::dirty;
     dirty_first_ = std::min(dirty_first_, page);
     dirty_end_ = std::max(dirty_end_, page + 1);
 
@@ -100,6 +106,7 @@ void IndexFile::add(const IndexKey& key) {
     ++header_.next;
     header_.end_at = key.at;
     header_.end_ts_ms = key.ts_ms;
+    return {};
 }
 
 Result<> IndexFile::flush(const std::function<void()>& entries_there) {
@@ -116,27 +123,25 @@ Result<> IndexFile::flush(const std::function<void()>& entries_there) {
 /// Neighbours go in one write.
 Result<> IndexFile::write_slots() {
     for (std::size_t page = dirty_first_; page < dirty_end_; ++page) {
-        if (!dirty_pages_[page]) continue;
+        if (pages_[page] != Page::dirty) continue;
         std::size_t end = page + 1;
-        while (end < dirty_end_ && dirty_pages_[end]) ++end;
+        while (end < dirty_end_ && pages_[end] == Page::dirty) ++end;
         TRY_OK(write_pages(page, end));
         page = end;
     }
-    std::fill(
-        dirty_pages_.begin() + static_cast<std::ptrdiff_t>(std::min(dirty_first_, dirty_end_)),
-        dirty_pages_.begin() + static_cast<std::ptrdiff_t>(dirty_end_), false);
-    dirty_first_ = dirty_pages_.size();
+    for (std::size_t page = dirty_first_; page < dirty_end_; ++page) {
+        if (pages_[page] == Page::dirty) pages_[page] = Page::clean;
+    }
+    dirty_first_ = pages_.size();
     dirty_end_ = 0;
     return {};
 }
 
 Result<> IndexFile::write_pages(std::size_t first, std::size_t end) {
-    const std::int64_t from =
-        std::max(static_cast<std::int64_t>(first) * page_bytes, IndexGeometry::header_bytes);
-    const std::int64_t to =
-        std::min(static_cast<std::int64_t>(end) * page_bytes, geometry_.slot_at(geometry_.slots));
-    return file_->write(from, {slots_.get() + (from - IndexGeometry::header_bytes),
-                               static_cast<std::size_t>(to - from)});
+    const auto from =
+        std::max(first * page_bytes, static_cast<std::size_t>(IndexGeometry::header_bytes));
+    const std::size_t to = std::min(end * page_bytes, slots_end());
+    return file_->write(static_cast<std::int64_t>(from), {image_.get() + from, to - from});
 }
 
 Result<IndexEntry> IndexEntries::at(std::int32_t number) {

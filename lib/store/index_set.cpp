@@ -139,7 +139,8 @@ Result<> IndexSet::find_resume() {
 Result<> IndexSet::add(std::span<const IndexKey>& keys) {
     while (!keys.empty()) {
         TRY_OK(prepare());
-        for (; !keys.empty() && !tail_->full(); keys = keys.subspan(1)) tail_->add(keys.front());
+        for (; !keys.empty() && !tail_->full(); keys = keys.subspan(1))
+            TRY_OK(tail_->add(keys.front()));
     }
     return flush();
 }
@@ -192,6 +193,10 @@ Result<> IndexSet::flush() {
 
 Result<> IndexSet::sync() {
     return tail_ == nullptr ? Result<>{} : tail_->sync();
+}
+
+void IndexSet::release() {
+    if (tail_ != nullptr) tail_->release();
 }
 
 /// Names grow, though clocks go back and files may fill within a millisecond.

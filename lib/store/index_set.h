@@ -51,6 +51,8 @@ public:
     /// after an error (refused, io) with what is left.
     Result<> add(std::span<const IndexKey>& keys);
     Result<> sync();
+    /// Gives the memory of the slots back. They are read again when they are needed.
+    void release();
 
     /// Store::query().
     KeyHits query(const ReadContext& reading, const KeyQuery& wanted) const;

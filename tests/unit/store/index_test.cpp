@@ -1,5 +1,6 @@
 #include <fstream>
 
+#include "store/index_file.h"
 #include "store/index_format.h"
 #include "support.h"
 
@@ -342,6 +343,49 @@ TEST_CASE("without messageIndexEnable nothing is added, and it is caught up with
         }
         REQUIRE(store->close().has_value());
     }
+}
+
+TEST_CASE("the slots of an index file give their memory back, and lose nothing by it") {
+    Folder dir;
+    const IndexGeometry geometry{10'000, 2'000};
+    auto made = IndexFile::create(posix_files(), dir.path() / "1", geometry, {});
+    REQUIRE(made);
+    IndexFile& file = **made;
+    const auto key = [](std::int32_t i) {
+        return IndexKey{(i % 500) * 20, 100LL * i, 1'000'000 + i};
+    };
+    const auto flush = [&] { REQUIRE(file.flush([] {})); };
+    std::int32_t next = 0;
+    const auto add = [&](std::int32_t count) {
+        for (const auto end = next + count; next < end; ++next) REQUIRE(file.add(key(next)));
+    };
+    const auto chain = [&](std::int32_t hash) {
+        std::vector<std::int64_t> at;
+        REQUIRE(read_index_chain(*file.file(), geometry, hash, [&](std::int32_t, const auto& e) {
+            at.push_back(e.at);
+            return true;
+        }));
+        return at;
+    };
+    CHECK(file.resident_pages() == 0);
+    add(500);
+    CHECK(file.resident_pages() == 10);  // of 40,000 bytes
+    file.release();                      // not before they are in the file
+    CHECK(file.resident_pages() == 10);
+    flush();
+    file.release();
+    CHECK(file.resident_pages() == 0);
+    // The older entries of a slot are found again, also by one that opens the file.
+    add(250);
+    flush();
+    CHECK(chain(0) == std::vector<std::int64_t>{50'000, 0});
+    CHECK(chain(499 * 20) == std::vector<std::int64_t>{49'900});
+    auto opened = IndexFile::open(posix_files(), dir.path() / "1", geometry, file.header());
+    REQUIRE(opened);
+    CHECK((*opened)->resident_pages() == 0);
+    REQUIRE((*opened)->add(key(1'000)));
+    REQUIRE((*opened)->flush([] {}));
+    CHECK(chain(0) == std::vector<std::int64_t>{100'000, 50'000, 0});
 }
 
 TEST_CASE("foreign things in the index directory are left alone") {

@@ -239,7 +239,7 @@ TEST_CASE("the geometry of an index file is found by its chains, whatever it is"
             auto file = IndexFile::create(posix_files(), path, geometry, {});
             REQUIRE(file);
             for (int i = 0; i < keys; ++i)
-                (*file)->add({IndexHash("T").of(std::to_string(i)), 100 * i, 1000 + i});
+                REQUIRE((*file)->add({IndexHash("T").of(std::to_string(i)), 100 * i, 1000 + i}));
             REQUIRE((*file)->flush([] {}));
             const auto scan = ScanFile::open(path);
             REQUIRE(scan);
