@@ -7,11 +7,20 @@
 #include <utility>
 
 #include "base/path_error.h"
+#include "cli/signals.h"
 #include "json/writer.h"
 #include "record/writer.h"
 
 namespace mqd::mqsend {
 namespace {
+
+/// After an interrupt, for whoever reads what is printed: while he takes nothing, nothing goes on.
+constexpr std::int64_t give_up_ms = 5000;
+
+Result<> write_out(int fd, std::string_view name, Bytes bytes) {
+    return record::write_all(fd, name, bytes, nullptr,
+                             [] { return cli::interrupted_ms() > give_up_ms; });
+}
 
 Result<int> create(const std::string& path) {
     const int fd = ::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
@@ -171,7 +180,7 @@ void Fates::rejected_piece(std::string_view piece) {
     if (rejects_fd_ < 0) return;
     rejects_.put(piece);
     if (rejects_.size() < (1 << 20)) return;
-    auto written = record::write_all(rejects_fd_, rejects_name_, std::as_const(rejects_).bytes());
+    auto written = write_out(rejects_fd_, rejects_name_, std::as_const(rejects_).bytes());
     if (piece_written_) piece_written_ = std::move(written);
     rejects_.clear();
 }
@@ -201,14 +210,13 @@ void Fates::advance() {
 
 Result<> Fates::flush() {
     if (!out_.empty()) {
-        TRY_OK(record::write_all(STDOUT_FILENO, "standard output", std::as_const(out_).bytes()));
+        TRY_OK(write_out(STDOUT_FILENO, "standard output", std::as_const(out_).bytes()));
         out_.clear();
     }
     if (rejects_fd_ < 0) return {};
     TRY_OK(std::exchange(piece_written_, {}));
-    TRY_OK(record::write_all(rejects_fd_, rejects_name_, std::as_const(rejects_).bytes()));
-    TRY_OK(record::write_all(reasons_fd_, rejects_name_ + ".reasons",
-                             std::as_const(reasons_).bytes()));
+    TRY_OK(write_out(rejects_fd_, rejects_name_, std::as_const(rejects_).bytes()));
+    TRY_OK(write_out(reasons_fd_, rejects_name_ + ".reasons", std::as_const(reasons_).bytes()));
     rejects_.clear();
     reasons_.clear();
     return {};

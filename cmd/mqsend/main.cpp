@@ -437,6 +437,7 @@ int main(int argc, char** argv) {
     if (const auto made = reporting.begin(); !made) return cli.fail(made.error());
 
     cli::install_signals();
+    cli::interrupt_again();
     client::Options client_options;
     client_options.namesrv = o.server.namesrv;
     client_options.talk = {cli.quiet() ? 0 : cli.verbose(),

@@ -125,7 +125,7 @@ bool Sending::work() {
 }
 
 /// Until there is something to do, at the latest at `until_ms` (-1: never); whether one of the
-/// inputs can be read.
+/// inputs can be read. Whatever the outlet waits for, it says when it will do so no more.
 bool Sending::wait(std::span<const int> inputs, std::int64_t until_ms) {
     until_ms = earlier(until_ms, outlet_.due_ms());
     if (reporting_.is_on()) until_ms = earlier(until_ms, reporting_.due_ms(tally().changes()));

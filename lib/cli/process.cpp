@@ -225,7 +225,7 @@ Result<> check_command(const std::string& command) {
     if (!is_plain) return {};
     TRY(auto process, Process::start("command -v " + word + " > /dev/null 2>&1", {}, {}));
     while (!process.status()) {
-        pollfd ended = {process.fd(), POLLIN, 0};
+        pollfd ended = {process.fd(), POLLIN, 0};  // the shell only looks the word up
         [[maybe_unused]] const int n = ::poll(&ended, 1, -1);
     }
     if (process.status() == exit_status::done) return {};

@@ -220,6 +220,7 @@ bool Producer::stopping() {
     return stop_at_ms_ >= 0;
 }
 
+/// For what is under way, which has its deadline in the channel, or its time for another attempt.
 void Producer::wait() {
     const bool is_stopping = stopping();
     std::int64_t until_ms = due_ms();

@@ -114,6 +114,7 @@ Result<std::vector<Bounds>> queue_bounds(Client& client, const std::vector<Queue
     std::vector<Asked> taken;
     Result<> failed;
     while (waiting > 0) {
+        // Each has its deadline in the channel.
         wait_for_either(mailbox->fd(), -1, -1);
         mailbox->take(taken);
         for (const auto& [queue, what, answer] : taken) {

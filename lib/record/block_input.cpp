@@ -44,7 +44,8 @@ void BlockInput::make_room() {
 Result<bool> BlockInput::more() {
     make_room();
     for (;;) {
-        // Without this wait a signal that comes between a test and read() would be slept through.
+        // For the input's writer, or the user. Without this wait a signal that comes between a test
+        // and read() would be slept through.
         pollfd fds[2] = {{fd_, POLLIN, 0}, {stop_fd_, POLLIN, 0}};
         if (::poll(fds, stop_fd_ >= 0 ? 2 : 1, -1) < 0) {
             if (errno == EINTR) continue;

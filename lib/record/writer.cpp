@@ -14,6 +14,7 @@ Result<> write_all(int fd, std::string_view name, Bytes bytes, std::uint64_t* wr
         const auto n = ::write(fd, bytes.data(), bytes.size());
         int why = n < 0 ? errno : 0;
         if (why == EAGAIN) {
+            // For its reader, who takes something or goes away; after a signal, for gives_up.
             pollfd wait = {fd, POLLOUT, 0};
             why = ::poll(&wait, 1, -1) < 0 ? errno : 0;
         }

@@ -482,3 +482,20 @@ metric_is() { [ "$(metric "$1" "$2")" = "$3" ]; }
     [ "$(all_of "$topic" | wc -l)" = "$acknowledged" ]
   done
 }
+
+is_stuck_in_a_pipe() { grep -q pipe "/proc/$1/wchan"; }
+
+@test "who takes nothing of what is printed does not hold up an end for ever" {
+  start_broker
+  mkfifo "$BATS_TEST_TMPDIR/fifo"
+  # Open, and never read.
+  exec {held}<> "$BATS_TEST_TMPDIR/fifo"
+  seq 20000 > "$BATS_TEST_TMPDIR/in"
+  mqsend -q -t T --print ids "$BATS_TEST_TMPDIR/in" > "$BATS_TEST_TMPDIR/fifo" 2> "$BATS_TEST_TMPDIR/err" 3>&- &
+  local pid=$!
+  wait_until is_stuck_in_a_pipe "$pid"
+  kill "$pid"
+  wait_until is_gone "$pid"
+  grep -q 'standard output: its reader has not taken everything' "$BATS_TEST_TMPDIR/err"
+  exec {held}>&-
+}
