@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <cstdlib>
+#include <map>
 
 #include "base/parse.h"
 #include "base/whole_duration.h"
@@ -122,12 +123,26 @@ void Config::load(const std::filesystem::path& path) {
 }
 
 void Config::load(const std::vector<Entry>& entries, std::string_view file_name) {
+    std::map<std::string_view, const Entry*> values;
+    for (const auto& entry : entries) values.emplace(entry.key, &entry);
+    const auto other = [&](std::string_view name) {
+        const auto at = values.find(name);
+        return at == values.end() ? std::string_view() : std::string_view(at->second->value);
+    };
     for (const auto& entry : entries) {
         auto where = fmt::format("{}:{}", file_name, entry.line);
-        if (auto* key = find_mutable(entry.key)) {
+        // java.util.Properties takes the last without a word; whoever wrote the first means it.
+        if (const auto* first = values.at(entry.key); first->value != entry.value)
+            problems_.push_back(fmt::format(
+                "{}: {}: line {} has another value (RocketMQ takes the last): remove one of them",
+                where, entry.key, first->line));
+        if (const auto broken = broken_promise(entry.key, entry.value, other)) {
+            problems_.push_back(fmt::format("{}: {}", where, *broken));
+        } else if (auto* key = find_mutable(entry.key)) {
             apply(*key, entry.value, {Origin::file, std::move(where)});
-        } else if (is_rocketmq_key(entry.key)) {
-            warnings_.push_back(fmt::format("{}: {} is ignored", where, entry.key));
+        } else if (find_rocketmq_key(entry.key) != nullptr) {
+            warnings_.push_back(
+                fmt::format("{}: {} is ignored: it has no meaning here", where, entry.key));
         } else {
             problems_.push_back(
                 fmt::format("{}: unknown key '{}'{}", where, entry.key, closest(entry.key)));
@@ -173,6 +188,12 @@ void Config::complain(std::string_view name, std::string_view what) {
     const auto* key = find(name);
     check(key != nullptr);
     problems_.push_back(fmt::format("{}: {}: {}", key->origin.text, name, what));
+}
+
+void Config::note(std::string_view name, std::string_view what) {
+    const auto* key = find(name);
+    check(key != nullptr);
+    warnings_.push_back(fmt::format("{}: {}: {}", key->origin.text, name, what));
 }
 
 std::vector<const Key*> Config::differences(const Config& other) const {

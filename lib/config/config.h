@@ -22,6 +22,8 @@
 #include <filesystem>
 #include <functional>
 #include <limits>
+#include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <type_traits>
@@ -126,6 +128,8 @@ public:
 
     /// Something is wrong with the value of this key, seen together with others.
     void complain(std::string_view name, std::string_view what);
+    /// Something about it that its owner should know.
+    void note(std::string_view name, std::string_view what);
     const std::vector<std::string>& problems() const { return problems_; }
     const std::vector<std::string>& warnings() const { return warnings_; }
 
@@ -167,8 +171,30 @@ private:
     std::vector<std::string> warnings_;
 };
 
-/// A key that RocketMQ's broker or name server (any of 4.0 to 5.3) has in its file. Those that we
-/// have no use for are a warning and no error, so that files work as they are.
-bool is_rocketmq_key(std::string_view name);
+/// A key that RocketMQ's broker or name server (any of 4.0 to 5.3) has in its file, so that files
+/// work as they are, or say what stands in the way (spec cli.md 7).
+struct RocketmqKey {
+    enum class Meaning {
+        honoured,  ///< a daemon's table has it
+        none,      ///< here it has no meaning: a note at the start
+        promise,   ///< of what mqd does not do
+    };
+    std::string_view name;
+    Meaning meaning = Meaning::none;
+    /// Which values promise what is not kept; honoured keys may have some too. Null: none.
+    bool (*asks)(std::string_view value) = nullptr;
+    std::string_view why = {};         ///< it is not kept
+    std::string_view instead = {};     ///< what to write; empty: the line is to go, or to be false
+    std::string_view belongs_to = {};  ///< a file that turns this key off promises nothing
+};
+/// Sorted by name.
+std::span<const RocketmqKey> rocketmq_keys();
+/// Null: no key of RocketMQ's.
+const RocketmqKey* find_rocketmq_key(std::string_view name);
+/// `key: why: what to write instead` when this value asks for what mqd does not do. `other` gives
+/// the value of another key in the same file, "" when it is not there.
+std::optional<std::string> broken_promise(
+    std::string_view name, std::string_view value,
+    const std::function<std::string_view(std::string_view name)>& other);
 
 }  // namespace mqd::config

@@ -23,11 +23,21 @@ Result<std::vector<config::Change>> changes_of(std::string_view text, const Opti
     TRY(const auto entries, config::parse_properties(text, "the request"));
     const auto black_list = split(options.config_black_list, ';');
     std::vector<config::Change> changes;
+    const auto other = [&](std::string_view name) {
+        const auto at = std::find_if(entries.begin(), entries.end(),
+                                     [&](const auto& entry) { return entry.key == name; });
+        return at == entries.end() ? std::string_view() : std::string_view(at->value);
+    };
     for (const auto& entry : entries) {
         if (std::find(black_list.begin(), black_list.end(), entry.key) != black_list.end())
             return Error{Errc::refused, "Can not update config in black list: " + entry.key};
         const auto* key = config.find(entry.key);
-        if (key == nullptr && config::is_rocketmq_key(entry.key)) continue;
+        if (auto broken = config::broken_promise(entry.key, entry.value, other))
+            return Error{Errc::invalid, std::move(*broken)};
+        if (key == nullptr && config::find_rocketmq_key(entry.key) != nullptr) {
+            log::warn("config_ignored", {{"key", entry.key}, {"why", "it has no meaning here"}});
+            continue;
+        }
         TRY_OK(config.update(entry.key, entry.value));
         changes.push_back({entry.key, entry.value, key->is_number()});
     }

@@ -14,7 +14,7 @@ struct Options {
     std::uint16_t port = 9876;
     std::int64_t scan_ms = 5000;
     std::int64_t file_bytes = 1 << 30;
-    bool acl = false;
+    bool trace = false;
     Flush flush = Flush::async;
     std::string name = "broker-a";
     std::string namesrv;
@@ -24,7 +24,7 @@ void describe(config::Config& c, Options& o) {
     c.integer("listenPort", o.port, 0, 65535, "port");
     c.duration("scanInterval", o.scan_ms, 100, 600'000, "scan").reloadable();
     c.size("mappedFileSize", o.file_bytes, 4096, 1LL << 40, "size of a file");
-    c.boolean("aclEnable", o.acl, "check who asks");
+    c.boolean("traceOn", o.trace, "clients may trace");
     c.choice("flushDiskType", o.flush, {{"ASYNC_FLUSH", Flush::async}, {"SYNC_FLUSH", Flush::sync}},
              "when");
     c.text("brokerName", o.name, "name");
@@ -51,13 +51,13 @@ struct Fixture {
 
 TEST_CASE_FIXTURE(Fixture, "values of every type land in their fields") {
     properties(
-        "listenPort=10911\nscanInterval=10s\nmappedFileSize=64M\naclEnable=true\n"
+        "listenPort=10911\nscanInterval=10s\nmappedFileSize=64M\ntraceOn=true\n"
         "flushDiskType=SYNC_FLUSH\nbrokerName=b\n");
     CHECK(problems() == "");
     CHECK(options.port == 10911);
     CHECK(options.scan_ms == 10'000);
     CHECK(options.file_bytes == 64 << 20);
-    CHECK(options.acl);
+    CHECK(options.trace);
     CHECK(options.flush == Flush::sync);
     CHECK(options.name == "b");
 }
@@ -71,15 +71,17 @@ TEST_CASE_FIXTURE(Fixture, "plain numbers are milliseconds and bytes, as in Rock
 
 TEST_CASE_FIXTURE(Fixture, "all that is wrong is told at once, with file and line") {
     properties(
-        "listenPort=70000\nscanInterval=1w\naclEnable=yes\nflushDiskType=SYNC\n"
+        "listenPort=70000\nscanInterval=1w\ntraceOn=yes\nflushDiskType=SYNC\n"
         "brokerNam=x\nnoSuchThing=1\nlistenPort=abc\n");
     CHECK(problems() ==
           "broker.conf:1: listenPort: 70000 is outside 0..65535\n"
           "broker.conf:2: scanInterval: '1w' is not a duration (like 500ms, 10s, 2h)\n"
-          "broker.conf:3: aclEnable: 'yes' is none of true, false\n"
+          "broker.conf:3: traceOn: 'yes' is none of true, false\n"
           "broker.conf:4: flushDiskType: 'SYNC' is none of ASYNC_FLUSH, SYNC_FLUSH\n"
           "broker.conf:5: unknown key 'brokerNam' (is brokerName meant?)\n"
           "broker.conf:6: unknown key 'noSuchThing'\n"
+          "broker.conf:7: listenPort: line 1 has another value (RocketMQ takes the last): remove "
+          "one of them\n"
           "broker.conf:7: listenPort: 'abc' is not a whole number\n");
     CHECK(options.port == 9876);
 }
@@ -88,7 +90,8 @@ TEST_CASE_FIXTURE(Fixture, "a key that only RocketMQ has a use for is a warning"
     properties("osPageCacheBusyTimeOutMills=1000\nuseEpollNativeSelector=true\n");
     CHECK(problems() == "");
     REQUIRE(config.warnings().size() == 2);
-    CHECK(config.warnings()[0] == "broker.conf:1: osPageCacheBusyTimeOutMills is ignored");
+    CHECK(config.warnings()[0] ==
+          "broker.conf:1: osPageCacheBusyTimeOutMills is ignored: it has no meaning here");
 }
 
 TEST_CASE_FIXTURE(Fixture, "an option beats the environment, which beats the file") {
@@ -103,7 +106,7 @@ TEST_CASE_FIXTURE(Fixture, "an option beats the environment, which beats the fil
     CHECK(config.find("listenPort")->origin.text == "--listen");
     CHECK(config.find("namesrvAddr")->origin.text == "$MQD_TEST_NAMESRV");
     CHECK(config.find("brokerName")->origin.text == "broker.conf:3");
-    CHECK(!config.is_set("aclEnable"));
+    CHECK(!config.is_set("traceOn"));
 }
 
 TEST_CASE_FIXTURE(Fixture, "a derived default gives way to any given value") {
@@ -116,13 +119,13 @@ TEST_CASE_FIXTURE(Fixture, "a derived default gives way to any given value") {
 
 TEST_CASE_FIXTURE(Fixture, "what is printed says where it came from and is read back") {
     properties("listenPort=1\nbrokerName=a \"quoted\\\\\" name\nflushDiskType=SYNC_FLUSH\n");
-    config.set_option("aclEnable", "true", "--acl");
+    config.set_option("traceOn", "true", "--trace");
     const auto text = config.print();
     CHECK(text ==
           "listenPort = 1  # broker.conf:1\n"
           "scanInterval = 5000  # default\n"
           "mappedFileSize = 1073741824  # default\n"
-          "aclEnable = true  # --acl\n"
+          "traceOn = true  # --trace\n"
           "flushDiskType = \"SYNC_FLUSH\"  # broker.conf:3\n"
           "brokerName = \"a \\\"quoted\\\\\\\" name\"  # broker.conf:2\n"
           "namesrvAddr = \"\"  # default\n");
@@ -164,8 +167,84 @@ TEST_CASE("a file that cannot be read is a problem that names it") {
 }
 
 TEST_CASE("RocketMQ's keys are known by name") {
-    CHECK(config::is_rocketmq_key("brokerClusterName"));
-    CHECK(config::is_rocketmq_key("mapedFileSizeCommitLog"));
-    CHECK(config::is_rocketmq_key("tls.server.mode"));
-    CHECK(!config::is_rocketmq_key("brokerclustername"));
+    for (const auto* name : {"brokerClusterName", "mapedFileSizeCommitLog", "tls.server.mode"})
+        CHECK_MESSAGE(config::find_rocketmq_key(name) != nullptr, name);
+    CHECK(config::find_rocketmq_key("brokerclustername") == nullptr);
+    CHECK(config::find_rocketmq_key("") == nullptr);
+    CHECK(config::find_rocketmq_key("~") == nullptr);
+}
+
+TEST_CASE("each of RocketMQ's keys is in one class, and a promise says why it is not kept") {
+    using Meaning = config::RocketmqKey::Meaning;
+    for (const auto& key : config::rocketmq_keys()) {
+        CAPTURE(key.name);
+        CHECK((key.meaning != Meaning::promise || key.asks != nullptr));
+        CHECK((key.meaning != Meaning::none || key.asks == nullptr));
+        CHECK((key.asks != nullptr) == !key.why.empty());
+        // What a key belongs to is a switch of its own.
+        if (key.belongs_to.empty()) continue;
+        const auto* owner = config::find_rocketmq_key(key.belongs_to);
+        REQUIRE(owner != nullptr);
+        CHECK(owner->asks != nullptr);
+        CHECK(owner->belongs_to.empty());
+    }
+}
+
+TEST_CASE_FIXTURE(Fixture,
+                  "a key that asks for what is not done is a problem, with what to write") {
+    properties(
+        "authenticationEnabled=true\nstoreType=defaultRocksDB\nuseEpollNativeSelector=true\n");
+    CHECK(problems() ==
+          "broker.conf:1: authenticationEnabled: mqd does not check yet who asks and who may, and "
+          "does not open what was to be locked: write authenticationEnabled=false\n"
+          "broker.conf:2: storeType: mqd keeps nothing in RocksDB, and would not see what is "
+          "there: write storeType=default\n");
+    CHECK(config.warnings().size() == 1);
+}
+
+TEST_CASE_FIXTURE(Fixture, "a value that turns a promise off is always fine") {
+    properties(
+        "aclEnable=false\nauthenticationEnabled=FALSE\nauthorizationEnabled=\n"
+        "enableDLegerCommitLog=false\nstoreType=default\nmessageStorePlugIn=\n"
+        "readOnlyCommitLogStorePaths=\ntotalReplicas=1\nminInSyncReplicas=1\ntls.enable=false\n"
+        "tls.server.mode=permissive\nuseTLS=false\nsocksProxyConfig={}\nconfigManagerVersion=v1\n"
+        "mapedFileSizeCommitLog=1073741824\nhaMasterAddress=\ninBrokerContainer=false\n");
+    CHECK(problems() == "");
+    CHECK(config.warnings().size() == 17);
+}
+
+TEST_CASE_FIXTURE(Fixture, "what belongs to a switch promises nothing where that is off") {
+    properties("dLegerPeers=n0-a:1\nauthenticationWhitelist=10.0.0.1\n");
+    CHECK(config.problems().size() == 2);
+    Fixture off;
+    off.properties(
+        "dLegerPeers=n0-a:1\nauthenticationWhitelist=10.0.0.1\nenableDLegerCommitLog=false\n"
+        "authenticationEnabled=false\n");
+    CHECK(off.problems() == "");
+    Fixture on;
+    on.properties("dLegerPeers=n0-a:1\nenableDLegerCommitLog=true\n");
+    CHECK(on.config.problems().size() == 2);
+}
+
+TEST_CASE_FIXTURE(Fixture, "a typing mistake opens nothing") {
+    properties("aclEnable=ture\ntls.server.mode=enforced\n");
+    CHECK(config.problems().size() == 2);
+}
+
+TEST_CASE_FIXTURE(Fixture, "a secret is not told") {
+    properties("initAuthenticationUser={\"username\":\"a\",\"password\":\"s3cret\"}\n");
+    CHECK(config.problems().size() == 1);
+    CHECK(problems().find("s3cret") == std::string::npos);
+}
+
+TEST_CASE_FIXTURE(Fixture, "a key that stands twice must say the same") {
+    properties(
+        "brokerName=a\nlistenPort=1\n\nlistenPort=1\nbrokerName=b\nuseEpollNativeSelector=a\n"
+        "useEpollNativeSelector=b\n");
+    CHECK(problems() ==
+          "broker.conf:5: brokerName: line 1 has another value (RocketMQ takes the last): remove "
+          "one of them\n"
+          "broker.conf:7: useEpollNativeSelector: line 6 has another value (RocketMQ takes the "
+          "last): remove one of them\n");
+    CHECK(options.port == 1);
 }
