@@ -7,6 +7,7 @@
 #include "cli/parser.h"
 #include "cli/signals.h"
 #include "commands.h"
+#include "find_store.h"
 #include "lookup.h"
 #include "message/id.h"
 #include "message/properties.h"
@@ -29,7 +30,7 @@ public:
                      record.error().what};
     }
 
-    Result<> by_id(const std::string& store, const std::string& id) {
+    Result<> by_id(const store::Places& store, const std::string& id) {
         if (const auto place = message::parse_offset_id(id)) {
             const auto record = log_.record_at(place->at);
             if (record && record->store_host == place->store_host) return print(*record);
@@ -39,7 +40,8 @@ public:
         cli_.note("the index does not have it; reading the whole log");
         TRY_OK(by_scan(id));
         if (found_ > 0 || cli::interrupted()) return {};
-        return Error{Errc::not_found, fmt::format("{}: no message with the id '{}'", store, id)};
+        return Error{Errc::not_found,
+                     fmt::format("{}: no message with the id '{}'", store.root().native(), id)};
     }
     bool damaged() const { return damaged_; }
 
@@ -48,9 +50,9 @@ private:
         return message::find_property(record.properties, message::property::uniq_key) == id;
     }
 
-    Result<> by_index(const std::string& store, const std::string& id) {
+    Result<> by_index(const store::Places& store, const std::string& id) {
         std::error_code code;
-        if (!std::filesystem::is_directory(store, code)) return {};
+        if (!std::filesystem::is_directory(store.root(), code)) return {};
         TRY(auto index, store::IndexScan::open(store));
         TRY(const auto topics, topics_of(store));
         std::vector<KeyHit> hits;
@@ -115,12 +117,14 @@ int get_command(const std::vector<std::string>& arguments) {
     if (const auto status = cli.parse(arguments)) return *status;
 
     format.json_body = json_body;
-    const auto log = store::LogScan::open(path);
+    const auto store = find_store(path);
+    if (!store) return cli.fail(store.error());
+    const auto log = store::LogScan::open(*store);
     if (!log) return cli.fail(log.error());
     record::Writer writer(STDOUT_FILENO, "standard output", format);
     Search search(cli, **log, writer);
     const auto at = parse_int<std::int64_t>(id);
-    const auto found = at && *at >= 0 ? search.by_log_offset(*at) : search.by_id(path, id);
+    const auto found = at && *at >= 0 ? search.by_log_offset(*at) : search.by_id(*store, id);
     const int status = cli.finish(found, writer.flush());
     return status == 0 && search.damaged() ? cli::exit_status::failed : status;
 }

@@ -8,6 +8,7 @@
 #include "cli/parser.h"
 #include "cli/row_stream.h"
 #include "commands.h"
+#include "find_store.h"
 #include "store/scan.h"
 #include "store/scan_tables.h"
 
@@ -44,7 +45,7 @@ int groups_command(const std::vector<std::string>& arguments) {
     std::vector<std::string> groups;
     auto out = cli::RowsOut::table;
     cli::Parser cli("mqdump groups", "committed offsets and lag of each consumer group");
-    cli.positional("STORE", path, "a store's directory");
+    cli.positional("STORE", path, "a store's directory, or its broker's configuration");
     cli.option("-g,--group", groups, "G", "of that group; may be repeated");
     cli::add_out_option(cli, out);
     cli.example("mqdump groups /var/lib/mqd", "all of them");
@@ -54,9 +55,10 @@ int groups_command(const std::vector<std::string>& arguments) {
     if (const auto status = cli.parse(arguments)) return *status;
 
     const auto run = [&]() -> Result<> {
-        TRY(const auto log, store::LogScan::open(path));
-        TRY(const auto offsets, store::scan_offsets(path));
-        TRY(auto summaries, store::scan_queues(path, log->begin()));
+        TRY(const auto store, find_store(path));
+        TRY(const auto log, store::LogScan::open(store));
+        TRY(const auto offsets, store::scan_offsets(store.root()));
+        TRY(auto summaries, store::scan_queues(store, log->begin()));
         Queues queues;
         for (auto& queue : summaries) {
             const std::pair key(queue.topic, queue.id);

@@ -6,6 +6,7 @@
 #include "cli/parser.h"
 #include "cli/row_stream.h"
 #include "commands.h"
+#include "find_store.h"
 #include "lookup.h"
 #include "store/scan_index.h"
 
@@ -65,19 +66,21 @@ int index_command(const std::vector<std::string>& arguments) {
                 "what one file has");
     if (const auto status = cli.parse(arguments)) return *status;
     std::error_code code;
-    const bool whole_store = !std::filesystem::is_regular_file(wanted.path, code);
+    const auto store = find_store(wanted.path);
+    if (!store) return cli.fail(store.error());
+    const bool whole_store = !std::filesystem::is_regular_file(store->root(), code);
     if (!whole_store && wanted.topics.empty())
         return cli.usage_error("--topic is required with an index file");
 
     Result<> damage;
     const auto run = [&]() -> Result<> {
-        TRY(auto index, store::IndexScan::open(wanted.path));
+        TRY(auto index, store::IndexScan::open(*store));
         std::unique_ptr<store::LogScan> log;
         if (whole_store) {
-            TRY(log, store::LogScan::open(wanted.path));
+            TRY(log, store::LogScan::open(*store));
         }
         if (wanted.topics.empty()) {
-            TRY(wanted.topics, topics_of(wanted.path));
+            TRY(wanted.topics, topics_of(*store));
         }
         std::vector<KeyHit> hits;
         damage = find_key(index, log.get(), wanted.topics, wanted.key, hits);

@@ -12,6 +12,7 @@
 #include "cli/parser.h"
 #include "cli/signals.h"
 #include "commands.h"
+#include "find_store.h"
 #include "filter/tags.h"
 #include "lookup.h"
 #include "message/properties.h"
@@ -209,11 +210,13 @@ int log_command(const std::vector<std::string>& arguments) {
     if (const auto status = cli.parse(arguments)) return *status;
 
     format.json_body = json_body;
-    auto scan = store::LogScan::open(path);
+    const auto store = find_store(path);
+    if (!store) return cli.fail(store.error());
+    auto scan = store::LogScan::open(*store);
     if (!scan) return cli.fail(scan.error());
     record::Writer writer(STDOUT_FILENO, "standard output", format);
     Run run(cli, wanted, writer);
-    const auto walked = run.walk(**scan, store::store_user(path), follow);
+    const auto walked = run.walk(**scan, store::store_user(store->root()), follow);
     const int status = cli.finish(walked, writer.flush());
     return status == 0 && run.damaged() ? cli::exit_status::failed : status;
 }

@@ -16,13 +16,13 @@ constexpr std::size_t body_bytes_max = 256 << 20;
 
 }  // namespace
 
-Result<std::vector<std::string>> topics_of(const std::filesystem::path& store) {
+Result<std::vector<std::string>> topics_of(const store::Places& places) {
     std::vector<std::string> names;
     // Without its table the queues' directories still tell.
-    if (const auto table = store::scan_topics(store); table)
+    if (const auto table = store::scan_topics(places.root()); table)
         for (const auto& topic : *table) names.push_back(topic.name);
     for (const auto* dir : {"consumequeue", "batchconsumequeue"}) {
-        TRY(const auto there, store::posix_files().list(store / dir));
+        TRY(const auto there, store::posix_files().list(places / dir));
         names.insert(names.end(), there.begin(), there.end());
     }
     std::ranges::sort(names);

@@ -16,7 +16,7 @@
 namespace mqd::dump {
 
 /// All topics that messages of the store may be of: those in the table, and those with queues. io
-Result<std::vector<std::string>> topics_of(const std::filesystem::path& store);
+Result<std::vector<std::string>> topics_of(const store::Places& store);
 
 struct KeyHit {
     std::string topic;  ///< the one whose hash led here

@@ -9,6 +9,7 @@
 #include "cli/row_stream.h"
 #include "cli/signals.h"
 #include "commands.h"
+#include "find_store.h"
 #include "store/delay_levels.h"
 #include "store/scan_units.h"
 
@@ -108,7 +109,9 @@ int queue_command(const std::vector<std::string>& arguments) {
     if (const auto status = cli.parse(arguments)) return *status;
 
     std::error_code code;
-    const bool whole_store = !std::filesystem::is_regular_file(path, code);
+    const auto store = find_store(path);
+    if (!store) return cli.fail(store.error());
+    const bool whole_store = !std::filesystem::is_regular_file(store->root(), code);
     const auto id = parse_int<std::int32_t>(queue.value_or(""));
     if (whole_store && !queue) return cli.usage_error("TOPIC and QUEUE are required with a store");
     if (!whole_store && topic) return cli.usage_error("a file is a queue's already");
@@ -116,7 +119,7 @@ int queue_command(const std::vector<std::string>& arguments) {
         return cli.usage_error(fmt::format("QUEUE: '{}' is not a queue's number", *queue));
 
     const auto run = [&]() -> Result<> {
-        TRY(const auto scan, whole_store ? store::QueueScan::open(path, *topic, *id)
+        TRY(const auto scan, whole_store ? store::QueueScan::open(*store, *topic, *id)
                                          : store::QueueScan::open_file(path));
         const bool schedule = whole_store ? *topic == store::schedule_topic
                                           : path.find(store::schedule_topic) != std::string::npos;

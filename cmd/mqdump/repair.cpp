@@ -8,6 +8,7 @@
 #include "cli/parser.h"
 #include "cli/signals.h"
 #include "commands.h"
+#include "find_store.h"
 #include "record/writer.h"
 #include "store/scan.h"
 
@@ -17,7 +18,8 @@ int repair_command(const std::vector<std::string>& arguments) {
     std::string path;
     store::RepairOptions options;
     cli::Parser cli("mqdump repair", "put right what verify finds in a stopped store");
-    cli.positional("STORE", path, "a store's directory, that no broker uses");
+    cli.positional("STORE", path,
+                   "a store's directory, or its broker's configuration; no broker uses it");
     cli.flag("--yes", options.apply, "do it; without it only say what would be done");
     cli.example("mqdump repair /var/lib/mqd", "what would be done, a line for each step");
     cli.example("mqdump repair --yes /var/lib/mqd", "do it, and keep what is replaced");
@@ -27,14 +29,16 @@ int repair_command(const std::vector<std::string>& arguments) {
 
     options.stop = [] { return cli::interrupted(); };
     Result<> written;
-    const auto report = store::repair(path, options, [&](const std::string& step) {
+    const auto store = find_store(path);
+    if (!store) return cli.fail(store.error());
+    const auto report = store::repair(*store, options, [&](const std::string& step) {
         if (written)
             written = record::write_all(STDOUT_FILENO, "standard output", as_bytes(step + '\n'));
     });
     if (!report) {
         // Nothing was tried: it is the wrong moment, not a lack of rights.
         const int status = cli.fail(report.error());
-        return report.error().code == Errc::refused && store::store_user(path)
+        return report.error().code == Errc::refused && store::store_user(store->root())
                    ? cli::exit_status::usage
                    : status;
     }

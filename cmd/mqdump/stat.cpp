@@ -10,6 +10,7 @@
 #include "cli/signals.h"
 #include "cli/table.h"
 #include "commands.h"
+#include "find_store.h"
 #include "json/writer.h"
 #include "record/writer.h"
 #include "store/checkpoint.h"
@@ -88,25 +89,25 @@ Result<> walk_log(store::LogScan& scan, Facts& facts, const cli::Parser& cli) {
 Result<Facts> gather(const std::string& path, const cli::Parser& cli) {
     Facts facts;
     facts.path = path;
-    TRY(const auto scan, store::LogScan::open(path));
-    const auto user = store::store_user(path);
+    TRY(const auto store, find_store(path));
+    TRY(const auto scan, store::LogScan::open(store));
+    const auto user = store::store_user(store.root());
     std::error_code code;
-    const bool abort_there = fs::exists(fs::path(path) / "abort", code);
+    const bool abort_there = fs::exists(store / "abort", code);
     facts.abort = abort_there;
     facts.clean = !abort_there && !user;
     facts.state = user          ? fmt::format("in use by process {}", *user)
                   : abort_there ? "unclean stop: the file 'abort' is there"
                                 : "clean stop";
     TRY_OK(walk_log(*scan, facts, cli));
-    TRY(facts.queues, store::scan_queues(path, scan->begin()));
+    TRY(facts.queues, store::scan_queues(store, scan->begin()));
     for (const auto& queue : facts.queues) facts.queue_disk_bytes += queue.allocated_bytes;
-    TRY(facts.checkpoint,
-        store::Checkpoint::load(store::posix_files(), fs::path(path) / "checkpoint"));
-    TRY(facts.timers, store::scan_timer_check(path));
-    TRY(const auto index, store::IndexScan::open(path));
+    TRY(facts.checkpoint, store::Checkpoint::load(store::posix_files(), store / "checkpoint"));
+    TRY(facts.timers, store::scan_timer_check(store.root()));
+    TRY(const auto index, store::IndexScan::open(store));
     facts.index = index.files();
     for (const auto& file : facts.index) facts.index_disk_bytes += file.allocated_bytes;
-    const auto space = fs::space(path, code);
+    const auto space = fs::space(store / "commitlog", code);
     if (!code) facts.free_bytes = static_cast<std::int64_t>(space.available);
     return facts;
 }
@@ -247,7 +248,7 @@ int stat_command(const std::vector<std::string>& arguments) {
     auto out = Out::text;
     cli::Parser cli("mqdump stat",
                     "what is in a store: segments, queues, disk space, how it stopped");
-    cli.positional("STORE", path, "a store's directory");
+    cli.positional("STORE", path, "a store's directory, or its broker's configuration");
     cli.choice("--out", out, {{"text", Out::text}, {"json", Out::json}}, "how to print it");
     cli.example("mqdump stat /var/lib/mqd", "everything");
     cli.example("mqdump stat ~/store --out json | jq .messages", "how many messages there are");

@@ -7,6 +7,7 @@
 #include "cli/row_stream.h"
 #include "cli/signals.h"
 #include "commands.h"
+#include "find_store.h"
 #include "lookup.h"
 #include "message/properties.h"
 #include "store/scan_timers.h"
@@ -54,7 +55,7 @@ int timers_command(const std::vector<std::string>& arguments) {
     std::string path;
     auto out = cli::RowsOut::table;
     cli::Parser cli("mqdump timers", "what is still to be delivered, by the time it is due");
-    cli.positional("STORE", path, "a store's directory");
+    cli.positional("STORE", path, "a store's directory, or its broker's configuration");
     cli::add_out_option(cli, out);
     cli.example("mqdump timers /var/lib/mqd", "the next one first");
     cli.example("mqdump timers /var/lib/mqd --out jsonl | jq -r .topic | sort | uniq -c",
@@ -64,8 +65,9 @@ int timers_command(const std::vector<std::string>& arguments) {
     if (const auto status = cli.parse(arguments)) return *status;
 
     const auto run = [&]() -> Result<> {
-        TRY(const auto log, store::LogScan::open(path));
-        TRY(const auto pending, store::scan_pending(path, *log));
+        TRY(const auto store, find_store(path));
+        TRY(const auto log, store::LogScan::open(store));
+        TRY(const auto pending, store::scan_pending(store.root(), *log));
         cli::RowStream rows(out, {"DUE", "KIND", "TOPIC", "QUEUE", "LOG OFFSET", "ID"});
         for (const auto& each : pending) {
             if (cli::interrupted()) break;

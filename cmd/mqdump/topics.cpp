@@ -5,6 +5,7 @@
 #include "cli/parser.h"
 #include "cli/row_stream.h"
 #include "commands.h"
+#include "find_store.h"
 #include "message/sys_flag.h"
 #include "store/scan.h"
 #include "store/scan_tables.h"
@@ -47,7 +48,7 @@ int topics_command(const std::vector<std::string>& arguments) {
     std::string path;
     auto out = cli::RowsOut::table;
     cli::Parser cli("mqdump topics", "the topic table");
-    cli.positional("STORE", path, "a store's directory");
+    cli.positional("STORE", path, "a store's directory, or its broker's configuration");
     cli::add_out_option(cli, out);
     cli.example("mqdump topics /var/lib/mqd", "all topics with queues, permission and attributes");
     cli.example("mqdump topics /var/lib/mqd --out json | jq -r '.[].topic'", "their names");
@@ -56,8 +57,9 @@ int topics_command(const std::vector<std::string>& arguments) {
     if (const auto status = cli.parse(arguments)) return *status;
 
     const auto run = [&]() -> Result<> {
-        TRY_OK(store::LogScan::open(path));  // else a wrong path would be a store without topics
-        TRY(const auto topics, store::scan_topics(path));
+        TRY(const auto store, find_store(path));
+        TRY_OK(store::LogScan::open(store));  // else a wrong path would be a store without topics
+        TRY(const auto topics, store::scan_topics(store.root()));
         cli::RowStream rows(out, {"TOPIC", "READ", "WRITE", "PERM", "ORDER", "ATTRIBUTES"});
         for (const auto& topic : topics) TRY_OK(print(topic, rows));
         return rows.finish();

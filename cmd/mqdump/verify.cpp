@@ -8,6 +8,7 @@
 #include "cli/parser.h"
 #include "cli/signals.h"
 #include "commands.h"
+#include "find_store.h"
 #include "record/writer.h"
 
 namespace mqd::dump {
@@ -16,7 +17,7 @@ int verify_command(const std::vector<std::string>& arguments) {
     std::string path;
     store::VerifyOptions options;
     cli::Parser cli("mqdump verify", "hold a store's files against each other, and find damage");
-    cli.positional("STORE", path, "a store's directory");
+    cli.positional("STORE", path, "a store's directory, or its broker's configuration");
     cli.flag("--deep", options.deep, "also unpack bodies and look up every key");
     cli.example("mqdump verify /var/lib/mqd", "a line for each finding, status 1 if there is one");
     cli.example("mqdump verify -q --deep /mnt/copy || mail -s damage root",
@@ -26,7 +27,9 @@ int verify_command(const std::vector<std::string>& arguments) {
 
     options.stop = [] { return cli::interrupted(); };
     Result<> written;
-    const auto report = store::verify(path, options, [&](const store::Finding& finding) {
+    const auto store = find_store(path);
+    if (!store) return cli.fail(store.error());
+    const auto report = store::verify(*store, options, [&](const store::Finding& finding) {
         if (written)
             written = record::write_all(STDOUT_FILENO, "standard output",
                                         as_bytes(finding.to_string() + '\n'));

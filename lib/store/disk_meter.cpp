@@ -4,9 +4,9 @@
 
 namespace mqd::store {
 
-DiskMeter::DiskMeter(Files& files, const std::filesystem::path& root, int full_percent)
+DiskMeter::DiskMeter(Files& files, const Places& root, int full_percent)
     : os_(files),
-      root_(root),
+      root_(root.root()),
       log_dir_(root / "commitlog"),
       queues_dir_(root / "consumequeue"),
       full_percent_(full_percent) {}

@@ -10,6 +10,7 @@
 #include <filesystem>
 
 #include "store/files.h"
+#include "store/places.h"
 #include "store/store.h"
 
 namespace mqd::store {
@@ -17,7 +18,7 @@ namespace mqd::store {
 class DiskMeter {
 public:
     /// `full_percent`: above it the disk counts as full.
-    DiskMeter(Files& files, const std::filesystem::path& root, int full_percent);
+    DiskMeter(Files& files, const Places& root, int full_percent);
 
     /// What cannot be measured stays as it was.
     void measure();

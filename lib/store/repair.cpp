@@ -108,12 +108,12 @@ Result<> Work::find_geometry() {
     return {};
 }
 
-Work::Work(fs::path store, const RepairOptions& how,
+Work::Work(Places store, const RepairOptions& how,
            const std::function<void(const std::string&)>& steps)
     : root(std::move(store)),
       options(how),
       sink_(steps),
-      side_(free_name(root, "repair-" + now_text())) {}
+      side_(free_name(root.root(), "repair-" + now_text())) {}
 
 bool Work::found(Finding::Part part, std::string_view path) const {
     return std::ranges::any_of(findings, [&](const Finding& finding) {
@@ -147,7 +147,12 @@ Result<> Work::move_away(const std::string& path) {
     std::error_code code;
     if (!options.apply || !fs::exists(root / path, code)) return {};
     TRY_OK(make_side_dir((side_ / path).parent_path()));
-    return posix_files().rename(root / path, side_ / path);
+    if (!root.is_apart(path)) return posix_files().rename(root / path, side_ / path);
+    // It may be on another disk.
+    fs::copy(root / path, side_ / path, fs::copy_options::recursive, code);
+    if (code) return errno_error((side_ / path).native(), code.value());
+    TRY_OK(posix_files().sync_filesystem(side_));
+    return posix_files().remove_all(root / path);
 }
 
 Result<> Work::write(const std::string& path, std::int64_t at, Bytes bytes) {
@@ -289,7 +294,7 @@ std::vector<std::string> delay_levels(const Work& work) {
 
 Options options_of(const Work& work, const IndexFacts& index) {
     Options options;
-    options.root = work.root;
+    options.root = work.root.root();
     if (work.log_file_bytes > 0) options.commit_log_file_bytes = work.log_file_bytes;
     options.consume_queue_file_bytes = work.queue_file_bytes;
     options.batch_queue_file_bytes = work.batch_file_bytes;
@@ -343,7 +348,7 @@ Result<> repeat_units(Work& work) {
             std::vector<std::pair<std::string, std::int64_t>> fillings;
             for (const auto& segment : *segments) {
                 TRY(const auto file, ScanFile::open(segment.path));
-                const auto path = fs::relative(segment.path, work.root, code).native();
+                const auto path = work.root.name_of(segment.path);
                 const Bytes bytes = file.bytes();
                 for (std::size_t at = 0; at + Unit::bytes_each <= bytes.size();
                      at += Unit::bytes_each) {
@@ -393,12 +398,12 @@ Result<> run(Work& work, bool crashed) {
 }  // namespace
 }  // namespace repairing
 
-Result<RepairReport> repair(const std::filesystem::path& store, const RepairOptions& options,
+Result<RepairReport> repair(const Places& store, const RepairOptions& options,
                             const std::function<void(const std::string&)>& sink) {
     using namespace repairing;
-    if (const auto user = store_user(store))
+    if (const auto user = store_user(store.root()))
         return Error{Errc::refused,
-                     fmt::format("{} is in use by process {}", store.native(), *user)};
+                     fmt::format("{} is in use by process {}", store.root().native(), *user)};
     Work work(store, options, sink);
     VerifyOptions look;
     look.deep = true;

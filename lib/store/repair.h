@@ -18,6 +18,7 @@
 #include <string>
 
 #include "base/result.h"
+#include "store/places.h"
 
 namespace mqd::store {
 
@@ -36,7 +37,7 @@ struct RepairReport {
 
 /// Tells each step in a line, and does it if asked to. Opened by a broker meanwhile: refused, with
 /// its pid. not_found: no such store. io, refused: a step failed, and `abort` stays.
-Result<RepairReport> repair(const std::filesystem::path& store, const RepairOptions& options,
+Result<RepairReport> repair(const Places& store, const RepairOptions& options,
                             const std::function<void(const std::string&)>& sink);
 
 }  // namespace mqd::store

@@ -24,7 +24,7 @@ bool is_damaged(const Work& work, std::string_view path) {
 /// Where each queue ends, by topic and number.
 class Ends {
 public:
-    static Result<Ends> of(const fs::path& store) {
+    static Result<Ends> of(const Places& store) {
         TRY(const auto scan, LogScan::open(store));
         TRY(const auto queues, scan_queues(store, scan->begin()));
         Ends out;

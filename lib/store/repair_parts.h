@@ -21,10 +21,10 @@ namespace fs = std::filesystem;
 
 class Work {
 public:
-    Work(fs::path store, const RepairOptions& how,
+    Work(Places store, const RepairOptions& how,
          const std::function<void(const std::string&)>& steps);
 
-    const fs::path root;
+    const Places root;
     const RepairOptions& options;
     std::vector<Finding> findings;
     RepairReport report;

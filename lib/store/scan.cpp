@@ -37,13 +37,14 @@ std::string why_not(Bytes rest, std::int64_t at) {
 
 }  // namespace
 
-Result<std::unique_ptr<LogScan>> LogScan::open(const fs::path& path) {
+Result<std::unique_ptr<LogScan>> LogScan::open(const Places& store) {
+    const fs::path& path = store.root();
     std::error_code code;
     const auto status = fs::status(path, code);
     if (code || !fs::exists(status))
         return Error{Errc::not_found, fmt::format("{}: no such store or file", path.native())};
     if (fs::is_directory(status)) {
-        const auto inner = path / "commitlog";
+        const auto inner = store / "commitlog";
         const bool whole_store = fs::is_directory(inner, code);
         std::unique_ptr<LogScan> scan(new LogScan(whole_store ? inner : path));
         TRY(scan->segments_, list_segments(scan->dir_));

@@ -17,6 +17,7 @@
 #include "base/result.h"
 #include "message/record.h"
 #include "message/types.h"
+#include "store/places.h"
 
 namespace mqd::store {
 
@@ -75,7 +76,7 @@ class LogScan {
 public:
     /// `path` is a store, its commitlog directory, or one file. not_found: none of these.
     /// corrupt: a file without an offset for a name in which no record can be found.
-    static Result<std::unique_ptr<LogScan>> open(const std::filesystem::path& path);
+    static Result<std::unique_ptr<LogScan>> open(const Places& path);
 
     const std::vector<Segment>& segments() const { return segments_; }
     PhysicalOffset begin() const { return {segments_.empty() ? 0 : segments_.front().begin}; }
@@ -132,8 +133,7 @@ struct QueueSummary {
 };
 
 /// All queues of a store, by topic and number; none is no error. `log_begin`: LogScan::begin().
-Result<std::vector<QueueSummary>> scan_queues(const std::filesystem::path& store,
-                                              PhysicalOffset log_begin);
+Result<std::vector<QueueSummary>> scan_queues(const Places& store, PhysicalOffset log_begin);
 
 /// The process that has the store open, as its lock says.
 std::optional<int> store_user(const std::filesystem::path& store);

@@ -44,7 +44,8 @@ std::vector<std::int32_t> hashes_at(LogScan* log, std::int64_t at) {
 
 }  // namespace
 
-Result<IndexScan> IndexScan::open(const fs::path& path) {
+Result<IndexScan> IndexScan::open(const Places& store) {
+    const fs::path& path = store.root();
     IndexScan out;
     std::error_code code;
     if (!fs::exists(path, code))
@@ -52,9 +53,9 @@ Result<IndexScan> IndexScan::open(const fs::path& path) {
     std::vector<fs::path> paths{path};
     if (fs::is_directory(path, code)) {
         paths.clear();
-        TRY(const auto names, posix_files().list(path / "index"));
+        TRY(const auto names, posix_files().list(store / "index"));
         for (const auto& name : names)
-            if (parse_int<std::int64_t>(name)) paths.push_back(path / "index" / name);
+            if (parse_int<std::int64_t>(name)) paths.push_back(store / "index" / name);
     }
     for (const auto& each : paths) {
         TRY(auto facts, facts_of(each));

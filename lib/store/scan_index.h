@@ -35,7 +35,7 @@ struct IndexHit {
 class IndexScan {
 public:
     /// `path` is a store, or one index file. A store without an index has no files. not_found, io
-    static Result<IndexScan> open(const std::filesystem::path& path);
+    static Result<IndexScan> open(const Places& path);
 
     /// Oldest first.
     const std::vector<IndexFileFacts>& files() const { return files_; }

@@ -92,7 +92,7 @@ Result<> add_queues(const fs::path& root, bool batch, PhysicalOffset log_begin,
 
 }  // namespace
 
-Result<std::vector<QueueSummary>> scan_queues(const fs::path& store, PhysicalOffset log_begin) {
+Result<std::vector<QueueSummary>> scan_queues(const Places& store, PhysicalOffset log_begin) {
     std::vector<QueueSummary> queues;
     TRY_OK(add_queues(store / "consumequeue", false, log_begin, queues));
     TRY_OK(add_queues(store / "batchconsumequeue", true, log_begin, queues));

@@ -69,25 +69,26 @@ Result<std::optional<ExtensionUnit>> ExtensionFiles::find(std::int64_t address) 
     return std::optional<ExtensionUnit>();
 }
 
-Result<std::unique_ptr<QueueScan>> QueueScan::open(const fs::path& store, std::string_view topic,
+Result<std::unique_ptr<QueueScan>> QueueScan::open(const Places& store, std::string_view topic,
                                                    std::int32_t id) {
     std::error_code code;
-    if (!fs::is_directory(store, code))
-        return Error{Errc::not_found, fmt::format("{}: no such store", store.native())};
+    if (!fs::is_directory(store.root(), code))
+        return Error{Errc::not_found, fmt::format("{}: no such store", store.root().native())};
     const auto queue = fs::path(topic) / std::to_string(id);
     const bool escapes =
         topic.empty() || topic.find('/') != std::string_view::npos || topic == "." || topic == "..";
-    for (const auto& [dir, kind] : {std::pair{plain_dir, Kind::plain}, {batch_dir, Kind::batch}}) {
+    for (const auto& [dir, kind] :
+         {std::pair{fs::path(plain_dir), Kind::plain}, {fs::path(batch_dir), Kind::batch}}) {
         if (escapes) break;
-        auto segments = list_segments(store / dir / queue);
+        auto segments = list_segments(store / (dir / queue));
         if (!segments && segments.error().code == Errc::not_found) continue;
         if (!segments) return std::move(segments).error();
         std::unique_ptr<QueueScan> scan(new QueueScan(kind, std::move(*segments)));
-        TRY(scan->extensions_, ExtensionFiles::open(store / extension_dir / queue));
+        TRY(scan->extensions_, ExtensionFiles::open(store / (fs::path(extension_dir) / queue)));
         return scan;
     }
     return Error{Errc::not_found,
-                 fmt::format("{} has no queue {} of topic '{}'", store.native(), id, topic)};
+                 fmt::format("{} has no queue {} of topic '{}'", store.root().native(), id, topic)};
 }
 
 Result<std::unique_ptr<QueueScan>> QueueScan::open_file(const fs::path& path) {

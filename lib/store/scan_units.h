@@ -48,8 +48,8 @@ public:
     enum class Kind { plain, batch, extension };
 
     /// not_found: the store has no such queue. io
-    static Result<std::unique_ptr<QueueScan>> open(const std::filesystem::path& store,
-                                                   std::string_view topic, std::int32_t id);
+    static Result<std::unique_ptr<QueueScan>> open(const Places& store, std::string_view topic,
+                                                   std::int32_t id);
     /// One file of a queue, of any of the three kinds; also a copy with a name of its own.
     /// not_found, corrupt: no kind of queue file.
     static Result<std::unique_ptr<QueueScan>> open_file(const std::filesystem::path& path);

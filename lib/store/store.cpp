@@ -13,6 +13,7 @@
 #include "store/index_builder.h"
 #include "store/milestone.h"
 #include "store/named_thread.h"
+#include "store/places.h"
 #include "store/reader.h"
 #include "store/recovery.h"
 #include "store/retention.h"
@@ -30,12 +31,13 @@ std::int64_t rounded_up(std::int64_t value, std::int64_t to) {
 
 class StoreImpl final : public Store {
 public:
-    StoreImpl(Files& files, const Clock& clock, Options options, DelayLevels levels)
+    StoreImpl(Files& files, const Clock& clock, Options options, DelayLevels levels, Places places)
         : os_(files),
           clock_(clock),
           options_(std::move(options)),
           levels_(std::move(levels)),
-          disk_(files, options_.root, options_.disk_full_percent),
+          places_(std::move(places)),
+          disk_(files, places_, options_.disk_full_percent),
           milestones_(files, options_.root, options_.milestone_bytes),
           open_files_(files, static_cast<std::size_t>(std::max(8, options_.open_queue_files_max))) {
     }
@@ -133,6 +135,7 @@ private:
     void keep_house();
     void tick();
     Result<> sync_queues(bool all);
+    Result<> sync_filesystems();
     Result<> save_checkpoint();
     void mend_units();
 
@@ -140,6 +143,7 @@ private:
     const Clock& clock_;
     const Options options_;
     DelayLevels levels_;
+    const Places places_;
     std::unique_ptr<File> lock_;
     Checkpoint checkpoint_;
     DiskMeter disk_;
@@ -182,14 +186,14 @@ Result<> StoreImpl::start() {
     const auto milestone = crashed ? milestones_.load(checkpoint_) : std::nullopt;
     // Before recovery, not behind it as the reference has it: a crash in recovery is one too.
     TRY_OK(write_abort());
-    TRY(log_, CommitLog::open(os_, options_.root / "commitlog", options_.commit_log_file_bytes,
-                              crashed, options_.warm_bytes));
+    TRY(log_, CommitLog::open(os_, places_ / "commitlog", options_.commit_log_file_bytes, crashed,
+                              options_.warm_bytes));
     for (const char* folder : {"consumequeue", "batchconsumequeue"})
-        TRY_OK(make_synced_directories(os_, options_.root / folder));
+        TRY_OK(make_synced_directories(os_, places_ / folder));
     queues_ = std::make_unique<QueueTable>(
-        QueueContext{os_, open_files_, *log_, options_.root / "consumequeue",
+        QueueContext{os_, open_files_, *log_, places_ / "consumequeue",
                      rounded_up(options_.consume_queue_file_bytes, Unit::bytes_each),
-                     options_.root / "batchconsumequeue",
+                     places_ / "batchconsumequeue",
                      rounded_up(options_.batch_queue_file_bytes, BatchUnit::bytes_each), crashed});
     for (const auto& topic : options_.batch_topics) queues_->set_batch(topic, true);
     {
@@ -233,7 +237,7 @@ Result<> StoreImpl::write_abort() {
 /// What is missing is built again behind the start. The checkpoint falls back first, so that it
 /// never speaks for a file that is being made again.
 Result<> StoreImpl::open_index(bool crashed) {
-    TRY(index_, IndexSet::open(os_, clock_, *log_, options_.root / "index",
+    TRY(index_, IndexSet::open(os_, clock_, *log_, places_ / "index",
                                {options_.index_slots, options_.index_entries},
                                checkpoint_.index_ts_ms, crashed));
     const std::int64_t ts_ms = index_->durable_ts_ms(log_->end());
@@ -340,7 +344,7 @@ Result<> StoreImpl::delete_topic(std::string_view topic) {
     }
     for (StoredQueue* queue : queues_->remove(topic, end)) queue->close_files();
     for (const auto* kind : {"consumequeue", "consumequeue_ext", "batchconsumequeue"})
-        TRY_OK(os_.remove_all(options_.root / kind / topic));
+        TRY_OK(os_.remove_all(places_ / kind / topic));
     return {};
 }
 
@@ -405,7 +409,7 @@ Result<> StoreImpl::sync_queues(bool all) {
     next_thorough_ms_ = now_ms + options_.flush_thorough_ms;
     for (StoredQueue* queue : dirty_queues_) queue->mark_clean();
     if (many || recovered_) {
-        TRY_OK(os_.sync_filesystem(options_.root));
+        TRY_OK(sync_filesystems());
         recovered_ = false;
     } else {
         for (StoredQueue* queue : dirty_queues_) {
@@ -416,6 +420,14 @@ Result<> StoreImpl::sync_queues(bool all) {
     }
     dirty_queues_.clear();
     queues_ts_ms_ = ts_ms;
+    return {};
+}
+
+/// Of all that may be dirty: recovery writes the log's end too, and parts may lie apart.
+Result<> StoreImpl::sync_filesystems() {
+    TRY_OK(os_.sync_filesystem(options_.root));
+    for (const char* part : {"commitlog", "consumequeue", "batchconsumequeue"})
+        if (places_.is_apart(part)) TRY_OK(os_.sync_filesystem(places_ / part));
     return {};
 }
 
@@ -435,7 +447,9 @@ Result<> StoreImpl::save_checkpoint() {
 
 Result<std::unique_ptr<Store>> Store::open(Files& files, const Clock& clock, Options options) {
     TRY(auto levels, DelayLevels::parse(options.delay_levels));
-    auto store = std::make_unique<StoreImpl>(files, clock, std::move(options), std::move(levels));
+    TRY(auto places, Places::find(files, options.root));
+    auto store = std::make_unique<StoreImpl>(files, clock, std::move(options), std::move(levels),
+                                             std::move(places));
     TRY_OK(store->start());
     return std::unique_ptr<Store>(std::move(store));
 }

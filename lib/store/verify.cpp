@@ -23,16 +23,16 @@ std::string Finding::to_string() const {
     return out;
 }
 
-Result<VerifyReport> verify(const std::filesystem::path& store, const VerifyOptions& options,
+Result<VerifyReport> verify(const Places& store, const VerifyOptions& options,
                             const std::function<void(const Finding&)>& sink) {
     using namespace verifying;
     std::error_code code;
     if (!fs::is_directory(store / "commitlog", code) &&
         !fs::is_directory(store / "consumequeue", code) &&
         !fs::is_regular_file(store / "checkpoint", code))
-        return Error{Errc::not_found, fmt::format("{}: no such store", store.native())};
+        return Error{Errc::not_found, fmt::format("{}: no such store", store.root().native())};
     Context context(store, options, sink);
-    context.report.user = store_user(store);
+    context.report.user = store_user(store.root());
     context.report.crashed = !context.live() && fs::exists(store / "abort", code);
     // A broker appends to the log first and to everything else behind it, so what is read before
     // the log may lag behind it but never lead.

@@ -25,6 +25,7 @@
 #include <string>
 
 #include "base/result.h"
+#include "store/places.h"
 
 namespace mqd::store {
 
@@ -71,7 +72,7 @@ struct VerifyReport {
 };
 
 /// not_found: no such store. io, refused: a file cannot be read.
-Result<VerifyReport> verify(const std::filesystem::path& store, const VerifyOptions& options,
+Result<VerifyReport> verify(const Places& store, const VerifyOptions& options,
                             const std::function<void(const Finding&)>& sink);
 
 }  // namespace mqd::store

@@ -116,11 +116,11 @@ struct QueueView {
 std::array<std::byte, BatchUnit::bytes_each> batch_unit_of(const message::RecordView& record);
 
 struct Context {
-    Context(fs::path store, const VerifyOptions& how,
+    Context(Places store, const VerifyOptions& how,
             const std::function<void(const Finding&)>& findings)
         : root(std::move(store)), options(how), sink(findings) {}
 
-    fs::path root;
+    Places root;
     const VerifyOptions& options;
     const std::function<void(const Finding&)>& sink;
     VerifyReport report;
