@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "base/parse.h"
 #include "broker/broker.h"
+#include "broker/identity.h"
 #include "broker/settings.h"
 #include "cli/daemon.h"
 #include "cli/server.h"
@@ -55,35 +56,71 @@ void check_name_servers(config::Config& config, const broker::Settings& settings
         config.complain("namesrvAddr", servers.error().what);
 }
 
+cli::Daemon::Settle settled(broker::Settings& settings, bool standalone) {
+    return [&settings, standalone](config::Config& config) {
+        broker::settle(config, settings, standalone);
+        check_name_servers(config, settings);
+    };
+}
+
 std::vector<std::string> name_servers_of(const broker::Settings& settings,
                                          const Standalone* standalone) {
-    std::vector<std::string> out;
-    if (standalone != nullptr) out.push_back(standalone->address());
-    if (!settings.namesrv.empty()) {
-        const auto servers = cli::parse_namesrv(settings.namesrv);
-        if (servers) out.insert(out.end(), servers->begin(), servers->end());
-    }
-    return out;
+    if (standalone != nullptr) return {standalone->address()};
+    if (settings.namesrv.empty()) return {};
+    return cli::parse_namesrv(settings.namesrv).value_or(std::vector<std::string>());
 }
 
 /// Waits for the end; nothing that concerns the broker can be changed while it runs, so a reload
 /// only says which keys would need a restart.
-void wait_for_stop(cli::Daemon& daemon, const config::Config& config) {
+void wait_for_stop(cli::Daemon& daemon, const config::Config& config, bool standalone) {
     while (daemon.wait() == cli::Daemon::Event::reload) {
         broker::Settings next;
         config::Config next_config;
         broker::describe(next_config, next);
-        daemon.reload(next_config, config, [&next](config::Config& c) { broker::settle(c, next); });
+        daemon.reload(next_config, config, settled(next, standalone));
     }
 }
 
+/// The port that clients know, and that of clients up to 4.4 which send to the one 2 below it.
+struct Ports {
+    std::unique_ptr<remoting::Server> main, vip;
+
+    std::size_t connections() const {
+        return main->connections() + (vip == nullptr ? 0 : vip->connections());
+    }
+    void stop_accepting() const {
+        main->stop_accepting();
+        if (vip != nullptr) vip->stop_accepting();
+    }
+};
+
+/// A VIP port that nobody has asked for by its number may be another program's.
+Result<Ports> listen(net::IoThreads& threads, const broker::Settings& settings,
+                     front::rocketmq::Service& service, bool vip_is_derived) {
+    remoting::ServerOptions options;
+    options.stream.idle_ms = settings.idle_s * 1000;
+    Ports out;
+    TRY(out.main, remoting::Server::listen(threads, settings.listen_address(), service, options));
+    if (settings.vip_port == 0) return out;
+    auto vip =
+        remoting::Server::listen(threads, settings.address_of(settings.vip_port), service, options);
+    if (vip) {
+        out.vip = std::move(*vip);
+    } else if (vip_is_derived) {
+        log::warn("vip_port_closed", {{"why", vip.error().what}, {"key", "fastListenPort"}});
+    } else {
+        return vip.error();
+    }
+    return out;
+}
+
 /// Until every client has gone or the time is over; a second signal ends the process.
-void send_clients_away(front::rocketmq::Service& service, const remoting::Server& server,
+void send_clients_away(front::rocketmq::Service& service, const Ports& ports,
                        std::int64_t seconds) {
     service.send_away();
-    log::info("leaving", {{"connections", server.connections()}, {"seconds", seconds}});
+    log::info("leaving", {{"connections", ports.connections()}, {"seconds", seconds}});
     const auto give_up = monotonic_ms() + seconds * 1000;
-    while (server.connections() > 0 && monotonic_ms() < give_up)
+    while (ports.connections() > 0 && monotonic_ms() < give_up)
         std::this_thread::sleep_for(std::chrono::milliseconds(20));
 }
 
@@ -107,30 +144,36 @@ Result<> serve(cli::Daemon& daemon, const config::Config& config, broker::Settin
     if (with_namesrv) {
         TRY(standalone, Standalone::open(threads, settings));
     }
-    remoting::ServerOptions server_options;
-    server_options.stream.idle_ms = settings.idle_s * 1000;
-    TRY(const auto server,
-        remoting::Server::listen(threads, settings.listen_address(), service, server_options));
-    settings.listen_port = server->port();
+    TRY(const auto ports, listen(threads, settings, service, !config.is_set("fastListenPort")));
+    settings.listen_port = ports.main->port();
     TRY_OK(service.set_address(settings.broker_ip, settings.listen_port));
-    front::rocketmq::Registrar registrar(*broker, threads.at(0), service.address(),
+    TRY(const auto uuid, broker::store_uuid(store::posix_files(), settings));
+    front::rocketmq::Registrar registrar(*broker, threads.at(0), {service.address(), uuid},
                                          name_servers_of(settings, standalone.get()));
     broker->on_topic_change([&registrar](const std::string& topic, const broker::TopicRef&) {
         registrar.changed(topic);
     });
     service.open();
-    registrar.start(first_registration_ms);
+    registrar.on_refusal([&daemon, &service](const std::string& why) {
+        service.set_active(why.empty());
+        daemon.status(why.empty() ? "registered" : "refused: " + why);
+    });
+    if (const auto registered = registrar.start(first_registration_ms); !registered) {
+        threads.stop();
+        TRY_OK(broker->close());
+        return registered.error();
+    }
     log::info("listening", {{"role", "broker"},
                             {"address", settings.listen_address()},
                             {"name", settings.name},
                             {"store", settings.store_root}});
     daemon.ready();
-    wait_for_stop(daemon, config);
+    wait_for_stop(daemon, config, with_namesrv);
 
-    server->stop_accepting();
+    ports.stop_accepting();
     if (standalone != nullptr) standalone->stop_accepting();
     registrar.stop(last_registration_ms);
-    if (settings.sends_away) send_clients_away(service, *server, settings.leave_s_max);
+    if (settings.sends_away) send_clients_away(service, ports, settings.leave_s_max);
     threads.stop();
     return broker->close();
 }
@@ -146,13 +189,14 @@ int main(int argc, char** argv) {
     broker::Settings settings;
     config::Config config;
     broker::describe(config, settings);
-    const auto settle = [&settings](config::Config& c) {
-        broker::settle(c, settings);
-        check_name_servers(c, settings);
-    };
-    if (const auto status = daemon.configure(config, settle)) return *status;
+    if (const auto status = daemon.configure(config, settled(settings, with_namesrv)))
+        return *status;
 
     raise_descriptor_limit();
+    const auto places = settings.places();
+    if (const auto fit = places.settle(store::posix_files()); !fit) return daemon.fail(fit.error());
+    const auto apart = places.lock(store::posix_files());
+    if (!apart) return daemon.fail(apart.error());
     auto store = open_store(settings);
     if (!store) return daemon.fail(store.error());
     const auto served = serve(daemon, config, settings, **store, with_namesrv);

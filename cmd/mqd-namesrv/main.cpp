@@ -20,11 +20,14 @@ int main(int argc, char** argv) {
     config::Config config;
     namesrv::describe(config, options);
     // What UPDATE_NAMESRV_CONFIG sets is kept where the next start reads it.
-    const auto settle = [&](config::Config& c) {
-        if (!daemon.config_file().empty())
-            c.set_default("configStorePath", daemon.config_file(), "the configuration file");
+    const auto settle = [&daemon](const namesrv::Options& with) {
+        return [&daemon, &with](config::Config& c) {
+            if (!daemon.config_file().empty())
+                c.set_default("configStorePath", daemon.config_file(), "the configuration file");
+            namesrv::settle(c, with);
+        };
     };
-    if (const auto status = daemon.configure(config, settle)) return *status;
+    if (const auto status = daemon.configure(config, settle(options))) return *status;
 
     auto namesrv = namesrv::Namesrv::open(options);
     if (!namesrv) return daemon.fail(namesrv.error());
@@ -42,7 +45,7 @@ int main(int argc, char** argv) {
         namesrv::Options next;
         config::Config next_config;
         namesrv::describe(next_config, next);
-        if (daemon.reload(next_config, config, settle)) (*namesrv)->reload(next);
+        if (daemon.reload(next_config, config, settle(next))) (*namesrv)->reload(next);
     }
     (*server)->stop_accepting();
     threads.stop();

@@ -8,6 +8,8 @@
 #include <unistd.h>
 
 #include <cstdlib>
+#include <map>
+#include <tuple>
 
 #include "base/parse.h"
 #include "broker/names.h"
@@ -60,6 +62,8 @@ void describe_identity(config::Config& c, Settings& s) {
     c.text("brokerIP1", s.broker_ip, "the address that clients are told");
     c.text("bindAddress", s.bind_address, "address to listen on");
     c.integer("listenPort", s.listen_port, 0, 65535, "port to listen on; 0: any that is free");
+    c.integer("fastListenPort", s.vip_port, 0, 65535,
+              "the VIP port of clients up to 4.4, listenPort - 2 by default; 0: none");
     c.integer("namesrvListenPort", s.namesrv_port, 0, 65535,
               "with --standalone: the name server's port");
     c.text("regionId", s.region, "stamped on each message as MSG_REGION");
@@ -140,6 +144,12 @@ void describe_clients(config::Config& c, Settings& s) {
 
 void describe_store(config::Config& c, Settings& s) {
     c.text("storePathRootDir", s.store_root, "the store's directory");
+    c.text("storePathCommitLog", s.commit_log_path, "the commit log's, if it lies elsewhere");
+    c.text("storePathConsumeQueue", s.queues_path, "the consume queues'");
+    c.text("storePathBatchConsumeQueue", s.batch_queues_path, "the batch consume queues'");
+    c.text("storePathIndex", s.index_path, "the index's");
+    c.text("storeCheckpoint", s.checkpoint_path, "the checkpoint, which stays in the store");
+    c.text("abortFile", s.abort_path, "the mark of a crash, which stays in the store");
     c.size("maxMessageSize", s.message_bytes_max, 1, 16'000'000, "largest body");
     c.size("mappedFileSizeCommitLog", s.commit_log_file_bytes, 1 << 16, 1LL << 40,
            "size of a commit log file");
@@ -214,13 +224,22 @@ Result<std::vector<int>> parse_hours(std::string_view text) {
 
 Settings::Settings() : name(host_name()) {
     const char* home = std::getenv("HOME");
-    store_root = fmt::format("{}/store", home != nullptr ? home : ".");
+    if (home != nullptr && *home != '\0') store_root = fmt::format("{}/store", home);
 }
 
-std::string Settings::listen_address() const {
+std::string Settings::address_of(std::uint16_t port) const {
     const bool is_ipv6 = bind_address.find(':') != std::string::npos;
-    return fmt::format("{}{}{}:{}", is_ipv6 ? "[" : "", bind_address, is_ipv6 ? "]" : "",
-                       listen_port);
+    return fmt::format("{}{}{}:{}", is_ipv6 ? "[" : "", bind_address, is_ipv6 ? "]" : "", port);
+}
+
+store::Places Settings::places() const {
+    store::Places out(store_root);
+    for (const auto& [part, path] : {std::pair{"commitlog", &commit_log_path},
+                                     {"consumequeue", &queues_path},
+                                     {"batchconsumequeue", &batch_queues_path},
+                                     {"index", &index_path}})
+        if (!path->empty()) out.put(part, *path);
+    return out;
 }
 
 store::Options Settings::store_options() const {
@@ -264,7 +283,63 @@ void describe(config::Config& config, Settings& settings) {
     describe_delays(config, settings);
 }
 
-void settle(config::Config& config, Settings& settings) {
+namespace {
+
+/// Nothing is settled for those of which nothing is known yet.
+void settle_store(config::Config& config, const Settings& settings) {
+    if (settings.store_root.empty())
+        return config.complain("storePathRootDir",
+                               "there is no HOME to put a store in: write it, or give --store");
+    store::Places files(settings.store_root);
+    for (const auto& [name, key, path] :
+         {std::tuple{"abort", "abortFile", &settings.abort_path},
+          {"checkpoint", "storeCheckpoint", &settings.checkpoint_path}}) {
+        if (!path->empty()) files.put(name, *path);
+        if (files.is_apart(name))
+            config.complain(
+                key, fmt::format("it lies in storePathRootDir, as {}: remove the line", name));
+    }
+    const auto places = settings.places();
+    std::map<std::filesystem::path, std::string_view> taken;
+    for (const auto& part : store::Places::parts()) {
+        const auto [other, is_free] = taken.emplace(places / part.name, part.key);
+        if (!is_free)
+            config.complain(part.key, fmt::format("{} has the same directory", other->second));
+    }
+}
+
+void settle_ports(config::Config& config, Settings& settings) {
+    if (settings.listen_port > 2)
+        config.set_default("fastListenPort", std::to_string(settings.listen_port - 2),
+                           "listenPort - 2");
+    if (settings.vip_port != 0 && settings.vip_port == settings.listen_port)
+        config.complain("fastListenPort", "it is listenPort's; 0 turns it off");
+}
+
+}  // namespace
+
+void settle(config::Config& config, Settings& settings, bool standalone) {
+    if (standalone) {
+        config.set_default("bindAddress", "127.0.0.1", "--standalone");
+        const auto* namesrv = config.find("namesrvAddr");
+        if (namesrv->origin.strength == config::Origin::option)
+            config.complain("namesrvAddr", "--standalone registers nowhere but at itself");
+        if (namesrv->origin.strength == config::Origin::file)
+            config.note("namesrvAddr", "not told: --standalone registers nowhere but at itself");
+        if (config.is_set("brokerIP1") && !config.is_set("bindAddress"))
+            config.note("brokerIP1",
+                        "clients are told it, but 127.0.0.1 alone is listened on: "
+                        "write bindAddress too");
+        // The environment's is for tools.
+        config.set_option("namesrvAddr", "", "--standalone");
+    }
+    settle_store(config, settings);
+    settle_ports(config, settings);
+    if (settings.sync_master && settings.in_sync_replicas <= 1)
+        config.note("brokerRole",
+                    "SYNC_MASTER waits for no other copy while inSyncReplicas is 1, "
+                    "as in RocketMQ 5; with 2 or more each send is answered "
+                    "FLUSH_SLAVE_TIMEOUT, since there are no slaves yet");
     if (settings.broker_ip.empty()) {
         if (!is_any(settings.bind_address)) {
             config.set_default("brokerIP1", settings.bind_address, "bindAddress");

@@ -11,6 +11,7 @@
 
 #include "base/result.h"
 #include "config/config.h"
+#include "store/places.h"
 #include "store/store.h"
 
 namespace mqd::broker {
@@ -29,6 +30,7 @@ struct Settings {
     std::string namesrv;    ///< `HOST:PORT;HOST:PORT`
     std::string broker_ip;  ///< what clients are told; empty: see settle()
     std::string bind_address = "0.0.0.0";
+    std::uint16_t vip_port = 0;  ///< fastListenPort: serves the same; 0: none
     std::uint16_t listen_port = 10911;
     std::uint16_t namesrv_port = 9876;  ///< of the name server inside, with --standalone
     std::string region = "DefaultRegion";
@@ -80,6 +82,8 @@ struct Settings {
 
     // the store
     std::string store_root;
+    std::string commit_log_path, queues_path, batch_queues_path, index_path;  ///< or below the root
+    std::string abort_path, checkpoint_path;                                  ///< always below it
     std::int64_t message_bytes_max = 4 << 20;
     std::int64_t commit_log_file_bytes = 1LL << 30;
     std::int64_t consume_queue_file_bytes = 6'000'000;
@@ -116,7 +120,9 @@ struct Settings {
     }
     bool waits_for_replicas() const { return sync_master && in_sync_replicas > 1; }
     bool sends_wait() const { return flush_sync || waits_for_replicas(); }
-    std::string listen_address() const;  ///< HOST:PORT
+    std::string listen_address() const { return address_of(listen_port); }
+    std::string address_of(std::uint16_t port) const;  ///< HOST:PORT
+    store::Places places() const;                      ///< where the keys say the store is
     store::Options store_options() const;
 };
 
@@ -124,8 +130,9 @@ struct Settings {
 void describe(config::Config& config, Settings& settings);
 
 /// Defaults that follow from the system and from other keys (brokerIP1: the listening address when
-/// it is a specific one, else the first address that is not loopback, else 127.0.0.1), and checks
-/// of several keys together; complaints go to `config`.
-void settle(config::Config& config, Settings& settings);
+/// it is a specific one, else the first address that is not loopback, else 127.0.0.1;
+/// fastListenPort: listenPort - 2), and checks of several keys together; complaints go to
+/// `config`. `standalone`: the name server is inside, and nobody outside is asked for or told.
+void settle(config::Config& config, Settings& settings, bool standalone = false);
 
 }  // namespace mqd::broker

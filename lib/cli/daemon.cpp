@@ -145,6 +145,10 @@ void Daemon::ready() const {
     notify("READY=1");
 }
 
+void Daemon::status(const std::string& line) const {
+    notify("STATUS=" + line);
+}
+
 Daemon::Event Daemon::wait() {
     const auto set = handled_signals();
     int signal = 0;

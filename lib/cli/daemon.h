@@ -64,6 +64,8 @@ public:
 
     /// Tells systemd (or whoever set $NOTIFY_SOCKET) that requests are answered now.
     void ready() const;
+    /// And how it is meanwhile, in a line. Any thread.
+    void status(const std::string& line) const;
 
     enum class Event { stop, reload };
     /// Blocks until SIGTERM or SIGINT (stop), or SIGHUP (reload). After a stop the next signal of

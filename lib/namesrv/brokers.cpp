@@ -1,5 +1,7 @@
 // Brokers: registration, signs of life, who is there, and their write permission.
 
+#include <fmt/format.h>
+
 #include <atomic>
 
 #include "base/clock.h"
@@ -29,6 +31,7 @@ Registration registration_of(const wire::RegisterBroker& header, remoting::Sessi
     who.ha_address = header.ha_server_addr;
     if (header.heartbeat_timeout_ms) who.timeout_ms = *header.heartbeat_timeout_ms;
     who.enable_acting_master = header.enable_acting_master;
+    who.store = header.store.value_or(std::string_view());
     who.connection = number_connection(session);
     who.body_crc = crc32(body);
     who.body_bytes = body.size();
@@ -41,10 +44,25 @@ void answer_registration(Context& context, remoting::Session& session, const wir
     if (context.settings.get()->return_order_topic_config && !registered.is_ignored)
         if (auto table = context.kv.list(order_topic_config))
             body = wire::to_body(wire::KvTable{{table->begin(), table->end()}});
-    session.reply(
-        request, code::success,
-        wire::RegisterBrokerResponse{registered.master_ha_address, registered.master_address},
-        as_bytes(body));
+    session.reply(request, code::success,
+                  wire::RegisterBrokerResponse{registered.master_ha_address,
+                                               registered.master_address, registered.refused},
+                  as_bytes(body));
+}
+
+void refuse_registration(remoting::Session& session, const wire::Command& request,
+                         const Registration& who, const Routes::Registered& refused) {
+    if (refused.is_first_refusal)
+        log::warn("broker_refused", {{"broker", who.broker},
+                                     {"id", who.id},
+                                     {"address", who.address},
+                                     {"holder", *refused.holder},
+                                     {"why", "two stores with one name and id"}});
+    wire::RegisterBrokerResponse header;
+    header.same_name = *refused.holder;
+    session.reply(request, code::system_error, header, {},
+                  fmt::format("{} holds the name {} and the id {}, with another store",
+                              *refused.holder, who.broker, who.id));
 }
 
 }  // namespace
@@ -78,6 +96,7 @@ void register_broker(Context& context, remoting::Session& session, const wire::C
     const auto body = wire::RegisterBrokerBody::read(as_text(request.body));
     if (!body) return session.reply(request, code::system_error, body.error().what);
     const auto registered = context.routes.add(who, *body, monotonic_ms());
+    if (registered.holder) return refuse_registration(session, request, who, registered);
     if (registered.is_ignored) {
         log::warn("broker_ignored", {{"broker", who.broker},
                                      {"id", who.id},
@@ -97,7 +116,9 @@ void register_broker(Context& context, remoting::Session& session, const wire::C
 void unregister_broker(Context& context, remoting::Session& session, const wire::Command& request) {
     const auto header = header_of<wire::BrokerHeader>(session, request);
     if (!header) return;
-    log_removed(context.routes.unregister(header->broker_name, header->broker_id), "unregistered");
+    log_removed(
+        context.routes.unregister(header->broker_name, header->broker_id, header->broker_addr),
+        "unregistered");
     session.reply(request, code::success);
 }
 

@@ -8,7 +8,8 @@ namespace mqd::namesrv {
 
 Options::Options() {
     const char* home = std::getenv("HOME");
-    const std::string folder = fmt::format("{}/namesrv", home != nullptr ? home : ".");
+    if (home == nullptr || *home == '\0') return;
+    const auto folder = fmt::format("{}/namesrv", home);
     kv_config_path = folder + "/kvConfig.json";
     config_store_path = folder + "/namesrv.properties";
 }
@@ -49,6 +50,12 @@ void describe(config::Config& c, Options& o) {
     c.boolean("needWaitForService", o.wait_for_service,
               "routes are refused for waitSecondsForService after the start");
     c.integer("waitSecondsForService", o.wait_seconds, 0, 3600, "see needWaitForService");
+}
+
+void settle(config::Config& config, const Options& options) {
+    for (const auto& [key, path] : {std::pair{"kvConfigPath", &options.kv_config_path},
+                                    {"configStorePath", &options.config_store_path}})
+        if (path->empty()) config.complain(key, "there is no HOME to put it in: write it");
 }
 
 }  // namespace mqd::namesrv

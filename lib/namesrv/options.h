@@ -35,5 +35,7 @@ struct Options {
 
 /// All of a daemon's keys; those that concern requests can be changed while it runs.
 void describe(config::Config& config, Options& options);
+/// Complains about what nobody has set and no default can be found for.
+void settle(config::Config& config, const Options& options);
 
 }  // namespace mqd::namesrv

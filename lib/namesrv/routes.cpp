@@ -1,11 +1,14 @@
 #include "namesrv/routes.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace mqd::namesrv {
 namespace {
 
 constexpr std::int32_t perm_write = 2;
+/// Who was heard from within it is alive: mqd's brokers say so every 4 s.
+constexpr std::int64_t alive_ms = 10'000;
 
 wire::BrokerData broker_data(std::string_view name, const std::string& cluster, bool acting) {
     wire::BrokerData data;
@@ -42,12 +45,29 @@ void Routes::seen(Live& live, const Registration& who, std::int64_t now_ms) {
     live.timeout_ms = who.timeout_ms;
 }
 
-Routes::Registered Routes::answer(const Broker& broker, std::int64_t id) {
+Routes::Registered Routes::answer(Broker& broker, std::int64_t id) {
     Registered out;
+    if (auto& refused = broker.members.at(id).refused; !refused.empty())
+        out.refused = std::exchange(refused, {});
     if (id == 0 || !broker.has_master()) return out;
     const auto& master = broker.members.at(0);
     out.master_address = master.address;
     out.master_ha_address = master.ha_address;
+    return out;
+}
+
+/// Two stores with one name and id: whoever was there stays. A broker that moved has its store, one
+/// that took over a newer state, and of RocketMQ's nothing is known.
+std::optional<Routes::Registered> Routes::refusal(Live& holder, const Registration& who,
+                                                  std::int64_t state_version, std::int64_t now_ms) {
+    const bool are_two = !holder.store.empty() && !who.store.empty() && holder.store != who.store;
+    if (!are_two || state_version > holder.version.state_version ||
+        now_ms - holder.seen_ms > alive_ms)
+        return std::nullopt;
+    Registered out;
+    out.holder = holder.address;
+    out.is_first_refusal = holder.refused != who.address;
+    holder.refused = who.address;
     return out;
 }
 
@@ -60,8 +80,9 @@ std::optional<Routes::Registered> Routes::refresh(const Registration& who, std::
     const auto at = broker->members.find(who.id);
     if (at == broker->members.end()) return std::nullopt;
     auto& live = at->second;
-    if (live.address != who.address || live.ha_address != who.ha_address || live.body_bytes == 0 ||
-        live.body_bytes != who.body_bytes || live.body_crc != who.body_crc)
+    if (live.address != who.address || live.ha_address != who.ha_address ||
+        live.store != who.store || live.body_bytes == 0 || live.body_bytes != who.body_bytes ||
+        live.body_crc != who.body_crc)
         return std::nullopt;
     seen(live, who, now_ms);
     return answer(*broker, who.id);
@@ -75,6 +96,10 @@ Routes::Registered Routes::add(const Registration& who, const wire::RegisterBrok
     const bool is_held = holder != broker.members.end();
     const bool is_new = !is_held || holder->second.address != who.address;
     Registered out;
+    if (is_held) {
+        if (auto refused = refusal(holder->second, who, body.data_version.state_version, now_ms))
+            return std::move(*refused);
+    }
     if (is_held && is_new &&
         holder->second.version.state_version > body.data_version.state_version) {
         out.is_ignored = true;
@@ -94,6 +119,7 @@ Routes::Registered Routes::add(const Registration& who, const wire::RegisterBrok
     const bool is_changed = is_new || !(live.version == body.data_version);
     live.address = who.address;
     live.ha_address = who.ha_address;
+    live.store = who.store;
     live.version = body.data_version;
     live.body_crc = who.body_crc;
     live.body_bytes = who.body_bytes;
@@ -173,10 +199,11 @@ std::vector<Removed> Routes::remove(const Gone& gone) {
     return out;
 }
 
-std::vector<Removed> Routes::unregister(std::string_view broker, std::int64_t id) {
+std::vector<Removed> Routes::unregister(std::string_view broker, std::int64_t id,
+                                        std::string_view address) {
     Lock lock(mutex_);
-    auto out = remove([&](std::string_view name, std::int64_t member, const Live&) {
-        return name == broker && member == id;
+    auto out = remove([&](std::string_view name, std::int64_t member, const Live& live) {
+        return name == broker && member == id && live.address == address;
     });
     // Drained, stopped, and to be started again: then it may be written to.
     if (find(broker) == nullptr) {

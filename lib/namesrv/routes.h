@@ -35,6 +35,7 @@ struct Registration {
     std::string ha_address;
     std::int64_t timeout_ms = 120'000;         ///< without a sign of life
     std::optional<bool> enable_acting_master;  ///< there at all: a 5.x broker
+    std::string store;  ///< the uuid of an mqd broker's store; empty: another's
     ConnectionId connection = 0;
     // Of the body as sent: the same again means that nothing has changed.
     std::uint32_t body_crc = 0;
@@ -63,6 +64,11 @@ public:
     struct Registered {
         bool is_new = false;
         bool is_ignored = false;  ///< a live broker with a newer state holds that id
+        /// That of a live broker with another store, which holds that id: this one is refused.
+        std::optional<std::string> holder;
+        bool is_first_refusal = false;  ///< since the holder was told
+        /// That of one that was refused, since this one registered the last time.
+        std::optional<std::string> refused;
         // For a slave whose master is here.
         std::optional<std::string> master_address, master_ha_address;
     };
@@ -72,8 +78,9 @@ public:
     Registered add(const Registration& who, const wire::RegisterBrokerBody& body,
                    std::int64_t now_ms);
 
-    /// 104. Not there is fine.
-    std::vector<Removed> unregister(std::string_view broker, std::int64_t id);
+    /// 104. Not there is fine, and so is another broker of that name and id, which stays.
+    std::vector<Removed> unregister(std::string_view broker, std::int64_t id,
+                                    std::string_view address);
     std::vector<Removed> connection_closed(ConnectionId connection);
     std::vector<Removed> expire(std::int64_t now_ms);
 
@@ -109,6 +116,8 @@ private:
     struct Live {
         std::string address;
         std::string ha_address;
+        std::string store;
+        std::string refused;  // the address of one that wanted to be this one
         ConnectionId connection = 0;
         std::int64_t seen_ms = 0;
         std::int64_t timeout_ms = 0;
@@ -138,7 +147,9 @@ private:
     Broker* find(std::string_view name) REQUIRES(mutex_);
     Live* find_live(std::string_view broker, std::string_view address) REQUIRES(mutex_);
     static void seen(Live& live, const Registration& who, std::int64_t now_ms);
-    static Registered answer(const Broker& broker, std::int64_t id);
+    static Registered answer(Broker& broker, std::int64_t id);
+    static std::optional<Registered> refusal(Live& holder, const Registration& who,
+                                             std::int64_t state_version, std::int64_t now_ms);
     void set_queue(std::string_view topic, wire::QueueData queue) REQUIRES(mutex_);
     void drop_topics(std::string_view broker, const std::set<std::string_view>& keep)
         REQUIRES(mutex_);

@@ -1,5 +1,7 @@
 #include "front/rocketmq/registrar.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <chrono>
 #include <set>
@@ -18,6 +20,10 @@ namespace {
 
 constexpr std::int64_t second_registration_ms = 10'000;
 constexpr std::int64_t retry_ms = 1000;
+constexpr std::int64_t refused_retry_ms = 5000;
+/// A name server takes a broker for alive for 10 s.
+constexpr std::int64_t life_sign_ms = 4000;
+constexpr std::int64_t farewell_ms = 1000;
 
 /// Counts answers down; main waits for the last.
 class Countdown {
@@ -53,30 +59,36 @@ struct Registrar::State : std::enable_shared_from_this<State> {
         bool knows_us = false;
         bool is_stale = false;  // something changed while it was being told
         bool failure_logged = false;
+        std::string refused;  // why; by another broker's being there
     };
 
-    State(broker::Broker& b, net::Loop& l, std::string a)
-        : broker(b), loop(l), address(std::move(a)) {}
+    State(broker::Broker& b, net::Loop& l, Who w) : broker(b), loop(l), who(std::move(w)) {}
 
     void open(const std::vector<std::string>& name_servers);
     void register_at(std::size_t index, const std::set<std::string>* only,
                      const std::function<void()>& done);
     void answered(std::size_t index, const Result<remoting::Answer>& answer);
+    void taken(std::size_t index, const remoting::Answer& answer);
+    void set_refused(std::size_t index, std::string why);
+    std::string refusal() const;
     void take_order(std::string_view body) const;
-    void retry_soon(std::size_t index);
+    void retry_soon(std::size_t index, std::int64_t ms = retry_ms);
     void register_everywhere(const std::set<std::string>* only);
     void every(std::int64_t ms);
+    void give_life_signs();
+    void unregister(std::int64_t wait_ms, const std::function<void()>& done);
     void send_changes();
     std::string body_of(const std::set<std::string>* only) const;
     void close();
 
     broker::Broker& broker;
     net::Loop& loop;
-    const std::string address;
+    const Who who;
+    std::function<void(const std::string&)> listener;
 
     // The loop's.
     std::vector<NameServer> servers;
-    std::unique_ptr<net::Timer> period;
+    std::unique_ptr<net::Timer> period, life;
     bool stopped = false;
 
     Mutex mutex;
@@ -127,9 +139,10 @@ void Registrar::State::register_at(std::size_t index, const std::set<std::string
     const std::string body = body_of(only);
     wire::RegisterBroker header;
     header.broker_name = settings.name;
-    header.broker_addr = address;
+    header.broker_addr = who.address;
     header.cluster_name = settings.cluster;
-    header.ha_server_addr = address;
+    header.ha_server_addr = who.address;
+    header.store = who.store;
     header.broker_id = settings.id;
     header.body_crc32 = crc31(as_bytes(body));
     servers[index].channel->call(
@@ -143,25 +156,51 @@ void Registrar::State::register_at(std::size_t index, const std::set<std::string
 
 void Registrar::State::answered(std::size_t index, const Result<remoting::Answer>& answer) {
     auto& server = servers[index];
-    const bool taken = answer && answer->code == wire::response_code::success;
-    if (taken) {
-        if (!server.knows_us)
-            log::info("registered", {{"namesrv", server.address}, {"address", address}});
-        server.knows_us = true;
-        server.failure_logged = false;
-        // One of them decides: two that differ would have the topics change for ever.
-        const auto before = std::span(servers).first(index);
-        if (std::none_of(before.begin(), before.end(), [](const auto& is) { return is.knows_us; }))
-            take_order(answer->body);
-        if (std::exchange(server.is_stale, false)) register_at(index, nullptr, {});
-        return;
-    }
-    if (!server.failure_logged)
+    if (answer && answer->code == wire::response_code::success) return taken(index, *answer);
+    server.knows_us = false;
+    const bool is_refused = answer && !answer->find("mqdSameName").empty();
+    if (is_refused) {
+        set_refused(index, fmt::format("name server {}: {}", server.address, answer->remark));
+    } else if (!server.failure_logged) {
         log::warn("not_registered", {{"namesrv", server.address},
                                      {"error", answer ? answer->remark : answer.error().what}});
-    server.failure_logged = true;
-    server.knows_us = false;
-    retry_soon(index);
+        server.failure_logged = true;
+    }
+    retry_soon(index, is_refused ? refused_retry_ms : retry_ms);
+}
+
+void Registrar::State::taken(std::size_t index, const remoting::Answer& answer) {
+    auto& server = servers[index];
+    if (!server.knows_us)
+        log::info("registered", {{"namesrv", server.address}, {"address", who.address}});
+    server.knows_us = true;
+    server.failure_logged = false;
+    set_refused(index, {});
+    if (const auto other = answer.find("mqdSameName"); !other.empty())
+        log::warn("same_name", {{"namesrv", server.address},
+                                {"name", broker.settings().name},
+                                {"id", broker.settings().id},
+                                {"refused", other}});
+    // One of them decides: two that differ would have the topics change for ever.
+    const auto before = std::span(servers).first(index);
+    if (std::none_of(before.begin(), before.end(), [](const auto& is) { return is.knows_us; }))
+        take_order(answer.body);
+    if (std::exchange(server.is_stale, false)) register_at(index, nullptr, {});
+}
+
+std::string Registrar::State::refusal() const {
+    for (const auto& server : servers)
+        if (!server.refused.empty()) return server.refused;
+    return {};
+}
+
+void Registrar::State::set_refused(std::size_t index, std::string why) {
+    const auto before = refusal();
+    servers[index].refused = std::move(why);
+    const auto now = refusal();
+    if (before.empty() == now.empty()) return;
+    if (!now.empty()) log::error("registration_refused", {{"why", now}});
+    if (listener) listener(now);
 }
 
 /// The name server's table of ordered topics, if it has one (spec semantics.md 12.1).
@@ -175,10 +214,10 @@ void Registrar::State::take_order(std::string_view body) const {
         log::warn("order_not_set", {{"error", set.error().what}});
 }
 
-void Registrar::State::retry_soon(std::size_t index) {
+void Registrar::State::retry_soon(std::size_t index, std::int64_t ms) {
     if (servers[index].retry != nullptr) return;
     servers[index].retry =
-        loop.after(std::chrono::milliseconds(retry_ms), [weak = weak_from_this(), index] {
+        loop.after(std::chrono::milliseconds(ms), [weak = weak_from_this(), index] {
             const auto self = weak.lock();
             if (self == nullptr || self->stopped) return;
             // Kept alive until this call is over.
@@ -209,6 +248,36 @@ void Registrar::State::every(std::int64_t ms) {
     });
 }
 
+void Registrar::State::give_life_signs() {
+    life = loop.after(std::chrono::milliseconds(life_sign_ms), [weak = weak_from_this()] {
+        const auto self = weak.lock();
+        if (self == nullptr || self->stopped) return;
+        const auto& settings = self->broker.settings();
+        const wire::BrokerHeartbeat header{settings.cluster, settings.name, self->who.address,
+                                           settings.id, std::nullopt};
+        for (const auto& server : self->servers)
+            if (server.knows_us)
+                server.channel->oneway(wire::request_code::broker_heartbeat, header);
+        const auto timer = std::move(self->life);
+        self->give_life_signs();
+    });
+}
+
+/// Where the broker is not known another of its name may be.
+void Registrar::State::unregister(std::int64_t wait_ms, const std::function<void()>& done) {
+    const auto& settings = broker.settings();
+    stopped = true;
+    for (auto& server : servers) {
+        if (!server.refused.empty()) {
+            done();
+            continue;
+        }
+        const wire::BrokerHeader header{settings.name, who.address, settings.cluster, settings.id};
+        server.channel->call(wire::request_code::unregister_broker, header, {}, wait_ms,
+                             [done](const Result<remoting::Answer>&) { done(); });
+    }
+}
+
 void Registrar::State::send_changes() {
     if (stopped) return;
     std::set<std::string> topics;
@@ -227,13 +296,14 @@ void Registrar::State::send_changes() {
 void Registrar::State::close() {
     stopped = true;
     period.reset();
+    life.reset();
     for (auto& server : servers) server.channel->close();
     servers.clear();
 }
 
-Registrar::Registrar(broker::Broker& broker, net::Loop& loop, std::string address,
+Registrar::Registrar(broker::Broker& broker, net::Loop& loop, Who who,
                      const std::vector<std::string>& name_servers)
-    : state_(std::make_shared<State>(broker, loop, std::move(address))) {
+    : state_(std::make_shared<State>(broker, loop, std::move(who))) {
     state_->open(name_servers);
 }
 
@@ -241,14 +311,27 @@ Registrar::~Registrar() {
     state_->loop.run_and_wait([state = state_.get()] { state->close(); });
 }
 
-void Registrar::start(std::int64_t wait_ms) {
+void Registrar::on_refusal(std::function<void(const std::string&)> listener) {
+    state_->listener = std::move(listener);
+}
+
+Result<> Registrar::start(std::int64_t wait_ms) {
     const auto answers = std::make_shared<Countdown>(state_->servers.size());
     state_->loop.post([state = state_, answers] {
         for (std::size_t i = 0; i < state->servers.size(); ++i)
             state->register_at(i, nullptr, [answers] { answers->one(); });
         state->every(second_registration_ms);
+        state->give_life_signs();
     });
     answers->wait(wait_ms);
+    std::string refused;
+    state_->loop.run_and_wait([&] { refused = state_->refusal(); });
+    if (refused.empty()) return {};
+    stop(farewell_ms);
+    const auto& settings = state_->broker.settings();
+    return Error{Errc::refused,
+                 fmt::format("{}: stop one of the two, or give this one another brokerName than {}",
+                             refused, settings.name)};
 }
 
 void Registrar::changed(const std::string& topic) {
@@ -264,14 +347,7 @@ void Registrar::changed(const std::string& topic) {
 void Registrar::stop(std::int64_t wait_ms) {
     const auto answers = std::make_shared<Countdown>(state_->servers.size());
     state_->loop.post([state = state_, answers, wait_ms] {
-        const auto& settings = state->broker.settings();
-        state->stopped = true;
-        for (auto& server : state->servers) {
-            const wire::BrokerHeader header{settings.name, state->address, settings.cluster,
-                                            settings.id};
-            server.channel->call(wire::request_code::unregister_broker, header, {}, wait_ms,
-                                 [answers](const Result<remoting::Answer>&) { answers->one(); });
-        }
+        state->unregister(wait_ms, [answers] { answers->one(); });
     });
     answers->wait(wait_ms);
     state_->loop.run_and_wait([state = state_.get()] { state->close(); });

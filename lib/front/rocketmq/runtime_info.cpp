@@ -3,6 +3,9 @@
 
 #include <fmt/format.h>
 
+#include <array>
+#include <limits>
+
 #include "front/rocketmq/read_elsewhere.h"
 #include "front/rocketmq/requests.h"
 #include "json/writer.h"
@@ -63,6 +66,7 @@ std::int64_t earliest_message_ms(store::Store& store) {
 void add_store(broker::Broker& broker, std::int64_t earliest_ms, Table& out) {
     auto& store = broker.store();
     const auto disk = store.disk_use();
+    const auto log_dir = (broker.settings().places() / "commitlog").string();
     out["earliestMessageTimeStamp"] = std::to_string(earliest_ms);
     out["commitLogMinOffset"] = std::to_string(store.begin().value);
     out["commitLogMaxOffset"] = std::to_string(store.end().value);
@@ -70,13 +74,14 @@ void add_store(broker::Broker& broker, std::int64_t earliest_ms, Table& out) {
     out["dispatchBehindBytes"] = std::to_string(store.end() - store.dispatched());
     out["remainHowManyDataToFlush"] = fmt::format("{} B", store.end() - store.synced());
     out["remainHowManyDataToCommit"] = "0 B";
-    out["remainTransientStoreBufferNumbs"] = "0";
+    // Of a pool that is not there RocketMQ says this, and monitors warn at 0.
+    out["remainTransientStoreBufferNumbs"] =
+        std::to_string(std::numeric_limits<std::int32_t>::max());
     out["dispatchMaxBuffer"] = "0";
-    out["commitLogDiskRatio"] =
-        out["commitLogDiskRatio_" + broker.settings().store_root + "/commitlog"] =
-            fmt::format("{:.2f}", disk.log_percent / 100.0);
+    out["commitLogDiskRatio"] = out["commitLogDiskRatio_" + log_dir] =
+        fmt::format("{:.2f}", disk.log_percent / 100.0);
     out["consumeQueueDiskRatio"] = fmt::format("{:.2f}", disk.queues_percent / 100.0);
-    auto space = store::posix_files().space(broker.settings().store_root + "/commitlog");
+    auto space = store::posix_files().space(log_dir);
     out["commitLogDirCapacity"] = space ? fmt::format("Total : {} B, Free : {} B.",
                                                       space->total_bytes, space->available_bytes)
                                         : std::string();
@@ -101,14 +106,21 @@ void add_timers(broker::Broker& broker, Table& out) {
 }
 
 // A request is answered by the thread that reads it: what RocketMQ's pools have waiting, waits in
-// sockets here.
+// sockets here. Their capacities are RocketMQ's, since monitors divide by them.
 void add_pools(Table& out) {
-    for (const char* pool : {"send", "pull", "litePull", "query", "ack"}) {
+    constexpr auto capacities =
+        std::to_array<std::pair<std::string_view, std::string_view>>({{"send", "10000"},
+                                                                      {"pull", "100000"},
+                                                                      {"litePull", "100000"},
+                                                                      {"query", "20000"},
+                                                                      {"ack", "100000"}});
+    for (const auto& [pool, capacity] : capacities) {
         out[fmt::format("{}ThreadPoolQueueSize", pool)] = "0";
-        out[fmt::format("{}ThreadPoolQueueCapacity", pool)] = "0";
+        out[fmt::format("{}ThreadPoolQueueCapacity", pool)] = capacity;
         out[fmt::format("{}ThreadPoolQueueHeadWaitTimeMills", pool)] = "0";
     }
-    out["EndTransactionQueueSize"] = out["EndTransactionThreadPoolQueueCapacity"] = "0";
+    out["EndTransactionQueueSize"] = "0";
+    out["EndTransactionThreadPoolQueueCapacity"] = "100000";
     // Nor does a page of the log have to be waited for: it is written, not mapped.
     out["pageCacheLockTimeMills"] = "0";
 }
@@ -135,11 +147,11 @@ struct ConfigVersion {
 
 namespace {
 
-std::string runtime_info(broker::Broker& broker, std::int64_t earliest_ms) {
+std::string runtime_info(broker::Broker& broker, bool is_active, std::int64_t earliest_ms) {
     wire::KvTable out;
     out.table["brokerVersionDesc"] = "V5_3_3";
     out.table["brokerVersion"] = std::to_string(wire::our_version);
-    out.table["brokerActive"] = "true";
+    out.table["brokerActive"] = is_active ? "true" : "false";
     out.table["mqdVersion"] = MQD_VERSION;
     auto& counters = broker.counters();
     out.table["runtime"] = duration_text(broker.clock().wall_ms() - counters.boot_ms());
@@ -160,10 +172,10 @@ void get_runtime_info(const Call& call) {
     const auto ticket = call.session.ticket(call.request);
     read_elsewhere(
         call, ticket, [&store = call.broker.store()] { return earliest_message_ms(store); },
-        [ticket, &broker = call.broker](remoting::Session& session, Connection&,
-                                        std::int64_t earliest_ms) {
+        [ticket, &broker = call.broker, active = call.service.is_active()](
+            remoting::Session& session, Connection&, std::int64_t earliest_ms) {
             session.reply(ticket, wire::response_code::success, wire::NoHeader{},
-                          as_bytes(runtime_info(broker, earliest_ms)));
+                          as_bytes(runtime_info(broker, active, earliest_ms)));
         });
 }
 

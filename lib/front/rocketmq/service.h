@@ -106,6 +106,9 @@ public:
     /// From here on clients that know what it means are answered GO_AWAY, 1500: they repeat the
     /// request over a new connection or at another broker. The others are served to the end.
     void send_away() { state_.store(State::leaving, std::memory_order_release); }
+    /// False while a name server refuses the broker: what its status says of it.
+    void set_active(bool is) { is_active_ = is; }
+    bool is_active() const { return is_active_; }
     /// `ip:port` that clients are told, and the same as records carry it.
     const std::string& address() const { return address_; }
     const message::Host& store_host() const { return store_host_; }
@@ -133,6 +136,7 @@ private:
     message::UniqueKeys unique_keys_;
     enum class State { starting, open, leaving };
     std::atomic<State> state_ = State::starting;
+    std::atomic<bool> is_active_ = true;
 
     Mutex mutex_;
     std::map<net::Loop*, std::unique_ptr<Worker>> workers_ GUARDED_BY(mutex_);

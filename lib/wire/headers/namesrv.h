@@ -15,8 +15,9 @@ struct RegisterBroker {
     std::int64_t broker_id = 0;  ///< 0: the master
     std::optional<std::int64_t> heartbeat_timeout_ms;
     std::optional<bool> enable_acting_master;
-    bool compressed = false;      ///< never to be believed: the body's first byte tells
-    std::int32_t body_crc32 = 0;  ///< crc31() of the body as sent; 0: not to be checked
+    bool compressed = false;                ///< never to be believed: the body's first byte tells
+    std::int32_t body_crc32 = 0;            ///< crc31() of the body as sent; 0: not to be checked
+    std::optional<std::string_view> store;  ///< mqd's: the uuid of the broker's store
 
     static constexpr auto fields() {
         using H = RegisterBroker;
@@ -28,19 +29,24 @@ struct RegisterBroker {
                           optional("heartbeatTimeoutMillis", &H::heartbeat_timeout_ms),
                           optional("enableActingMaster", &H::enable_acting_master),
                           optional("compressed", &H::compressed),
-                          optional("bodyCrc32", &H::body_crc32)};
+                          optional("bodyCrc32", &H::body_crc32),
+                          optional("mqdStore", &H::store)};
     }
 };
 
-/// Both fields only for a slave whose master is registered.
+/// The first two only for a slave whose master is registered.
 struct RegisterBrokerResponse {
     std::optional<std::string_view> ha_server_addr;
     std::optional<std::string_view> master_addr;
+    /// mqd's: the address of another broker with this name and id. With code 1 it holds them and
+    /// this one is refused; with 0 it was refused.
+    std::optional<std::string_view> same_name;
 
     static constexpr auto fields() {
         using H = RegisterBrokerResponse;
         return std::tuple{optional("haServerAddr", &H::ha_server_addr),
-                          optional("masterAddr", &H::master_addr)};
+                          optional("masterAddr", &H::master_addr),
+                          optional("mqdSameName", &H::same_name)};
     }
 };
 

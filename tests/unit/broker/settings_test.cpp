@@ -1,6 +1,11 @@
 #include <doctest/doctest.h>
 
 #include <algorithm>
+#include <cstdlib>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
 
 #include "broker/settings.h"
 
@@ -13,10 +18,10 @@ struct Described {
     config::Config config;
 
     /// As if the lines stood in a file.
-    explicit Described(const std::vector<config::Entry>& entries) {
+    explicit Described(const std::vector<config::Entry>& entries, bool to_settle = true) {
         broker::describe(config, settings);
         config.load(entries, "b.conf");
-        broker::settle(config, settings);
+        if (to_settle) broker::settle(config, settings);
     }
     bool complains_of(std::string_view key) const {
         return std::any_of(
@@ -26,6 +31,138 @@ struct Described {
 };
 
 }  // namespace
+
+namespace {
+
+/// For the length of a test.
+class Environment {
+public:
+    Environment(const char* name, const char* value) : name_(name) {
+        const char* before = std::getenv(name);
+        if (before != nullptr) before_ = before;
+        set(value);
+    }
+    ~Environment() { set(before_ ? before_->c_str() : nullptr); }
+    Environment(const Environment&) = delete;
+    Environment& operator=(const Environment&) = delete;
+
+private:
+    void set(const char* value) const {
+        if (value == nullptr)
+            ::unsetenv(name_);
+        else
+            ::setenv(name_, value, 1);
+    }
+    const char* name_;
+    std::optional<std::string> before_;
+};
+
+}  // namespace
+
+TEST_CASE("RocketMQ's keys are honoured where the table says so, and no others") {
+    const std::set<std::string_view> of_name_servers = {
+        "kvConfigPath",        "configStorePath",
+        "configBlackList",     "scanNotActiveBrokerInterval",
+        "orderMessageEnable",  "returnOrderTopicConfigToBroker",
+        "supportActingMaster", "enableAllTopicList",
+        "enableTopicList",     "deleteTopicWithBrokerRegistration",
+        "needWaitForService",  "waitSecondsForService"};
+    const Described is({});
+    for (const auto& key : config::rocketmq_keys()) {
+        CAPTURE(key.name);
+        const bool is_honoured = key.meaning == config::RocketmqKey::Meaning::honoured;
+        const bool is_ours = is.config.find(key.name) != nullptr;
+        CHECK(is_honoured == (is_ours || of_name_servers.contains(key.name)));
+    }
+}
+
+TEST_CASE("slaves, and a commit log in several directories, are refused with what to write") {
+    for (const auto& [key, value] : {std::pair{"brokerRole", "SLAVE"},
+                                     {"brokerId", "1"},
+                                     {"brokerId", "-1"},
+                                     {"storePathCommitLog", "/a,/b"},
+                                     {"readOnlyCommitLogStorePaths", "/a"}})
+        CHECK_MESSAGE(Described({{key, value, 1}}).complains_of("b.conf:1: " + std::string(key)),
+                      value);
+    CHECK_FALSE(Described({{"brokerRole", "SYNC_MASTER", 1}}).complains_of("brokerRole"));
+}
+
+TEST_CASE("a SYNC_MASTER that waits for nobody is told of") {
+    CHECK(Described({{"brokerRole", "SYNC_MASTER", 1}}).config.warnings().size() == 1);
+    CHECK(Described({{"brokerRole", "SYNC_MASTER", 1}, {"inSyncReplicas", "2", 2}})
+              .config.warnings()
+              .empty());
+}
+
+TEST_CASE("the parts of a store lie where the keys say") {
+    const Described is({{"storePathRootDir", "/r", 1},
+                        {"storePathCommitLog", "/disk1/log/", 2},
+                        {"storePathConsumeQueue", "/r/consumequeue", 3},
+                        {"storePathIndex", "/disk2/../disk3/index", 4}});
+    CHECK(is.config.problems().empty());
+    const auto places = is.settings.places();
+    CHECK(places / "commitlog" == "/disk1/log");
+    CHECK(places / "commitlog/00000000000000000000" == "/disk1/log/00000000000000000000");
+    CHECK(places / "consumequeue/T/0" == "/r/consumequeue/T/0");
+    CHECK(places / "index" == "/disk3/index");
+    CHECK(places / "config" == "/r/config");
+    CHECK(places.is_apart("index/1"));
+    CHECK_FALSE(places.is_apart("consumequeue"));
+    CHECK(places.name_of("/disk3/index/1") == "index/1");
+    CHECK(places.name_of("/r/consumequeue/T/0/1") == "consumequeue/T/0/1");
+}
+
+TEST_CASE("two parts of a store in one directory, or a checkpoint outside of it, are refused") {
+    CHECK(Described({{"storePathRootDir", "/r", 1},
+                     {"storePathCommitLog", "/d", 2},
+                     {"storePathIndex", "/d", 3}})
+              .complains_of("storePathIndex: storePathCommitLog has the same directory"));
+    CHECK(Described({{"storePathRootDir", "/r", 1}, {"storeCheckpoint", "/d/checkpoint", 2}})
+              .complains_of("storeCheckpoint"));
+    CHECK(Described({{"storePathRootDir", "/r", 1}, {"abortFile", "/d/abort", 2}})
+              .complains_of("abortFile"));
+    CHECK(Described({{"storePathRootDir", "/r", 1},
+                     {"storeCheckpoint", "/r/checkpoint", 2},
+                     {"abortFile", "/r/abort", 3}})
+              .config.problems()
+              .empty());
+}
+
+TEST_CASE("without a home and a path there is no store") {
+    const Environment home("HOME", nullptr);
+    CHECK(Described({}).complains_of("storePathRootDir"));
+    CHECK(Described({{"storePathRootDir", "/r", 1}}).config.problems().empty());
+}
+
+TEST_CASE("the VIP port is 2 below the port, as long as nobody says another") {
+    CHECK(Described({}).settings.vip_port == 10909);
+    CHECK(Described({{"listenPort", "20000", 1}}).settings.vip_port == 19998);
+    CHECK(Described({{"listenPort", "3", 1}}).settings.vip_port == 1);
+    CHECK(Described({{"listenPort", "2", 1}}).settings.vip_port == 0);
+    CHECK(Described({{"listenPort", "0", 1}}).settings.vip_port == 0);
+    CHECK(Described({{"fastListenPort", "0", 1}}).settings.vip_port == 0);
+    CHECK(Described({{"fastListenPort", "7", 1}}).settings.vip_port == 7);
+    CHECK(Described({{"fastListenPort", "10911", 1}}).complains_of("fastListenPort"));
+}
+
+TEST_CASE("a standalone broker is on the loopback, and registers nowhere but at itself") {
+    const auto alone = [](const std::vector<config::Entry>& entries) {
+        auto is = std::make_unique<Described>(std::vector<config::Entry>{}, false);
+        is->config.load(entries, "b.conf");
+        is->config.load_environment();
+        broker::settle(is->config, is->settings, true);
+        return is;
+    };
+    const Environment somewhere("NAMESRV_ADDR", "10.0.0.9:9876");
+    const auto is = alone({});
+    CHECK(is->settings.bind_address == "127.0.0.1");
+    CHECK(is->settings.broker_ip == "127.0.0.1");
+    CHECK(is->settings.namesrv.empty());
+    CHECK(alone({{"bindAddress", "0.0.0.0", 1}})->settings.bind_address == "0.0.0.0");
+    const auto told = alone({{"namesrvAddr", "10.0.0.8:9876", 1}});
+    CHECK(told->settings.namesrv.empty());
+    CHECK(alone({{"brokerIP1", "10.1.1.1", 1}})->config.warnings().size() == 1);
+}
 
 TEST_CASE("retention has RocketMQ's keys and defaults") {
     const Described is({});

@@ -302,11 +302,11 @@ TEST_CASE_FIXTURE(Fixture, "name servers know the topics, their changes, and the
         while (route(topic).code != expected) REQUIRE(monotonic_ms() < give_up);
     };
     // One of them is not there: the other is told all the same.
-    front::rocketmq::Registrar registrar(*broker, threads.at(1), address(),
+    front::rocketmq::Registrar registrar(*broker, threads.at(1), {address(), "1"},
                                          {"127.0.0.1:" + port, "127.0.0.1:1"});
     broker->on_topic_change(
         [&](const std::string& topic, const broker::TopicRef&) { registrar.changed(topic); });
-    registrar.start(5000);
+    REQUIRE(registrar.start(5000));
     const auto known = wire::TopicRouteData::read(route("TBW102").body);
     REQUIRE(known);
     REQUIRE(known->brokers.size() == 1);
@@ -347,6 +347,43 @@ TEST_CASE_FIXTURE(Fixture, "name servers know the topics, their changes, and the
     CHECK(route("T").code == rc::topic_not_exist);
 }
 
+TEST_CASE_FIXTURE(Fixture, "a broker that is refused at its start leaves the other one alone") {
+    start();
+    namesrv::Options options;
+    options.kv_config_path = folder.path / "kv.json";
+    auto namesrv = namesrv::Namesrv::open(options);
+    REQUIRE(namesrv);
+    auto listening = remoting::Server::listen(threads, "127.0.0.1:0", **namesrv);
+    REQUIRE(listening);
+    const auto at = "127.0.0.1:" + std::to_string((*listening)->port());
+    front::rocketmq::Registrar first(*broker, threads.at(1), {address(), "1"}, {at});
+    REQUIRE(first.start(5000));
+    {
+        front::rocketmq::Registrar second(*broker, threads.at(1), {"127.0.0.1:2", "2"}, {at});
+        std::string why;
+        second.on_refusal([&why](const std::string& is) { why = is; });
+        const auto refused = second.start(5000);
+        REQUIRE(!refused);
+        CHECK(refused.error().code == Errc::refused);
+        CHECK(refused.error().what.find(address() + " holds the name ") != std::string::npos);
+        CHECK(!why.empty());
+    }
+    Client asks(threads.at(0), at);
+    const auto route = [&] {
+        return asks.call(code::get_routeinfo_by_topic, wire::GetRouteInfo{"TBW102", true});
+    };
+    const auto known = wire::TopicRouteData::read(route().body);
+    REQUIRE(known);
+    CHECK(known->brokers.at(0).broker_addrs.at(0) == address());
+    // The same store at another address is the same broker.
+    front::rocketmq::Registrar moved(*broker, threads.at(1), {"127.0.0.1:2", "1"}, {at});
+    REQUIRE(moved.start(5000));
+    first.stop(5000);
+    CHECK(wire::TopicRouteData::read(route().body)->brokers.at(0).broker_addrs.at(0) ==
+          "127.0.0.1:2");
+    moved.stop(5000);
+}
+
 TEST_CASE_FIXTURE(Fixture, "of two name servers the first says which topics are ordered") {
     start();
     std::vector<std::unique_ptr<namesrv::Namesrv>> namesrvs;
@@ -367,9 +404,9 @@ TEST_CASE_FIXTURE(Fixture, "of two name servers the first says which topics are 
         Client asks(threads.at(0), addresses.back());
         REQUIRE(asks.call(code::put_kv_config, order).code == rc::success);
     }
-    front::rocketmq::Registrar registrar(*broker, threads.at(1), address(), addresses);
+    front::rocketmq::Registrar registrar(*broker, threads.at(1), {address(), "1"}, addresses);
     for (int i = 0; i < 3; ++i) {
-        registrar.start(5000);  // waits for both
+        REQUIRE(registrar.start(5000));  // waits for both
         CHECK(broker->topics().find("T")->config().order);
         CHECK_FALSE(broker->topics().find("U")->config().order);
     }
@@ -387,8 +424,8 @@ TEST_CASE_FIXTURE(Fixture, "a name server that comes back is told everything") {
     auto first_server = remoting::Server::listen(first_threads, at, **first);
     REQUIRE(first_server);
     at = "127.0.0.1:" + std::to_string((*first_server)->port());
-    front::rocketmq::Registrar registrar(*broker, threads.at(1), address(), {at});
-    registrar.start(5000);
+    front::rocketmq::Registrar registrar(*broker, threads.at(1), {address(), "1"}, {at});
+    REQUIRE(registrar.start(5000));
     first_threads.stop();
     first_server->reset();
 

@@ -179,12 +179,89 @@ TEST_CASE_FIXTURE(Fixture, "a known body is refreshed without being read") {
 TEST_CASE_FIXTURE(Fixture, "a broker that unregisters takes its topics with it") {
     add(who("a"), {topic("T"), topic("U")});
     add(who("b"), {topic("T")});
-    const auto gone = routes.unregister("a", 0);
+    const auto gone = routes.unregister("a", 0, "a:10911");
     REQUIRE(gone.size() == 1);
     CHECK(gone[0].address == "a:10911");
     CHECK(queues("T") == "b:6:4 ");
     CHECK(routes.route("U") == nullptr);
-    CHECK(routes.unregister("a", 0).empty());
+    CHECK(routes.unregister("a", 0, "a:10911").empty());
+}
+
+TEST_CASE_FIXTURE(Fixture, "who unregisters takes out itself, and no other of its name") {
+    add(who("a"), {topic("T")});
+    CHECK(routes.unregister("a", 0, "elsewhere:10911").empty());
+    CHECK(queues("T") == "a:6:4 ");
+}
+
+TEST_CASE_FIXTURE(Fixture, "of two stores with one name and id the one that was there stays") {
+    auto first = who("a"), second = who("a", 0, "other:10911");
+    first.store = "1";
+    second.store = "2";
+    second.connection = 8;
+    add(first, {topic("T")});
+    now += 10'000;
+    const auto refused = add(second, {topic("T"), topic("U")});
+    REQUIRE(refused.holder);
+    CHECK(*refused.holder == "a:10911");
+    CHECK(refused.is_first_refusal);
+    CHECK(route("T").brokers[0].master_address() == "a:10911");
+    CHECK(routes.route("U") == nullptr);
+    CHECK_FALSE(add(second, {topic("T")}).is_first_refusal);
+
+    // The first learns of it, once.
+    const auto known = routes.refresh(first, now);
+    REQUIRE(known);
+    REQUIRE(known->refused);
+    CHECK(*known->refused == "other:10911");
+    CHECK(!routes.refresh(first, now)->refused);
+    CHECK(add(second, {topic("T")}).is_first_refusal);
+    CHECK(*add(first, {topic("T")}, 2).refused == "other:10911");
+
+    // It was not heard of for too long.
+    now += 10'001;
+    const auto taken = add(second, {topic("T")});
+    CHECK(!taken.holder);
+    CHECK(taken.is_new);
+    CHECK(route("T").brokers[0].master_address() == "other:10911");
+    CHECK(*add(first, {topic("T")}).holder == "other:10911");
+}
+
+TEST_CASE_FIXTURE(Fixture, "a sign of life counts, and a closed connection ends it") {
+    auto first = who("a"), second = who("a", 0, "other:10911");
+    first.store = "1";
+    second.store = "2";
+    add(first, {topic("T")});
+    now += 9'000;
+    routes.heartbeat("a", "a:10911", std::nullopt, now);
+    now += 9'000;
+    CHECK(add(second, {topic("T")}).holder);
+    routes.connection_closed(first.connection);
+    CHECK(!add(second, {topic("T")}).holder);
+}
+
+TEST_CASE_FIXTURE(Fixture, "a moved broker, a newer state and RocketMQ's brokers get through") {
+    auto first = who("a"), second = who("a", 0, "other:10911");
+    first.store = second.store = "1";
+    add(first, {topic("T")});
+    CHECK(!add(second, {topic("T")}).holder);
+    first.store = "2";
+    CHECK(add(first, {topic("T")}, 1, 0).holder);
+    CHECK(!add(first, {topic("T")}, 1, 1).holder);
+    second.store.clear();
+    CHECK(!add(second, {topic("T")}, 1, 1).holder);
+    CHECK(!add(first, {topic("T")}, 1, 1).holder);
+    auto slave = who("a", 1, "slave:10911");
+    slave.store = "3";
+    CHECK(!add(slave, {topic("T")}).holder);
+}
+
+TEST_CASE_FIXTURE(Fixture, "two stores that say one address are two all the same") {
+    auto first = who("a"), second = who("a");
+    first.store = "1";
+    second.store = "2";
+    add(first, {topic("T")});
+    CHECK(!routes.refresh(second, now));
+    CHECK(add(second, {topic("T")}).holder);
 }
 
 TEST_CASE_FIXTURE(Fixture, "a closed connection drops what was last registered over it") {
@@ -240,7 +317,7 @@ TEST_CASE_FIXTURE(Fixture, "a wipe ends when the broker unregisters, not when it
     routes.connection_closed(7);
     add(who("a"), {topic("T")});
     CHECK(queues("T") == "a:4:4 ");
-    routes.unregister("a", 0);
+    routes.unregister("a", 0, "a:10911");
     add(who("a"), {topic("T")});
     CHECK(queues("T") == "a:6:4 ");
 }
