@@ -116,7 +116,7 @@ enableAutoInSyncReplicas=true\nslaveReadEnable=true\nbrokerHeartbeatInterval=100
     NAMESRV_ADDR=$(listening broker namesrv)
   }
   start_apart "$cases/conf-split-paths.conf"
-  seq 100 | mqsend -q -t apart -k some
+  seq 100 | mqsend -q -t apart --queue 0 -k some
   stop_daemon "$broker_pid"
   [ -s disk1/commitlog/00000000000000000000 ]
   [ -n "$(ls disk2/consumequeue/apart)" ]

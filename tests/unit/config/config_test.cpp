@@ -178,14 +178,16 @@ TEST_CASE("each of RocketMQ's keys is in one class, and a promise says why it is
     using Meaning = config::RocketmqKey::Meaning;
     for (const auto& key : config::rocketmq_keys()) {
         CAPTURE(key.name);
-        CHECK((key.meaning != Meaning::promise || key.asks != nullptr));
-        CHECK((key.meaning != Meaning::none || key.asks == nullptr));
-        CHECK((key.asks != nullptr) == !key.why.empty());
+        const bool asks = key.asks != nullptr;
+        CHECK((key.meaning != Meaning::promise || asks));
+        CHECK((key.meaning != Meaning::none || !asks));
+        CHECK(asks == !key.why.empty());
         // What a key belongs to is a switch of its own.
         if (key.belongs_to.empty()) continue;
         const auto* owner = config::find_rocketmq_key(key.belongs_to);
         REQUIRE(owner != nullptr);
-        CHECK(owner->asks != nullptr);
+        const bool is_switch = owner->asks != nullptr;
+        CHECK(is_switch);
         CHECK(owner->belongs_to.empty());
     }
 }

@@ -11,6 +11,7 @@
 
 using namespace mqd;
 using namespace mqd::store;
+using namespace mqd::store::test;
 namespace fs = std::filesystem;
 
 namespace {
