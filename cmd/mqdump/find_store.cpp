@@ -46,6 +46,8 @@ Result<store::Places> store_of(const fs::path& path) {
 
 Result<store::Places> find_store(const std::string& path) {
     if (is_configuration(path)) return store_of(path);
+    std::error_code code;
+    if (!fs::is_directory(path, code)) return store::Places(path);  // a file, or not there
     return store::Places::find(store::posix_files(), path);
 }
 

@@ -78,7 +78,7 @@ hex_of() { od -An -tx1 -v | tr -d ' \n'; }
   disconnect
   wait "$broker_pid"
 
-  echo shutdownWaitTimeSeconds=0 >> "$BATS_TEST_TMPDIR/b.conf"
+  printf '%s\n' enableShutdownGracefully=true shutdownWaitTimeSeconds=0 > "$BATS_TEST_TMPDIR/b.conf"
   start_broker -c "$BATS_TEST_TMPDIR/b.conf"
   connect "$broker"
   ask 28 '{}'
