@@ -76,7 +76,7 @@ public:
     /// for Options::ack).
     Result<> send(const Message& message);
     /// The same without a wait for room: false, and not taken, when there is none. Then something
-    /// is under way, whose answer or deadline fd() and due_ms() tell of: there is room behind
+    /// is under way, whose answer or deadline fd() and due_ms() tell of: there is room after
     /// pump().
     Result<bool> try_send(const Message& message);
     /// invalid: what no broker can take, as send().
@@ -85,7 +85,8 @@ public:
     void flush();
     /// The same without a wait for room: those that have none leave in pump(), as soon as they do.
     void flush_some();
-    /// Takes in the answers that have come, and does what is due. Never waits.
+    /// Takes in the answers that have come, and does what is due. Never waits for a broker; while
+    /// one is away it asks the name servers every 2 s where it is, for Client's timeout at most.
     void pump();
     /// flush(), then waits until every message's fate is known.
     void finish();

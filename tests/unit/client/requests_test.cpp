@@ -178,7 +178,7 @@ TEST_CASE("who only waits makes a connection that broke again, and is known ther
     };
     const auto client = servers.client();
     Requests requests(*client, "P");
-    goes_away = true;  // behind its answer
+    goes_away = true;  // after its answer
     REQUIRE(requests.set_brokers({servers.address}));
     // Nothing is sent, and nobody calls take().
     CHECK(comes_true([&] { return beats >= 2; }));
