@@ -28,3 +28,9 @@ holds() {
 @test "reports/missing-header-fields" { holds reports/missing-header-fields; }
 
 @test "reports/sql-zero" { holds reports/sql-zero; }
+
+@test "clients/capacities" {
+  start_broker
+  export BROKER_ADDR=$broker
+  holds clients/capacities.sh
+}

@@ -122,6 +122,30 @@ TEST_CASE("an update is taken whole or not at all") {
     CHECK(settings.update("useEpollNativeSelector=true\n"));
 }
 
+TEST_CASE("an update that asks for what is not done is refused, and one that turns it off is not") {
+    Folder folder;
+    Options options;
+    options.config_store_path = folder.file("namesrv.properties");
+    Settings settings(options);
+    const auto asked = settings.update("orderMessageEnable=true\nenableControllerInNamesrv=true\n");
+    REQUIRE(!asked);
+    CHECK(asked.error().code == Errc::invalid);
+    CHECK(asked.error().what.find("enableControllerInNamesrv: ") == 0);
+    CHECK(!settings.get()->order_message_enable);
+    CHECK(settings.update("enableControllerInNamesrv=false\ncontrollerDLegerPeers=n0-a:1\n"));
+    CHECK(!std::filesystem::exists(options.config_store_path));
+}
+
+TEST_CASE("what has no home to lie in is complained of") {
+    Options options;
+    options.kv_config_path.clear();
+    config::Config config;
+    describe(config, options);
+    settle(config, options);
+    REQUIRE(config.problems().size() == 1);
+    CHECK(config.problems()[0].find("kvConfigPath") != std::string::npos);
+}
+
 TEST_CASE("an update that cannot be kept is not made") {
     Folder folder;
     REQUIRE(config::replace_file(folder.file("dir"), "x"));
