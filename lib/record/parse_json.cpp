@@ -1,5 +1,8 @@
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <array>
+
 #include "base/parse.h"
 #include "record/parse_record.h"
 
@@ -28,10 +31,18 @@ Result<Int> int_of(const Member& member) {
 
 }  // namespace
 
+bool is_place_key(std::string_view key) {
+    constexpr std::array<std::string_view, 14> keys = {
+        "id",      "offset_id", "broker",    "queue",      "offset",    "log_offset", "size",
+        "born_ts", "store_ts",  "born_host", "store_host", "reconsume", "sys_flag",   "system"};
+    return std::find(keys.begin(), keys.end(), key) != keys.end();
+}
+
 Result<> JsonRecords::parse(std::string_view text, std::size_t readable_bytes, Record& into) {
     if (auto read = reader_.read(text, readable_bytes); !read)
         return Error{Errc::corrupt, read.error().what};
     has_body_ = false;
+    unknown_keys_.clear();
     for (const auto& member : reader_.members()) TRY_OK(take(member, into));
     if (!has_body_) return Error{Errc::corrupt, "neither 'body' nor 'body_b64' is there"};
     return {};
@@ -82,6 +93,8 @@ Result<> JsonRecords::take(const Member& member, Record& into) {
             if (property.kind != Kind::text) return wrong(member, "a map of strings");
             into.properties.push_back({property.key, property.text});
         }
+    } else if (!is_place_key(key)) {
+        unknown_keys_.push_back(key);
     }
     return {};
 }

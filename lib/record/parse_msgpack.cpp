@@ -41,7 +41,8 @@ Result<Int> int_of(std::string_view key, const object& value) {
     return static_cast<Int>(positive ? static_cast<std::int64_t>(value.via.u64) : value.via.i64);
 }
 
-Result<> take(std::string_view key, const object& value, Record& into, bool& has_body) {
+Result<> take(std::string_view key, const object& value, Record& into, bool& has_body,
+              std::vector<std::string_view>& unknown_keys) {
     if (key == "body") {
         has_body = true;
         TRY(into.body, text_of(key, value));
@@ -72,18 +73,20 @@ Result<> take(std::string_view key, const object& value, Record& into, bool& has
             if (!name || !text) return wrong(key, "a map of strings");
             into.properties.push_back({*name, *text});
         }
+    } else if (!is_place_key(key)) {
+        unknown_keys.push_back(key);
     }
     return {};
 }
 
-Result<> take_map(const object& value, Record& into) {
+Result<> take_map(const object& value, Record& into, std::vector<std::string_view>& unknown_keys) {
     if (value.type != msgpack::type::MAP) return Error{Errc::corrupt, "not a map"};
     bool has_body = false;
     for (std::uint32_t i = 0; i < value.via.map.size; ++i) {
         const object_kv& pair = value.via.map.ptr[i];
         const auto key = text_of(pair.key);
         if (!key) return Error{Errc::corrupt, "a key is not a string"};
-        TRY_OK(take(*key, pair.val, into, has_body));
+        TRY_OK(take(*key, pair.val, into, has_body, unknown_keys));
     }
     if (!has_body) return Error{Errc::corrupt, "'body' is not there"};
     return {};
@@ -111,11 +114,12 @@ MsgpackRecords::Parsed MsgpackRecords::parse(std::string_view bytes, Record& int
                                       std::numeric_limits<std::uint32_t>::max(), 0, 64);
     Parsed out;
     state_->zone.clear();
+    unknown_keys_.clear();
     try {
         bool referenced = false;
         const auto value = msgpack::unpack(state_->zone, bytes.data(), bytes.size(), out.bytes,
                                            referenced, refer, nullptr, limit);
-        out.record = take_map(value, into);
+        out.record = take_map(value, into, unknown_keys_);
     } catch (const msgpack::insufficient_bytes&) {
         out.bytes = 0;
     } catch (const std::exception& error) {

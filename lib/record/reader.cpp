@@ -4,6 +4,7 @@
 
 #include <cstring>
 #include <optional>
+#include <span>
 #include <utility>
 
 #include "record/block_input.h"
@@ -30,7 +31,10 @@ public:
     Impl(int fd, std::string name, ReaderOptions options)
         : options_(std::move(options)),
           name_(std::move(name)),
-          input_(fd, options_.stop_fd, options_.read_bytes_max, name_),
+          // A whole file is what it reads as.
+          input_(fd, options_.stop_fd, options_.read_bytes_max, name_,
+                 {options_.input != Input::file, options_.follow, options_.input == Input::nul,
+                  options_.tell}),
           delimiter_(options_.input == Input::nul ? '\0' : '\n') {
         input_.begin_at(options_.at);
     }
@@ -47,10 +51,10 @@ public:
         if (options_.input != Input::msgpack) record_.clear();
         switch (options_.input) {
             case Input::json:
-                TRY_OK(accept(parse_json()));
+                TRY_OK(accept_json());
                 break;
             case Input::msgpack:
-                TRY_OK(accept(std::move(msgpack_result_)));
+                TRY_OK(accept(std::move(msgpack_result_), msgpack_.unknown_keys()));
                 break;
             case Input::lines:
             case Input::nul:
@@ -67,8 +71,14 @@ public:
     std::string_view raw() const { return raw_; }
     std::uint64_t number() const { return number_; }
     std::uint64_t begin_at() const { return begin_at_; }
-    std::uint64_t end_at() const { return input_.consumed() + pending_; }
+    std::uint64_t end_at() const { return input_.end_of(pending_); }
     std::uint64_t skipped_empty() const { return skipped_empty_; }
+    bool has_more_here() const {
+        const auto rest = input_.window().substr(pending_);
+        if (!skipping_) return !rest.empty();
+        const auto end = rest.find(delimiter_);
+        return end != std::string_view::npos && end + 1 < rest.size();
+    }
 
     bool ready() {
         if (at_end_ || input_ended_) return true;
@@ -146,6 +156,7 @@ private:
         if (std::exchange(input_ended_, false)) return false;
         auto got = input_.more();
         if (!got) at_end_ = true;
+        if (!skipping_) begin_at_ = input_.consumed();  // behind a hole
         return got;
     }
 
@@ -293,9 +304,23 @@ private:
         }
     }
 
-    Result<> parse_json() { return json_.parse(raw_, input_.readable_bytes(), record_); }
+    Result<> accept_json() {
+        auto parsed = json_.parse(raw_, input_.readable_bytes(), record_);
+        return accept(std::move(parsed), json_.unknown_keys());
+    }
 
-    Result<> accept(Result<> parsed) {
+    /// Tells of keys that nobody asked for; with `is_strict` they are an error.
+    Result<> check_keys(std::span<const std::string_view> unknown) const {
+        for (const auto key : unknown) {
+            if (options_.is_strict)
+                return Error{Errc::corrupt, fmt::format("there is no key '{}'", key)};
+            if (options_.unknown_key) options_.unknown_key(key, where());
+        }
+        return {};
+    }
+
+    Result<> accept(Result<> parsed, std::span<const std::string_view> unknown) {
+        if (parsed) parsed = check_keys(unknown);
         if (parsed) return {};
         if (options_.refused) options_.refused(input_.window().substr(0, pending_));
         return Error{Errc::corrupt, fmt::format("{}: {}", where(), parsed.error().what)};
@@ -362,6 +387,9 @@ std::uint64_t Reader::begin_at() const {
 }
 std::uint64_t Reader::end_at() const {
     return impl_->end_at();
+}
+bool Reader::has_more_here() const {
+    return impl_->has_more_here();
 }
 std::uint64_t Reader::skipped_empty() const {
     return impl_->skipped_empty();

@@ -29,6 +29,12 @@ struct ReaderOptions {
     std::uint64_t at = 0;  ///< the descriptor's position, for begin_at() and end_at()
     int stop_fd = -1;      ///< readable: the input ends here
     std::size_t read_bytes_max = 64 << 20;  ///< taken off the input at once
+    /// Lines for a person: holes of the file that were passed over.
+    std::function<void(std::string_view line)> tell = {};
+    /// A key of a record that is not in the table of cli.md 2, and where; such a record is refused
+    /// with `is_strict`.
+    std::function<void(std::string_view key, std::string_view where)> unknown_key = {};
+    bool is_strict = false;
     /// Gets every byte of a refused record, its delimiter too, in one or more pieces.
     std::function<void(std::string_view piece)> refused = {};
 };
@@ -57,6 +63,8 @@ public:
     std::uint64_t begin_at() const;  ///< byte at which the last record began
     std::uint64_t end_at() const;    ///< byte behind it: where to go on another day
     std::uint64_t skipped_empty() const;
+    /// Whether something behind the last record has been taken off the input already.
+    bool has_more_here() const;
 
 private:
     class Impl;

@@ -329,3 +329,31 @@ TEST_CASE("a followed file goes on behind its end, and a line that is too long t
     CHECK((*reader.next().value()).body == "behind");
     CHECK(reader.next().value() == nullptr);
 }
+
+TEST_CASE("keys that the table does not have are told of, or refused") {
+    for (const bool is_strict : {false, true}) {
+        std::vector<std::string> told;
+        record::ReaderOptions options;
+        options.input = Input::json;
+        options.is_strict = is_strict;
+        options.unknown_key = [&](std::string_view key, std::string_view where) {
+            told.push_back(std::string(where) + " " + std::string(key));
+        };
+        const auto seen = read_all(
+            R"({"body":"a","tag":1,"x":null})"
+            "\n"
+            R"({"body":"b","id":"i","offset_id":"o","broker":"b","queue":1,"offset":2,"log_offset":3,)"
+            R"("size":4,"born_ts":5,"store_ts":6,"born_host":"h","store_host":"h","reconsume":0,)"
+            R"("sys_flag":0,"system":{"a":"b"}})"
+            "\n",
+            options);
+        CHECK(seen.bodies == (is_strict ? Bodies{"b"} : Bodies{"a", "b"}));
+        CHECK(seen.errors.size() == (is_strict ? 1 : 0));
+        if (is_strict) {
+            CHECK(seen.errors[0].find("there is no key 'tag'") != std::string::npos);
+        } else {
+            CHECK(told ==
+                  std::vector<std::string>{"in: line 1 (byte 0) tag", "in: line 1 (byte 0) x"});
+        }
+    }
+}
