@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 
 #include "base/parse.h"
@@ -90,6 +91,30 @@ std::string bytes_before(int fd, std::uint64_t offset) {
         ::pread(fd, bytes.data(), bytes.size(), static_cast<off_t>(offset - bytes.size()));
     bytes.resize(n > 0 ? static_cast<std::size_t>(n) : 0);
     return bytes;
+}
+
+std::uint64_t leading_nuls(int fd) {
+    std::array<char, 1 << 16> block;
+    const auto place = ::lseek(fd, 0, SEEK_CUR);
+    off_t at = 0;
+    for (;;) {
+        // Where the file system knows the hole, it need not be read.
+        const auto data = ::lseek(fd, at, SEEK_DATA);
+        if (data < 0 && errno == ENXIO) {
+            at = std::max(at, ::lseek(fd, 0, SEEK_END));
+            break;
+        }
+        at = std::max(at, data);
+        const auto n = ::pread(fd, block.data(), block.size(), at);
+        if (n <= 0) break;
+        const char* const begin = block.data();
+        const char* const end = begin + n;
+        const char* const other = std::find_if(begin, end, [](char c) { return c != 0; });
+        at += other - begin;
+        if (other != end) break;
+    }
+    ::lseek(fd, place, SEEK_SET);
+    return static_cast<std::uint64_t>(at);
 }
 
 bool has_before(int fd, const Position& position) {

@@ -41,6 +41,8 @@ Result<> save_positions(const std::string& path, const Positions& positions);
 
 /// What `fd` has before `offset`, for Position::last.
 std::string bytes_before(int fd, std::uint64_t offset);
+/// How many NULs a file begins with.
+std::uint64_t leading_nuls(int fd);
 /// Whether that is what it had, as far as it is known.
 bool has_before(int fd, const Position& position);
 

@@ -105,7 +105,8 @@ void FollowedFile::resume(Open now) {
         add_rotations({from.file, from.born_ns, -1}, now.id);
     }
     files_.push_back(now);
-    read_front(0, is_that_file ? from.cut + 1 : 0);
+    if (is_that_file) return read_cut(from.offset, from.cut + 1);
+    read_front(0, 0);
 }
 
 void FollowedFile::warn(std::string_view what) {
@@ -160,6 +161,31 @@ void FollowedFile::read_front(std::uint64_t at, std::uint64_t cuts) {
     is_ending_ = false;
     rest_last_.clear();
     rest_at_ = at;
+    writer_at_ = 0;
+}
+
+void FollowedFile::read_cut(std::uint64_t before, std::uint64_t cuts) {
+    read_front(0, cuts);
+    writer_at_ = before;
+}
+
+/// A writer that does not append goes on where it stood, and all before that reads as NULs: a hole,
+/// also where the file system does not know it as one or it is less than a block. NULs that are
+/// fewer than that were written. False: there is nothing else yet.
+bool FollowedFile::pass_unwritten() {
+    const int fd = files_.front().fd;
+    struct stat is = {};
+    if (::fstat(fd, &is) != 0 || is.st_size == 0) return true;
+    const auto nuls = leading_nuls(fd);
+    if (nuls == static_cast<std::uint64_t>(is.st_size) && files_.size() < 2) return false;
+    const auto before = std::exchange(writer_at_, 0);
+    if (nuls < before) return true;
+    read_front(nuls, cuts_);
+    warn(
+        fmt::format("{}: its first {} bytes are a hole that nobody has written, after it was cut "
+                    "short; it is passed over",
+                    path_, nuls));
+    return true;
 }
 
 Result<bool> FollowedFile::fill() {
@@ -178,9 +204,10 @@ Result<bool> FollowedFile::fill() {
     }
     if (was_cut()) {
         // The writer begins anew, and half a line from before will not become a whole one.
-        read_front(0, cuts_ + 1);
+        read_cut(rest_at_, cuts_ + 1);
         return true;
     }
+    if (writer_at_ > 0 && !pass_unwritten()) return false;
     TRY(const bool got, reader_->fill());
     if (got) {
         ends_ms_ = -1;

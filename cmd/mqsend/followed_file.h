@@ -62,6 +62,9 @@ private:
     Result<std::optional<Open>> open_path(const std::string& path, const FileId* unless) const;
     /// `cuts`: how often it was cut short before.
     void read_front(std::uint64_t at, std::uint64_t cuts);
+    /// From its beginning, after it was cut short; it had been read up to `before`.
+    void read_cut(std::uint64_t before, std::uint64_t cuts);
+    bool pass_unwritten();
     void resume(Open now);
     static bool is_file(const Open& file, const Position& of);
     std::optional<Open> find_renamed(const Position& from) const;
@@ -82,6 +85,8 @@ private:
     std::uint64_t cuts_ = 0;     ///< of the first file
     std::uint64_t rest_at_ = 0;  ///< where there was nothing more
     std::string rest_last_;      ///< and what stood before it
+    /// Not 0: the file was cut short, and its writer stands at that byte or behind it.
+    std::uint64_t writer_at_ = 0;
 };
 
 }  // namespace mqd::mqsend

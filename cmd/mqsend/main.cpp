@@ -59,8 +59,19 @@ Result<std::int64_t> parse_positive(std::string_view text) {
 
 Result<std::size_t> parse_bytes(std::string_view text) {
     TRY(const auto bytes, parse_size(text));
-    if (bytes < 1 || static_cast<std::size_t>(bytes) > client::Producer::body_bytes_max)
+    if (bytes < 1 || bytes > 4 << 20)
         return Error{Errc::invalid, fmt::format("'{}' is not between 1 and 4M", text)};
+    return static_cast<std::size_t>(bytes);
+}
+
+Result<std::size_t> parse_max_line(std::string_view text) {
+    constexpr auto bytes_max = client::Producer::body_bytes_max;
+    TRY(const auto bytes, parse_size(text));
+    if (bytes < 1 || static_cast<std::size_t>(bytes) > bytes_max)
+        return Error{Errc::invalid,
+                     fmt::format("'{}' is not between 1 and {}, the most that a broker's "
+                                 "maxMessageSize can be",
+                                 text, bytes_max)};
     return static_cast<std::size_t>(bytes);
 }
 
@@ -130,9 +141,10 @@ void describe_input(cli::Parser& cli, Options& o) {
                       "what one message is (default: lines)");
     cli.option("--key-delim", o.input.key_delimiter, parse_delimiter, "D",
                "lines and chunks are KEY<D>BODY; C escapes are read");
+    cli.flag("--strict", o.input.is_strict, "refuse JSON and msgpack keys that are not known");
     cli.flag("--skip-empty", o.input.skip_empty, "drop and count empty lines");
-    cli.option("--max-line", o.input.record_bytes_max, parse_bytes, "SIZE",
-               "refuse longer ones (default: 4M, the most a broker takes)");
+    cli.option("--max-line", o.input.record_bytes_max, parse_max_line, "SIZE",
+               "refuse longer ones (default: 4M, which brokers take by default)");
     cli.flag("--split-long", o.input.split_long, "longer lines become several messages");
     cli.choice<bool>("--on-error", o.limits.skips_errors, {{"stop", false}, {"skip", true}},
                      "at a message that is refused (default: stop)");
@@ -150,8 +162,11 @@ void describe_delivery(cli::Parser& cli, Options& o) {
     cli.flag("--oneway", o.producer.oneway, "wait for no acknowledgement");
     using client::Ack;
     cli.choice<Ack>("--ack", o.producer.ack,
-                    {{"one", Ack::one}, {"all", Ack::all}, {"flush", Ack::flush}},
-                    "by the master (default), its replicas too, or its disk");
+                    {{"one", Ack::one},
+                     {"all", Ack::all},
+                     {"flush", Ack::flush},
+                     {"all,flush", Ack::all_flush}},
+                    "by the master (default), its replicas too, its disk, or both");
     cli.exclusive({"--oneway", "--ack"});
     cli.option(
         "--window",
@@ -171,11 +186,12 @@ void describe_delivery(cli::Parser& cli, Options& o) {
             const auto n = parse_int<std::int32_t>(text);
             if (!n || *n < 0) return Error{Errc::invalid, fmt::format("'{}' is no number", text)};
             o.producer.retries = *n;
+            o.producer.counts_unreached = true;
             return {};
         },
         "N", "further attempts (default: 16)");
     cli.option("--timeout", o.producer.timeout_ms, parse_duration_ms, "D",
-               "for all attempts together (default: 10s)");
+               "for all attempts together (default: 10s; 0: no limit)");
     cli.option("--spool", o.spool, "DIR", "what cannot be sent now waits there, over any crash");
     cli.option("--spool-max", o.spool_bytes_max, parse_spool_max, "SIZE",
                "then the input waits too (default: 1G)");
@@ -211,27 +227,53 @@ void describe(cli::Parser& cli, Options& o) {
     describe_message(cli, o);
     describe_input(cli, o);
     describe_delivery(cli, o);
-    cli.example("mqsend -t logs --follow app.log --state app.pos", "each line as it comes");
+    cli.example("mqsend -t logs --follow app.log --state app.pos --spool app.spool",
+                "each line as it comes, whether a broker is there or not");
     cli.example("mqsend -t orders --in json --on-error skip --rejects bad.jsonl orders.jsonl",
                 "records with keys, tags and properties");
     cli.example("mqpull -t a -e --from beginning --out json | mqsend -t b --in json",
                 "a topic copied");
 }
 
-record::ReaderOptions reader_options(const Options& o, Fates& fates) {
+/// Each key once a run.
+class UnknownKeys {
+public:
+    explicit UnknownKeys(Reporting& reporting) : reporting_(reporting) {}
+    void tell(std::string_view key, std::string_view where) {
+        if (told_.contains(key) || told_.size() > told_max) return;
+        told_.emplace(key);
+        reporting_.warn(told_.size() > told_max
+                            ? fmt::format("{}: further unknown keys are not told of", where)
+                            : fmt::format("{}: there is no key '{}'; it is passed over (--strict "
+                                          "refuses it)",
+                                          where, key));
+    }
+
+private:
+    static constexpr std::size_t told_max = 20;
+    Reporting& reporting_;
+    std::set<std::string, std::less<>> told_;
+};
+
+record::ReaderOptions reader_options(const Options& o, Fates& fates, Reporting& reporting,
+                                     UnknownKeys& unknown_keys) {
     auto options = o.input;
     options.stop_fd = cli::interrupt_fd();
+    options.tell = [&reporting](std::string_view line) { reporting.note(line); };
+    options.unknown_key = [&unknown_keys](std::string_view key, std::string_view where) {
+        unknown_keys.tell(key, where);
+    };
     if (!o.rejects.empty())
         options.refused = [&fates](std::string_view piece) { fates.rejected_piece(piece); };
     return options;
 }
 
-bool send_file(Sending& sending, const Options& o, Fates& fates, const std::string& path) {
+bool send_file(Sending& sending, const record::ReaderOptions& options, const std::string& path) {
     const bool is_stdin = path == "-";
     const std::string name = is_stdin ? "standard input" : path;
     const int fd = is_stdin ? STDIN_FILENO : ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
     if (fd < 0) return sending.fail(path_error(path)), false;
-    record::Reader reader(fd, name, reader_options(o, fates));
+    record::Reader reader(fd, name, options);
     const bool goes_on = sending.run(reader, fd, name);
     if (!is_stdin) ::close(fd);
     return goes_on;
@@ -264,6 +306,12 @@ std::optional<std::uint64_t> bytes_of(const std::vector<std::string>& files) {
     return bytes;
 }
 
+/// For a reply, a decision or a broker at the end of the input; 0 stands for no limit.
+std::int64_t patience_ms(const Options& o) {
+    constexpr std::int64_t no_limit_ms = 2'000'000'000;  // 23 days, and other clients can read it
+    return o.producer.timeout_ms == 0 ? no_limit_ms : o.producer.timeout_ms;
+}
+
 /// What --print json says of a message that is stored.
 std::string_view level_of(const client::Producer::Options& producer) {
     if (producer.oneway) return "";
@@ -272,6 +320,8 @@ std::string_view level_of(const client::Producer::Options& producer) {
             return "replica";
         case client::Ack::flush:
             return "disk";
+        case client::Ack::all_flush:
+            return "replica+disk";
         case client::Ack::one:
             break;
     }
@@ -325,26 +375,34 @@ struct Sent {
     Fates& fates;
     Reporting& reporting;
 
+    /// With --create.
+    Result<> make_topic() const {
+        if (!options.create) return {};
+        return client::try_again(options.producer.waiting,
+                                 [&] { return create_topic(client, options.settings.topic); });
+    }
     int through(Outlet& outlet) const {
         Sending sending(cli, outlet, composer, fates, reporting, options.limits);
+        UnknownKeys unknown_keys(reporting);
+        const auto input = reader_options(options, fates, reporting, unknown_keys);
         if (options.follow) {
-            auto following =
-                Following::open(options.files, reader_options(options, fates), options.state);
+            auto following = Following::open(options.files, input, options.state);
             if (!following) return cli.fail(following.error());
             sending.follow(**following);
             return sending.finish();
         }
-        for (const auto& file : options.files)
-            if (!send_file(sending, options, fates, file)) break;
+        for (std::size_t i = 0; i < options.files.size(); ++i)
+            if (!send_file(sending, input, options.files[i])) {
+                if (i + 1 < options.files.size()) sending.leave_unread();
+                break;
+            }
         return sending.finish();
     }
 };
 
 int send_directly(const Sent& sent) {
     auto& o = sent.options;
-    if (o.create)
-        if (const auto made = create_topic(sent.client, o.settings.topic); !made)
-            return sent.cli.fail(made.error());
+    if (const auto made = sent.make_topic(); !made) return sent.cli.fail(made.error());
     o.producer.stop_fd = cli::interrupt_fd();
     DirectOutlet outlet(sent.client, o.producer, sent.fates, o.limits.linger_ms);
     return sent.through(outlet);
@@ -353,33 +411,29 @@ int send_directly(const Sent& sent) {
 int send_requests(const Sent& sent) {
     auto& o = sent.options;
     client::Requests requests(sent.client, o.producer.group);
-    if (o.create)
-        if (const auto made = create_topic(sent.client, o.settings.topic); !made)
-            return sent.cli.fail(made.error());
+    if (const auto made = sent.make_topic(); !made) return sent.cli.fail(made.error());
     // A reply may be there as soon as the request is.
-    const auto ready = [&]() -> Result<> {
+    const auto ready = client::try_again(o.producer.waiting, [&]() -> Result<> {
         TRY(const auto route, client::publish_route(sent.client, o.settings.topic));
         std::set<std::string> brokers;
         for (const auto& queue : client::publish_queues(o.settings.topic, route))
             brokers.insert(queue.address);
         return requests.set_brokers({brokers.begin(), brokers.end()});
-    }();
+    });
     if (!ready) return sent.cli.fail(ready.error());
     o.producer.stop_fd = cli::interrupt_fd();
     o.limits.has_requests = true;
     RequestingOutlet outlet(sent.client, o.producer, requests, sent.fates,
-                            {o.producer.timeout_ms, o.producer.stop_ms});
+                            {patience_ms(o), o.producer.stop_ms});
     return sent.through(outlet);
 }
 
 int send_transacted(const Sent& sent) {
     auto& o = sent.options;
     client::Transactions transactions(sent.client, "MQSEND-" + o.settings.topic);
-    if (o.create)
-        if (const auto made = create_topic(sent.client, o.settings.topic); !made)
-            return sent.cli.fail(made.error());
+    if (const auto made = sent.make_topic(); !made) return sent.cli.fail(made.error());
     o.producer.stop_fd = cli::interrupt_fd();
-    o.transaction.timeout_ms = o.producer.timeout_ms;
+    o.transaction.timeout_ms = patience_ms(o);
     o.transaction.stop_ms = o.producer.stop_ms;
     o.limits.has_transactions = true;
     TransactedOutlet outlet(sent.client, o.producer, transactions, sent.fates, o.transaction);
@@ -399,12 +453,12 @@ int send_spooled(const Sent& sent) {
                                         (*spool)->damaged_bytes()));
     SpooledOutlet::Options options;
     options.linger_ms = o.limits.linger_ms;
-    options.timeout_ms = o.producer.timeout_ms;
+    options.timeout_ms = patience_ms(o);
+    options.waiting = o.producer.waiting;
     options.stop_ms = o.producer.stop_ms;
     options.rate = std::exchange(o.limits.rate, std::nullopt);
     options.ack = o.producer.ack;
     options.skips_errors = o.limits.skips_errors;
-    options.warn = [&](std::string_view what) { sent.reporting.warn(what); };
     if (o.create)
         options.before_first = [&] { return create_topic(sent.client, o.settings.topic); };
     o.limits.has_spool = true;
@@ -412,6 +466,16 @@ int send_spooled(const Sent& sent) {
     o.input.read_bytes_max = spooled_read_bytes;
     SpooledOutlet outlet(sent.client, o.producer, **spool, sent.fates, std::move(options));
     return sent.through(outlet);
+}
+
+/// With --follow an outage has no end, and without a time it has none either.
+void settle_waiting(Options& o, const cli::Parser& cli, Reporting& reporting) {
+    o.producer.never_gives_up = o.follow || o.producer.timeout_ms == 0;
+    auto& waiting = o.producer.waiting;
+    waiting.say = [&reporting](std::string_view what) { reporting.warn(what); };
+    if (cli.quiet()) waiting.told_after_ms = std::max<std::int64_t>(o.producer.timeout_ms, 1000);
+    waiting.timeout_ms = o.producer.never_gives_up ? 0 : o.producer.timeout_ms;
+    waiting.stop_fd = cli::interrupt_fd();
 }
 
 }  // namespace
@@ -438,6 +502,7 @@ int main(int argc, char** argv) {
 
     cli::install_signals();
     cli::interrupt_again();
+    settle_waiting(o, cli, reporting);
     client::Options client_options;
     client_options.namesrv = o.server.namesrv;
     client_options.talk = {cli.quiet() ? 0 : cli.verbose(),

@@ -10,6 +10,7 @@ namespace mqd::mqsend {
 DirectOutlet::DirectOutlet(client::Client& client, client::Producer::Options options, Fates& fates,
                            std::int64_t linger_ms)
     : fates_(fates),
+      is_oneway_(options.oneway),
       producer_(client,
                 [&] {
                     options.keeps_messages = fates.keeps_messages();
@@ -24,8 +25,9 @@ Result<> DirectOutlet::send(const client::Message& message, std::uint64_t fate) 
     return producer_.send(numbered);
 }
 
+/// While nobody takes what is there nothing more is read: it may be left to another run.
 Result<bool> DirectOutlet::may_read() {
-    return true;
+    return !producer_.is_held();
 }
 
 Result<> DirectOutlet::work() {
@@ -70,13 +72,13 @@ void DirectOutlet::count(Tally& tally) const {
         tally.refused_by[reason] += count;
         explained += count;
     }
-    // One-way messages that were lost with their connection.
-    if (explained < totals.refused)
-        tally.refused_by[reason_of({Errc::unavailable, {}})] += totals.refused - explained;
+    // One-way messages of which a broker says that it did not store them.
+    if (explained < totals.refused) tally.refused_by["not_stored"] += totals.refused - explained;
 }
 
 std::uint64_t DirectOutlet::failed() const {
-    return producer_.totals().refused + producer_.totals().unknown;
+    // Who waits for no acknowledgement goes on behind a connection that broke.
+    return producer_.totals().refused + (is_oneway_ ? 0 : producer_.totals().unknown);
 }
 
 }  // namespace mqd::mqsend

@@ -72,6 +72,7 @@ private:
     void settled(const client::Settled& settled);
 
     Fates& fates_;
+    const bool is_oneway_;
     client::Producer producer_;
     const std::int64_t linger_ms_;
     std::map<std::string, std::uint64_t> refused_by_;

@@ -58,6 +58,11 @@ void Reporting::warn(std::string_view what) {
     cli_.warn(what);
 }
 
+void Reporting::note(std::string_view what) {
+    progress_.clear();
+    cli_.note(what);
+}
+
 /// Messages do not wait for what is only told about them: a failure is told once.
 void Reporting::write(const Tally& tally) {
     if (!metrics_) return;

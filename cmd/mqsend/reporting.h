@@ -34,6 +34,8 @@ public:
     void finish(const Tally& tally);
     /// A line of another kind on stderr.
     void warn(std::string_view what);
+    /// The same, but for -q.
+    void note(std::string_view what);
 
 private:
     void write(const Tally& tally);

@@ -2,6 +2,9 @@
 
 #include <fmt/format.h>
 #include <poll.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <vector>
@@ -16,6 +19,14 @@ namespace {
 constexpr std::uint64_t messages_a_report = 1024;
 /// Of a followed file, before the others and the positions are looked after.
 constexpr int reads_a_turn = 16;
+
+/// Whether there is more to be read now.
+bool has_more(int fd) {
+    struct stat is = {};
+    if (::fstat(fd, &is) == 0 && S_ISREG(is.st_mode)) return ::lseek(fd, 0, SEEK_CUR) < is.st_size;
+    int bytes = 0;
+    return ::ioctl(fd, FIONREAD, &bytes) == 0 && bytes > 0;
+}
 
 std::int64_t earlier(std::int64_t one, std::int64_t other) {
     if (one < 0 || other < 0) return std::max(one, other);
@@ -39,6 +50,8 @@ bool Sending::run(record::Reader& reader, int fd, const std::string& name) {
         while (!reader.ready() && !is_stopped_ && !cli::interrupted()) wait_for_input(reader, fd);
         if (is_stopped_ || !take(reader, name)) break;
     }
+    // Who wants so many and no more has not left the rest by mistake.
+    has_unread_ |= !has_enough() && (reader.has_more_here() || has_more(fd));
     skipped_empty_ += reader.skipped_empty();
     input_bytes_ += reader.end_at();
     input_at_ = 0;
@@ -53,14 +66,14 @@ bool Sending::take(record::Reader& reader, const std::string& name, const Follow
     const auto record = reader.next();
     if (!record) {
         const Error& error = record.error();
-        if (error.code == Errc::io) return fail(error), false;
+        if (error.code == Errc::io) return stop(error), false;
         ++read_;
         fates_.rejected(
             fmt::format("{}: input {} at byte {}", name, reader.number(), reader.begin_at()),
             error.what);
         refused(error);
         // The rest of a line that is too long is read without a wait_for_input() before it.
-        if (const auto secured = outlet_.may_read(); !secured) fail(secured.error());
+        if (const auto secured = outlet_.may_read(); !secured) stop(secured.error());
         return true;
     }
     if (!*record) return false;
@@ -102,6 +115,11 @@ void Sending::refused(const Error& error) {
 }
 
 void Sending::fail(const Error& error) {
+    has_unread_ = true;
+    stop(error);
+}
+
+void Sending::stop(const Error& error) {
     if (!failure_) failure_ = error;
     is_stopped_ = true;
 }
@@ -111,14 +129,14 @@ void Sending::wait_for_input(record::Reader& reader, int fd) {
     input_at_ = reader.end_at();
     if (!work()) return;
     const auto may_read = outlet_.may_read();
-    if (!may_read) return fail(may_read.error());
+    if (!may_read) return stop(may_read.error());
     if (!wait({&fd, *may_read ? 1U : 0U}, -1)) return;
-    if (const auto filled = reader.fill(); !filled) fail(filled.error());
+    if (const auto filled = reader.fill(); !filled) stop(filled.error());
 }
 
 /// False: nothing goes on.
 bool Sending::work() {
-    if (const auto worked = outlet_.work(); !worked) fail(worked.error());
+    if (const auto worked = outlet_.work(); !worked) stop(worked.error());
     look_at_fates();
     report();
     return !is_stopped_;
@@ -146,7 +164,7 @@ void Sending::follow(Following& following) {
     following_ = &following;
     for (bool is_first = true; !is_stopped_ && !has_enough() && !cli::interrupted();
          is_first = false) {
-        if (const auto looked = following.look(); !looked) return fail(looked.error());
+        if (const auto looked = following.look(); !looked) return stop(looked.error());
         bool is_through = true;
         for (const auto& file : following.files()) {
             if (is_first && file->reader() == nullptr)
@@ -158,9 +176,9 @@ void Sending::follow(Following& following) {
         // In this order: what work() takes in may be all that the input waits for.
         if (!work()) return;
         const auto may_read = outlet_.may_read();
-        if (!may_read) return fail(may_read.error());
+        if (!may_read) return stop(may_read.error());
         if (const auto kept = following.keep(outlet_.kept(), false); !kept)
-            return fail(kept.error());
+            return stop(kept.error());
         if (is_through || !*may_read) wait(following.fds(*may_read), following.due_ms());
     }
 }
@@ -175,10 +193,10 @@ bool Sending::take_followed(FollowedFile& file) {
         }
         if (is_stopped_) return true;
         const auto may_read = outlet_.may_read();
-        if (!may_read) return fail(may_read.error()), true;
+        if (!may_read) return stop(may_read.error()), true;
         if (!*may_read) return false;
         const auto filled = file.fill();
-        if (!filled) return fail(filled.error()), true;
+        if (!filled) return stop(filled.error()), true;
         if (!*filled) return true;
     }
     return false;
@@ -189,7 +207,7 @@ void Sending::look_at_fates() {
         failed_ = outlet_.failed();
         if (!limits_.skips_errors) is_stopped_ = true;
     }
-    if (const auto written = fates_.flush(); !written) fail(written.error());
+    if (const auto written = fates_.flush(); !written) stop(written.error());
 }
 
 Tally Sending::tally() const {
@@ -224,14 +242,15 @@ void Sending::keep_pace() {
 int Sending::finish() {
     for (;;) {
         const auto finished = outlet_.finish(cli::interrupted());
-        if (!finished) fail(finished.error());
+        if (!finished) stop(finished.error());
         look_at_fates();
         if (!finished || *finished) break;
         report();
         wait({}, -1);
     }
+    has_unread_ |= following_ != nullptr && is_stopped_;
     if (following_ != nullptr)
-        if (const auto kept = following_->keep(outlet_.kept(), true); !kept) fail(kept.error());
+        if (const auto kept = following_->keep(outlet_.kept(), true); !kept) stop(kept.error());
     const auto sums = tally();
     reporting_.finish(sums);
     if (!failure_ && !outlet_.first_error() && limits_.drains && sums.old_left > 0)
@@ -268,7 +287,15 @@ int Sending::status(const Tally& sums) const {
     }
 }
 
+/// All that there was is where it was to go. Behind an interrupt there may have come more.
+bool Sending::is_even(const Tally& sums) const {
+    return !has_unread_ && !cli::interrupted() &&
+           sums.refused + sums.unknown + sums.unanswered + sums.spooled == 0 &&
+           sums.old_failed + sums.old_left == 0;
+}
+
 void Sending::print_sums(const Tally& sums) const {
+    if (is_even(sums) && cli_.verbose() == 0 && ::isatty(STDERR_FILENO) == 0) return;
     const double seconds = static_cast<double>(monotonic_us() - begin_us_) / 1e6;
     const auto ok = sums.acknowledged + sums.handed_over;
     std::string_view how = sums.handed_over > 0 ? "handed over" : "acknowledged";
@@ -285,6 +312,7 @@ void Sending::print_sums(const Tally& sums) const {
         line += fmt::format("; of earlier runs: sent {}, failed {}, left {}", sums.old_sent,
                             sums.old_failed, sums.old_left);
     if (skipped_empty_ > 0) line += fmt::format(", {} empty skipped", skipped_empty_);
+    if (has_unread_) line += "; input was left unread";
     cli_.note(line);
 }
 

@@ -47,6 +47,8 @@ public:
     int finish();
     /// For an input that cannot even be opened: no further one is read.
     void fail(const Error& error);
+    /// Inputs behind the one that run() has stopped at.
+    void leave_unread() { has_unread_ |= !has_enough(); }
 
 private:
     bool has_enough() const;
@@ -58,11 +60,13 @@ private:
     bool wait(std::span<const int> inputs, std::int64_t until_ms);
     bool take_followed(FollowedFile& file);
     void refused(const Error& error);
+    void stop(const Error& error);
     Tally tally() const;
     void report();
     void look_at_fates();
     int status(const Tally& sums) const;
     void print_sums(const Tally& sums) const;
+    bool is_even(const Tally& sums) const;
 
     const cli::Parser& cli_;
     Composer& composer_;
@@ -82,6 +86,7 @@ private:
     std::optional<Error> first_error_;  ///< of a message
     std::optional<Error> failure_;      ///< what nothing goes on behind
     bool is_stopped_ = false;
+    bool has_unread_ = false;  ///< it ended before the input did
 };
 
 }  // namespace mqd::mqsend

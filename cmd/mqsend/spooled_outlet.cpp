@@ -38,6 +38,8 @@ SpooledOutlet::SpooledOutlet(client::Client& client, client::Producer::Options p
       options_(std::move(options)),
       producer_(client,
                 never_giving_up(std::move(producer), [this](const auto& is) { settled(is); })),
+      input_line_(options_.waiting),
+      route_line_(options_.waiting),
       begin_ms_(monotonic_ms()) {}
 
 // Into the spool
@@ -71,14 +73,30 @@ Result<> SpooledOutlet::secure() {
             staged_fates_.clear();
         } else {
             if (committed.error().code != Errc::refused) return committed;
-            if (space_due_ms_ < 0)
-                options_.warn(fmt::format("{}; the input waits", committed.error().what));
+            why_no_space_ = fmt::format("{}; the input is held", committed.error().what);
             space_due_ms_ = monotonic_ms() + ask_again_ms;
         }
     }
     TRY_OK(feed());
     if (is_failing()) tell_waiting();
+    tell_of_wait();
     return broken_;
+}
+
+/// Of waits for a broker the producer tells.
+void SpooledOutlet::tell_of_wait() {
+    if (space_due_ms_ >= 0) {
+        input_line_.waits(why_no_space_);
+    } else if (!spool_.has_room() && finishing_ms_ < 0) {
+        input_line_.waits("the spool is full; the input is held");
+    } else {
+        input_line_.goes_on();
+    }
+    if (route_due_ms_ >= 0) {
+        route_line_.waits(why_no_route_);
+    } else {
+        route_line_.goes_on();
+    }
 }
 
 /// Who asks for ids need not wait for a broker that is gone.
@@ -103,6 +121,7 @@ Result<> SpooledOutlet::feed() {
     if (!is_ready_ && options_.before_first) {
         if (auto made = options_.before_first(); !made) {
             if (made.error().code != Errc::unavailable) return made;
+            why_no_route_ = made.error().what;
             route_due_ms_ = monotonic_ms() + ask_again_ms;
             return {};
         }
@@ -131,6 +150,7 @@ Result<bool> SpooledOutlet::feed_one(Spool::Next& next) {
     const auto taken = producer_.try_send(message);
     const bool is_unreached = !taken && taken.error().code == Errc::unavailable;
     route_due_ms_ = is_unreached ? monotonic_ms() + ask_again_ms : -1;
+    if (is_unreached) why_no_route_ = taken.error().what;
     if (is_unreached || (taken && !*taken)) {
         spool_.take_back();
         return false;
@@ -216,6 +236,8 @@ std::int64_t SpooledOutlet::due_ms() const {
     const std::int64_t since_ms = producer_.open_since_ms();
     if (since_ms >= 0) due_ms = earlier(due_ms, since_ms + options_.linger_ms);
     due_ms = earlier(due_ms, space_due_ms_);
+    due_ms = earlier(due_ms, input_line_.due_ms());
+    due_ms = earlier(due_ms, route_line_.due_ms());
     if (spool_.has_unsent() && !is_halted_) {
         due_ms = earlier(due_ms, route_due_ms_);
         due_ms = earlier(due_ms, rate_wait_ms_);

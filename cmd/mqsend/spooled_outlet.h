@@ -29,7 +29,7 @@ public:
         client::Ack ack = client::Ack::one;      ///< that the producer waits for
         bool skips_errors = false;               ///< else nothing is sent behind a refused message
         std::function<Result<>()> before_first;  ///< makes the topic
-        std::function<void(std::string_view)> warn;
+        client::Waiting waiting;                 ///< who is told of waits, and when
     };
     SpooledOutlet(client::Client& client, client::Producer::Options producer, Spool& spool,
                   Fates& fates, Options options);
@@ -54,6 +54,7 @@ private:
     void settled(const client::Settled& settled);
     void not_delivered(const Spool::Given& given, client::Verdict verdict, const Error& error);
     void tell_waiting();
+    void tell_of_wait();
     Result<> give_up();
     std::int64_t rate_due_ms() const;
 
@@ -75,6 +76,10 @@ private:
     bool is_halted_ = false;
     std::int64_t route_due_ms_ = -1;  ///< no route could be had: to be asked for again
     std::int64_t space_due_ms_ = -1;  ///< the disk had no space: to be tried again
+    std::string why_no_space_;
+    client::WaitLine input_line_;  ///< the input waits for the disk, or room in the spool
+    client::WaitLine route_line_;
+    std::string why_no_route_;
     const std::int64_t begin_ms_;
     std::int64_t sent_ = 0;           ///< for the rate
     std::int64_t rate_wait_ms_ = -1;  ///< the rate allows the next message then

@@ -13,10 +13,17 @@
 namespace mqd::client {
 
 enum class Ack {
-    one,   ///< in the master's log
-    all,   ///< in the logs of the replicas that the broker is configured to wait for
-    flush  ///< on the master's disk
+    one,       ///< in the master's log
+    all,       ///< in the logs of the replicas that the broker is configured to wait for
+    flush,     ///< on the master's disk
+    all_flush  ///< both
 };
+constexpr bool wants_replicas(Ack ack) {
+    return ack == Ack::all || ack == Ack::all_flush;
+}
+constexpr bool wants_disk(Ack ack) {
+    return ack == Ack::flush || ack == Ack::all_flush;
+}
 
 /// How long the broker may wait for it, in ms, by what it answers to GET_BROKER_CONFIG (26).
 /// unsupported: it does not wait at all; `what` names the keys that would make it.

@@ -89,11 +89,18 @@ void Batch::add(const Message& message, message::UniqueKeys& keys) {
     payload_bytes_ += message.body.size();
 }
 
-bool Batch::append_single(Buffer& out) const {
+/// Whether its one message becomes a request of its own kind.
+bool Batch::is_single() const {
     message::BatchReader items(frame_.bytes().subspan(body_begin_));
     const auto item = items.next();
     check(item.has_value());
-    if (!is_alone_ && (item->body.empty() || !is_utf8(item->properties))) return false;
+    return is_alone_ || (!item->body.empty() && is_utf8(item->properties));
+}
+
+void Batch::append_single(Buffer& out) const {
+    message::BatchReader items(frame_.bytes().subspan(body_begin_));
+    const auto item = items.next();
+    check(item.has_value());
     auto header = header_for(envelope_, queue_, sys_flag_, born_ms_);
     header.flag = item->flag;
     header.properties = item->properties;
@@ -101,13 +108,12 @@ bool Batch::append_single(Buffer& out) const {
                           flag_of(envelope_));
     wire::write_header(encoder, header);
     check(encoder.finish(as_bytes(item->body)));
-    return true;
 }
 
 Buffer Batch::request(bool last) {
     settle_length(frame_);
     Buffer out;
-    if (count_ == 1 && append_single(out)) return out;
+    if (count_ == 1 && is_single()) return append_single(out), std::move(out);
     if (!is_stale_ && last) return std::move(frame_);
     if (is_stale_) {
         begin_frame(out);
@@ -117,6 +123,36 @@ Buffer Batch::request(bool last) {
         out.put(std::as_const(frame_).bytes());
     }
     return out;
+}
+
+/// As it stands in another batch.
+void Batch::add_item(std::string_view item) {
+    frame_.put(item);
+    ++count_;
+    payload_bytes_ += load_be<std::uint32_t>(as_bytes(item).data() + 16);
+}
+
+std::vector<std::unique_ptr<Batch>> Batch::split(
+    std::size_t body_bytes_max, const std::function<std::int32_t()>& opaques) const {
+    std::vector<std::unique_ptr<Batch>> pieces;
+    std::string_view rest = as_text(std::as_const(frame_).bytes().subspan(body_begin_));
+    for (std::size_t i = 0; !rest.empty(); ++i) {
+        const auto bytes = load_be<std::uint32_t>(as_bytes(rest).data());
+        if (pieces.empty() || pieces.back()->body_bytes() + bytes > body_bytes_max)
+            pieces.push_back(
+                std::make_unique<Batch>(envelope_, queue_, sys_flag_, born_ms_, opaques()));
+        Batch& piece = *pieces.back();
+        piece.add_item(rest.substr(0, bytes));
+        if (i < ordinals.size()) piece.ordinals.push_back(ordinals[i]);
+        rest.remove_prefix(bytes);
+    }
+    for (const auto& piece : pieces) {
+        piece->opened_ms = opened_ms;
+        piece->deadline_ms = deadline_ms;
+        piece->lane = lane;
+        piece->may_be_stored = may_be_stored;
+    }
+    return pieces;
 }
 
 void Batch::readdress(Queue queue, std::int32_t opaque) {

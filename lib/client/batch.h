@@ -8,6 +8,8 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -53,8 +55,13 @@ public:
     std::size_t body_bytes() const { return frame_.size() - body_begin_; }
     std::uint32_t count() const { return count_; }
     std::uint64_t payload_bytes() const { return payload_bytes_; }
+    /// Of the body of request(): what a broker's limit is held against.
+    std::size_t request_bytes() const {
+        return count_ == 1 && is_single() ? payload_bytes_ : body_bytes();
+    }
     const Queue& queue() const { return queue_; }
     bool is_alone() const { return is_alone_; }
+    bool is_oneway() const { return envelope_.oneway; }
     std::int32_t opaque() const { return opaque_; }
 
     /// The request as it goes out. A single message becomes a request of its own kind, as other
@@ -62,6 +69,10 @@ public:
     /// UTF-8, and official brokers stumble over an empty body. One that must be alone always does.
     /// With `last`, nothing is left here of a batch and it costs no copy.
     Buffer request(bool last);
+    /// The same messages, ids too, in batches of up to that size; what is longer is alone.
+    /// `opaques` numbers them. Before request(true).
+    std::vector<std::unique_ptr<Batch>> split(std::size_t body_bytes_max,
+                                              const std::function<std::int32_t()>& opaques) const;
     /// The same messages, ids too, to another queue or once more.
     void readdress(Queue queue, std::int32_t opaque);
 
@@ -89,6 +100,7 @@ public:
     std::uint64_t disconnects_before = 0;
     std::size_t lane = 0;
     int attempts = 0;
+    int unreached = 0;  ///< of these, that never left this machine
     int busy_answers = 0;
     bool may_be_stored = false;
     bool was_connected = false;
@@ -100,7 +112,9 @@ private:
     static constexpr std::size_t key_bytes = key_prefix.size() + message::UniqueKeys::length + 1;
 
     void begin_frame(Buffer& out) const;
-    bool append_single(Buffer& out) const;
+    void add_item(std::string_view item);
+    bool is_single() const;
+    void append_single(Buffer& out) const;
 
     Envelope envelope_;
     Queue queue_;

@@ -44,6 +44,11 @@ public:
     void greet_with(Greeting greeting) override { greeting_ = std::move(greeting); }
     void on_lost(LostHandler handler) override { on_lost_ = std::move(handler); }
     std::uint64_t disconnects() const override { return disconnects_.load(); }
+    std::uint64_t disconnects(const std::string& address) override {
+        Lock lock(lock_);
+        const auto known = channels_.find(address);
+        return known == channels_.end() ? 0 : known->second.disconnects->load();
+    }
 
 private:
     const Options options_;
@@ -53,7 +58,11 @@ private:
     std::atomic<std::uint64_t> disconnects_ = 0;
     net::IoThreads threads_;
     Mutex lock_;
-    std::unordered_map<std::string, std::shared_ptr<remoting::Channel>> channels_ GUARDED_BY(lock_);
+    struct Known {
+        std::shared_ptr<remoting::Channel> channel;
+        std::shared_ptr<std::atomic<std::uint64_t>> disconnects;
+    };
+    std::unordered_map<std::string, Known> channels_ GUARDED_BY(lock_);
 };
 
 Result<wire::TopicRouteData> ClientImpl::route(std::string_view topic) {
@@ -74,8 +83,9 @@ Result<wire::TopicRouteData> ClientImpl::route(std::string_view topic) {
 
 std::shared_ptr<remoting::Channel> ClientImpl::channel(const std::string& address) {
     Lock lock(lock_);
-    auto& channel = channels_[address];
+    auto& [channel, disconnects] = channels_[address];
     if (!channel) {
+        disconnects = std::make_shared<std::atomic<std::uint64_t>>(0);
         remoting::Channel::Options options;
         options.connect_timeout_ms = options_.timeout_ms;
         options.encoding = options_.encoding;
@@ -83,7 +93,8 @@ std::shared_ptr<remoting::Channel> ClientImpl::channel(const std::string& addres
         options.on_request = [this, address](const wire::Command& command) {
             if (on_push_) on_push_(address, command);
         };
-        options.on_disconnect = [this, address](const Error&) {
+        options.on_disconnect = [this, address, of_it = disconnects](const Error&) {
+            ++*of_it;
             ++disconnects_;
             if (on_lost_) on_lost_(address);
         };

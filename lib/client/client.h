@@ -57,6 +57,8 @@ public:
     /// Connections that broke so far: a call that failed with none broken in between, and without
     /// a connection before and behind, never left this machine.
     virtual std::uint64_t disconnects() const = 0;
+    /// The same of that address. It has grown before there is another connection.
+    virtual std::uint64_t disconnects(const std::string& address) = 0;
 
     /// One call, waited for. unavailable as Channel; other response codes than success become
     /// errors: the mapping is errors.h's, `what` has server, code's name and remark.

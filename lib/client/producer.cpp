@@ -14,7 +14,6 @@
 #include "client/errors.h"
 #include "message/properties.h"
 #include "wire/codes.h"
-#include "wire/headers/offsets.h"
 
 namespace mqd::client {
 namespace {
@@ -45,7 +44,18 @@ Producer::Producer(Client& client, Options options)
       options_(std::move(options)),
       envelope_{options_.group, client.options().encoding, options_.oneway},
       topics_(client, options_.ack, options_.route_every_ms),
-      window_(options_.window) {}
+      window_(options_.window),
+      line_(options_.waiting),
+      oneways_(client, {std::max(options_.attempt_ms, options_.timeout_ms),
+                        [this](Batch& batch, Verdict verdict, const Error* error) {
+                            settle(batch, verdict, nullptr, error);
+                        },
+                        [this](std::uint64_t count, const Error& error) {
+                            totals_.handed_over -= count;
+                            totals_.refused += count;
+                            note(error);
+                        },
+                        [post = post_] { post->signal(); }}) {}
 
 Producer::~Producer() = default;
 
@@ -69,11 +79,8 @@ Result<> Producer::check_message(const Message& message) {
 
 Result<> Producer::send(const Message& message) {
     TRY_OK(check_message(message));
-    TRY(Lane* const lane, lane_of(message));
-    const auto bytes = Batch::item_bytes(message);
-    if (lane->open &&
-        (message.alone || lane->open->body_bytes() + bytes > options_.batch_bytes_max))
-        close(*lane);
+    TRY(Lane* const lane, wait_for_lane(message));
+    if (lane->open && is_full_for(*lane->open, message)) close(*lane);
     add(*lane, message);
     if (message.alone) close(*lane);
     if (open_bytes_ > open_bytes_max) flush();
@@ -88,8 +95,7 @@ Result<bool> Producer::try_send(const Message& message) {
         flush_some();
         if (open_bytes_ + bytes > open_bytes_max && open_bytes_ > 0) return false;
     }
-    if (lane->open &&
-        (message.alone || lane->open->body_bytes() + bytes > options_.batch_bytes_max)) {
+    if (lane->open && is_full_for(*lane->open, message)) {
         if (!has_room(*lane, lane->open->body_bytes())) return false;
         depart(*lane);
     }
@@ -99,8 +105,30 @@ Result<bool> Producer::try_send(const Message& message) {
     return true;
 }
 
+/// No batch of it and others would be taken there.
+bool Producer::is_full_for(const Batch& open, const Message& message) const {
+    const auto bytes_max = std::min(options_.batch_bytes_max, limits_.of(open.queue().address));
+    return message.alone || open.body_bytes() + Batch::item_bytes(message) > bytes_max;
+}
+
+Waiting Producer::waiting() const {
+    Waiting waiting = options_.waiting;
+    waiting.timeout_ms = options_.never_gives_up ? 0 : options_.timeout_ms;
+    waiting.stop_fd = options_.stop_fd;
+    return waiting;
+}
+
+Result<Producer::Lane*> Producer::wait_for_lane(const Message& message) {
+    auto lane = lane_of(message);
+    if (lane || lane.error().code != Errc::unavailable) return lane;
+    return try_again(waiting(), [&] {
+        pump();  // what is in flight does not wait with it
+        return lane_of(message);
+    });
+}
+
 void Producer::add(Lane& lane, const Message& message) {
-    if (!lane.open) open_batch(lane, message.born_ms);
+    if (!lane.open) open_batch(lane, message);
     lane.open->add(message, keys_);
     if (options_.keeps_messages) lane.open->ordinals.push_back(message.ordinal);
     open_bytes_ += Batch::item_bytes(message);
@@ -124,14 +152,19 @@ Result<Producer::Lane*> Producer::lane_of(const Message& message) {
     for (auto& lane : lanes_)
         if (fits(*lane) && lane->queue == queue) return last_lane_ = lane.get();
     lanes_.push_back(std::make_unique<Lane>());
-    *lanes_.back() = Lane{topic, has_shard, queue, message.sys_flag, nullptr};
+    *lanes_.back() = Lane{topic, has_shard, queue, message.sys_flag, nullptr, 0, false, {}};
     return last_lane_ = lanes_.back().get();
 }
 
-void Producer::open_batch(Lane& lane, std::int64_t born_ms) {
-    const Queue queue = lane.queue ? lane.topic->queues[*lane.queue] : lane.topic->next_queue();
+void Producer::open_batch(Lane& lane, const Message& message) {
+    Queue queue = lane.queue ? lane.topic->queues[*lane.queue] : lane.topic->next_queue();
+    // Another broker may take longer ones.
+    for (std::size_t i = 1; !lane.queue && i < lane.topic->in_turn.size(); ++i) {
+        if (message.body.size() <= limits_.of(queue.address)) break;
+        queue = lane.topic->next_queue();
+    }
     const auto opaque = client_.channel(queue.address)->next_opaque();
-    lane.open = std::make_unique<Batch>(envelope_, queue, lane.sys_flag, born_ms, opaque);
+    lane.open = std::make_unique<Batch>(envelope_, queue, lane.sys_flag, message.born_ms, opaque);
     lane.open->opened_ms = monotonic_ms();
     if (open_since_ms_ < 0) open_since_ms_ = lane.open->opened_ms;
     for (std::size_t i = 0; i < lanes_.size(); ++i)
@@ -192,14 +225,20 @@ std::unique_ptr<Batch> Producer::take_open(Lane& lane) {
 /// There is room. Takes in no answer: a caller that never waits hears of all of them in pump().
 void Producer::depart(Lane& lane) {
     auto batch = take_open(lane);
-    const std::size_t bytes = batch->body_bytes();
     batch->deadline_ms = options_.never_gives_up ? std::numeric_limits<std::int64_t>::max()
                                                  : monotonic_ms() + options_.timeout_ms;
+    fly(std::move(batch), true);
+}
+
+/// Into the air; in a lane where order matters only the first of several is sent now.
+void Producer::fly(std::unique_ptr<Batch> batch, bool is_first) {
+    Lane& lane = *lanes_[batch->lane];
+    if (flying_.empty()) silent_since_ms_ = monotonic_ms();
     ++lane.flying;
-    flying_bytes_ += bytes;
+    flying_bytes_ += batch->body_bytes();
     Batch& flying = *batch;
     flying_[&flying] = std::move(batch);
-    launch(flying);
+    if (is_first) launch(flying);
 }
 
 bool Producer::has_room(const Lane& lane, std::size_t bytes) const {
@@ -240,6 +279,7 @@ void Producer::wait() {
 }
 
 void Producer::launch(Batch& batch) {
+    if (is_too_long(batch) && shorten(batch)) return;
     const auto channel = client_.channel(batch.queue().address);
     ++batch.attempts;
     batch.is_flying = true;
@@ -279,11 +319,18 @@ void Producer::launch_due() {
 }
 
 std::int64_t Producer::due_ms() const {
+    std::int64_t due_ms = retry_due_ms();
+    for (const auto also_ms : {line_.due_ms(), oneways_.due_ms()})
+        if (also_ms >= 0) due_ms = due_ms < 0 ? also_ms : std::min(due_ms, also_ms);
+    return due_ms;
+}
+
+std::int64_t Producer::retry_due_ms() const {
     if (waiting_ == 0) return -1;
     std::int64_t first = std::numeric_limits<std::int64_t>::max();
     for (const auto& [batch, owner] : flying_)
         if (batch->is_waiting) first = std::min(first, batch->retry_at_ms);
-    return first;
+    return first == std::numeric_limits<std::int64_t>::max() ? -1 : first;
 }
 
 int Producer::fd() const {
@@ -298,12 +345,22 @@ void Producer::pump() {
     topics_.look();
     launch_due();
     if (is_leaving_) launch_leaving();
+    oneways_.look();
+    tell_of_wait();
 }
 
 void Producer::finish() {
     flush();
     while (!flying_.empty()) wait();
-    for (const auto& [address, queue] : sent_oneway_) finish_oneway(queue);
+    oneways_.finish();
+}
+
+void Producer::tell_of_wait() {
+    if (flying_.empty()) return;
+    if (!trouble_.empty() || monotonic_ms() < silent_since_ms_ + options_.waiting.told_after_ms)
+        return line_.waits(trouble_, silent_since_ms_);
+    const auto& queue = flying_.begin()->first->queue();
+    line_.waits(fmt::format("{} has not answered yet", queue.address), silent_since_ms_);
 }
 
 std::vector<std::string> Producer::brokers() const {
@@ -325,15 +382,20 @@ std::string Producer::address_of(std::string_view broker) const {
 void Producer::answered(Batch& batch, const Result<remoting::Answer>& answer) {
     const auto channel = client_.channel(batch.queue().address);
     batch.is_flying = false;
-    if (is_unavailable(answer)) {
-        batch.may_be_stored |= batch.was_connected || channel->connected() ||
-                               client_.disconnects() != batch.disconnects_before;
+    const bool is_unreached = is_unavailable(answer) && !batch.was_connected &&
+                              !channel->connected() &&
+                              client_.disconnects() == batch.disconnects_before;
+    batch.may_be_stored |= is_unavailable(answer) && !is_unreached;
+    if (is_unreached && !options_.counts_unreached) ++batch.unreached;
+    if (answer) {
+        limits_.learn(batch.queue().address, *answer);
+        if (answer->code == wire::response_code::message_illegal && mend_illegal(batch)) return;
     }
     const Lane& lane = *lanes_[batch.lane];
     if (is_refusal(answer)) batch.refused_by.push_back(batch.queue().broker);
     Attempts attempts;
     attempts.ack = options_.ack;
-    attempts.made = batch.attempts;
+    attempts.made = batch.attempts - batch.unreached;
     attempts.retries_max = options_.retries;
     attempts.never_gives_up = options_.never_gives_up;
     attempts.may_be_stored = batch.may_be_stored;
@@ -357,6 +419,9 @@ void Producer::answered(Batch& batch, const Result<remoting::Answer>& answer) {
                          false);
         case Verdict::stored:
             is_failing_ = false;
+            trouble_.clear();
+            line_.goes_on();
+            silent_since_ms_ = monotonic_ms();
             window_ = std::min(options_.window, window_ + 1);
             return settle(batch, verdict, &*answer, nullptr);
         case Verdict::refused:
@@ -387,7 +452,8 @@ void Producer::redirect(Batch& batch, const Queue& queue) {
     batch.readdress(queue, client_.channel(queue.address)->next_opaque());
 }
 
-void Producer::again(Batch& batch, std::string_view why, bool busy) {
+void Producer::again(Batch& batch, std::string why, bool busy) {
+    if (busy) why = fmt::format("{} is busy", batch.queue().address);
     if (!busy && batch.attempts > 1) topics_.refresh(*lanes_[batch.lane]->topic);
     const std::int64_t now_ms = monotonic_ms();
     if (busy) {
@@ -401,8 +467,8 @@ void Producer::again(Batch& batch, std::string_view why, bool busy) {
     }
     const Queue queue = busy ? batch.queue() : next_queue(batch);
     talk()(Talk::trouble, "{} for {} goes to {} in {} ms: {}", messages(batch),
-           batch.queue().to_string(), queue.address, batch.retry_at_ms - now_ms,
-           busy ? "the broker is busy" : why);
+           batch.queue().to_string(), queue.address, batch.retry_at_ms - now_ms, why);
+    trouble_ = std::move(why);
     redirect(batch, queue);
     batch.is_waiting = true;
     ++waiting_;
@@ -431,9 +497,86 @@ void Producer::settle(Batch& batch, Verdict verdict, const remoting::Answer* ans
     const auto flying = flying_.find(&batch);
     if (flying == flying_.end()) return;
     if (batch.is_waiting) --waiting_;
-    --lanes_[batch.lane]->flying;
+    Lane& lane = *lanes_[batch.lane];
+    --lane.flying;
     flying_bytes_ -= batch.body_bytes();
     flying_.erase(flying);
+    if (flying_.empty() && verdict != Verdict::stored) line_.gives_up();
+    if (lane.pieces.empty() || lost_hope_) return;
+    Batch& next = *lane.pieces.front();
+    lane.pieces.pop_front();
+    launch(next);
+}
+
+// What is too long for a broker
+
+bool Producer::is_too_long(const Batch& batch) const {
+    const auto bytes_max = limits_.of(batch.queue().address);
+    return batch.body_bytes() > bytes_max && batch.request_bytes() > bytes_max;
+}
+
+/// It goes in pieces, or elsewhere. False: its broker has to say what becomes of it.
+bool Producer::shorten(Batch& batch) {
+    if (batch.count() > 1) return split(batch, limits_.of(batch.queue().address)), true;
+    const Queue* const other = queue_for(batch);
+    if (other == nullptr) return false;
+    redirect(batch, *other);
+    launch(batch);
+    return true;
+}
+
+/// Of another broker, which takes that much.
+const Queue* Producer::queue_for(const Batch& batch) {
+    const Lane& lane = *lanes_[batch.lane];
+    if (lane.queue) return nullptr;
+    for (std::size_t i = 0; i < lane.topic->in_turn.size(); ++i) {
+        const Queue& queue = lane.topic->next_queue();
+        if (queue.address != batch.queue().address &&
+            batch.request_bytes() <= limits_.of(queue.address))
+            return &queue;
+    }
+    return nullptr;
+}
+
+/// Pieces take its place, each up to that size.
+void Producer::split(Batch& batch, std::size_t bytes_max) {
+    const auto channel = client_.channel(batch.queue().address);
+    auto pieces = batch.split(bytes_max, [&] { return channel->next_opaque(); });
+    Lane& lane = *lanes_[batch.lane];
+    talk()(Talk::trouble, "a batch of {} bytes goes in {} pieces: {} takes {} at most",
+           batch.body_bytes(), pieces.size(), batch.queue().address, bytes_max);
+    --lane.flying;
+    flying_bytes_ -= batch.body_bytes();
+    const auto whole = flying_.extract(&batch);
+    std::vector<Batch*> later;
+    for (auto& piece : pieces) {
+        later.push_back(piece.get());
+        fly(std::move(piece), !lane.queue);
+    }
+    if (!lane.queue) return;
+    // Before those that a piece before has left.
+    lane.pieces.insert(lane.pieces.begin(), later.begin() + 1, later.end());
+    launch(*later.front());
+}
+
+/// Where the answers do not say it, once for each.
+void Producer::ask_limit(const std::string& address) {
+    const auto breaks = client_.disconnects(address);
+    if (limits_.knows(address) || !asked_limit_.emplace(address, breaks).second) return;
+    const auto answer =
+        client_.call(address, wire::request_code::get_broker_config, wire::NoHeader{});
+    if (answer) limits_.learn_from_config(address, answer->body);
+}
+
+/// A batch that a broker has found illegal is too long, or one of its messages is illegal: it goes
+/// in pieces until those are found. False: it is one message, and nobody takes that.
+bool Producer::mend_illegal(Batch& batch) {
+    const std::string address = batch.queue().address;
+    if (batch.count() == 1) return is_too_long(batch) && shorten(batch);
+    ask_limit(address);
+    const auto bytes_max = limits_.of(address);
+    split(batch, bytes_max < batch.body_bytes() ? bytes_max : batch.body_bytes() / 2);
+    return true;
 }
 
 void Producer::count(const Batch& batch, Verdict verdict) {
@@ -463,68 +606,77 @@ void Producer::send_oneway(std::unique_ptr<Batch> batch) {
                           fmt::format("{} cannot be reached", batch->queue().address)};
         return settle(*batch, Verdict::refused, nullptr, &error);
     }
-    const auto channel = client_.channel(batch->queue().address);
-    // A socket that takes nothing holds the input for as long as it stands.
-    while (!channel->wait_writable(slice_ms) && channel->connected())
-        if (stopping() && monotonic_ms() >= stop_at_ms_) break;
-    sent_oneway_.try_emplace(batch->queue().address, batch->queue());
-    channel->send_oneway(batch->request(!options_.keeps_messages), batch->count());
-    settle(*batch, Verdict::stored, nullptr, nullptr);
-    collect_lost(batch->queue().address);
+    if (!is_too_long(*batch)) return write_oneway(std::move(batch));
+    if (batch->count() > 1) {
+        const auto channel = client_.channel(batch->queue().address);
+        auto pieces = batch->split(limits_.of(batch->queue().address),
+                                   [&] { return channel->next_opaque(); });
+        for (auto& piece : pieces) send_oneway(std::move(piece));
+        return;
+    }
+    if (const Queue* const other = queue_for(*batch)) {
+        redirect(*batch, *other);
+        return send_oneway(std::move(batch));
+    }
+    // Its broker would not take it, and could not say so.
+    const Error error{Errc::invalid,
+                      fmt::format("the message has {} bytes, {} takes {} (its maxMessageSize)",
+                                  batch->request_bytes(), batch->queue().address,
+                                  limits_.of(batch->queue().address))};
+    settle(*batch, Verdict::refused, nullptr, &error);
 }
 
-/// One-way frames tell nothing about the broker: a small question comes before the first one on
-/// every connection. Where no answer comes the broker may have moved, and another may do.
+void Producer::write_oneway(std::unique_ptr<Batch> batch) {
+    const auto channel = client_.channel(batch->queue().address);
+    // A socket that takes nothing holds the input for as long as it stands.
+    const std::int64_t begin_ms = monotonic_ms();
+    while (!channel->wait_writable(slice_ms) && channel->connected()) {
+        line_.waits(fmt::format("{} reads nothing", batch->queue().address), begin_ms);
+        if (stopping() && monotonic_ms() >= stop_at_ms_) break;
+    }
+    while (oneways_.is_full() && !(stopping() && monotonic_ms() >= stop_at_ms_)) {
+        line_.waits(fmt::format("{} reads nothing", batch->queue().address), begin_ms);
+        wait();
+    }
+    line_.goes_on();
+    const std::size_t kept_bytes = options_.keeps_messages ? batch->body_bytes() : 0;
+    oneways_.begin(batch->queue());
+    const auto count = batch->count();
+    channel->send_oneway(batch->request(!options_.keeps_messages), count);
+    oneways_.written(std::move(batch), kept_bytes);
+}
+
+/// Whether the connection is the one over which that broker was asked.
+bool Producer::is_reached(const std::string& address) {
+    const auto asked = asked_limit_.find(address);
+    return asked != asked_limit_.end() && asked->second == client_.disconnects(address) &&
+           client_.channel(address)->connected();
+}
+
+/// One-way frames tell nothing about the broker: a question comes before the first one on every
+/// connection, for the longest body that it takes. Where no answer comes the broker may have moved,
+/// and another may do.
 bool Producer::reach(Batch& batch) {
-    const std::int64_t deadline_ms = monotonic_ms() + options_.timeout_ms;
+    if (is_reached(batch.queue().address)) return true;
+    Pauses pauses(waiting());
     for (int made = 1;; ++made) {
-        const Queue& queue = batch.queue();
-        const auto channel = client_.channel(queue.address);
-        if (channel->connected()) return true;
-        wire::QueueHeader header;
-        header.topic = queue.topic;
-        header.queue_id = queue.id;
-        const auto answer = channel->call_and_wait(wire::request_code::get_min_offset, header, {},
-                                                   options_.attempt_ms);
-        if (answer) return true;
-        const bool is_over = stopping() || monotonic_ms() >= deadline_ms;
-        if (is_over || made > options_.retries) return note(answer.error()), false;
+        const std::string address = batch.queue().address;
+        const auto breaks = client_.disconnects(address);
+        const auto answer = client_.channel(address)->call_and_wait(
+            wire::request_code::get_broker_config, wire::NoHeader{}, {}, options_.attempt_ms);
+        if (answer) {
+            limits_.learn_from_config(address, answer->body);
+            asked_limit_[address] = breaks;
+            return pauses.goes_on(), true;
+        }
+        const bool is_over = options_.counts_unreached && made > options_.retries;
+        if (is_over || !pauses.wait(answer.error())) return note(answer.error()), false;
         topics_.refresh(*lanes_[batch.lane]->topic);
         const Queue next = next_queue(batch);
-        const bool is_elsewhere = next.address != queue.address;
         redirect(batch, next);
         talk()(Talk::trouble, "{} goes to {} at {}: {}", messages(batch), next.to_string(),
                next.address, answer.error().what);
-        // Two that are both gone would use up all attempts in no time.
-        if (!is_elsewhere || made > 1) wait_for_either(options_.stop_fd, -1, backoff_ms(made));
     }
-}
-
-/// A question behind the last message of a connection: once it is answered, the broker has read
-/// all of them, and ours has them ready for whoever pulls next.
-void Producer::finish_oneway(const Queue& queue) {
-    const auto channel = client_.channel(queue.address);
-    if (channel->connected()) {
-        auto done = channel->flush(options_.attempt_ms);
-        if (done) {
-            wire::QueueHeader header;
-            header.topic = queue.topic;
-            header.queue_id = queue.id;
-            const auto answer = channel->call_and_wait(wire::request_code::get_max_offset, header,
-                                                       {}, options_.attempt_ms);
-            if (!answer) done = answer.error();
-        }
-        if (!done) note(done.error());
-    }
-    collect_lost(queue.address);
-}
-
-void Producer::collect_lost(const std::string& address) {
-    const auto lost = client_.channel(address)->take_lost_oneways();
-    if (lost == 0) return;
-    totals_.handed_over -= std::min<std::uint64_t>(totals_.handed_over, lost);
-    totals_.refused += lost;
-    note({Errc::unavailable, fmt::format("connection to {} lost", address)});
 }
 
 }  // namespace mqd::client

@@ -24,7 +24,7 @@ void WaitLine::waits(std::string_view why, std::int64_t since_ms) {
         since_ms_ = since_ms < 0 ? now_ms : since_ms;
         is_told_ = false;
     }
-    if (is_told_ || now_ms < since_ms_ + told_after_ms_ || !say_) return;
+    if (is_told_ || now_ms < since_ms_ + told_after_ms_ || !say_ || why.empty()) return;
     is_told_ = true;
     say_(fmt::format("waiting: {}", why));
 }
@@ -53,7 +53,8 @@ bool Pauses::wait(const Error& why) {
     pause_ms_ = std::min(pause_max_ms, pause_ms_ * 2);
     if (deadline_ms_ >= 0) pause_ms = std::min(pause_ms, deadline_ms_ - now_ms);
     wait_for_either(stop_fd_, -1, pause_ms);
-    line_.waits(why.what);
+    // At the end of the time the error is what is said.
+    if (deadline_ms_ < 0 || monotonic_ms() < deadline_ms_) line_.waits(why.what);
     return !is_readable(stop_fd_);
 }
 

@@ -119,7 +119,7 @@ disk_of() {
   start_broker
   stop_daemon "$broker_pid"
   lines 1 250000 > in
-  mqsend -t T --queue 0 --spool small/spool in 2> err 3>&- &
+  mqsend -v -t T --queue 0 --spool small/spool in 2> err 3>&- &
   local sender=$!
   wait_until grep -q 'No space left on device; the input waits' err
   kill -0 "$sender"

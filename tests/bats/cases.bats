@@ -34,3 +34,12 @@ holds() {
   export BROKER_ADDR=$broker
   holds clients/capacities.sh
 }
+
+@test "key-delim-tab" {
+  start_broker
+  holds key-delim-tab.sh
+}
+
+@test "reports/small-broker" { holds reports/small-broker; }
+
+@test "reports/hole-after-copytruncate" { holds reports/hole-after-copytruncate; }

@@ -29,7 +29,7 @@ until_of() {
     'mqd-broker --standalone'*) echo is_listening broker ;;
     'mqd-broker -c broker.conf') echo is_listening broker ;;
     mqd-namesrv) echo is_listening namesrv ;;
-    'tail -F '*' -t logs' | *' -t logs -f '*) echo has logs 3 ;;
+    'tail -F '* | *' -t logs -f '*) echo has logs 3 ;;
     *' -t nginx -f '*) echo has nginx 3 ;;
     'mqpull -t logs') echo is_given_new out logs ;;
     'mqpull -t orders --out json '*) echo is_given_new out orders ;;

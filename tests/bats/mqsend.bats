@@ -24,7 +24,7 @@ lines() { seq -f 'line %g of the input' "$@"; }
 
 @test "each line is a message, the last one without a newline too" {
   start_broker
-  run --separate-stderr mqsend -t T < <(printf 'one\n\nthree')
+  run --separate-stderr mqsend -v -t T < <(printf 'one\n\nthree')
   [ "$status" = 0 ]
   [ "$(sums)" = "read 3 = acknowledged 3 + refused 0 + unknown 0" ]
   run all_of T --out 'format:[%s]\n'
@@ -32,10 +32,10 @@ lines() { seq -f 'line %g of the input' "$@"; }
 }
 
 @test "empty input is all right, with and without servers" {
-  run --separate-stderr mqsend -t T -n 127.0.0.1:1 < /dev/null
+  run --separate-stderr mqsend -v -t T -n 127.0.0.1:1 < /dev/null
   [ "$status" = 0 ]
   start_broker
-  run --separate-stderr mqsend -t T --in nul < /dev/null
+  run --separate-stderr mqsend -v -t T --in nul < /dev/null
   [ "$status" = 0 ]
   [ "$(sums)" = "read 0 = acknowledged 0 + refused 0 + unknown 0" ]
 }
@@ -129,7 +129,7 @@ lines() { seq -f 'line %g of the input' "$@"; }
 @test "--oneway hands over, and all of it arrives" {
   start_broker
   lines 1 20000 > "$BATS_TEST_TMPDIR/in"
-  run --separate-stderr mqsend -t T --oneway "$BATS_TEST_TMPDIR/in"
+  run --separate-stderr mqsend -v -t T --oneway "$BATS_TEST_TMPDIR/in"
   [ "$status" = 0 ]
   [ "$(sums)" = "read 20000 = handed over 20000 + refused 0 + unknown 0" ]
   wait_until has_stored T 20000
@@ -203,11 +203,11 @@ lines() { seq -f 'line %g of the input' "$@"; }
 
 @test "--ack flush and --ack all are refused by name where the broker does not wait, and nothing is sent" {
   start_broker
-  run --separate-stderr mqsend -t T --ack flush <<< a
+  run --separate-stderr mqsend -v -t T --ack flush <<< a
   [ "$status" = 2 ]
   [[ $stderr == *"$broker does not wait for its disk"*'flushDiskType is ASYNC_FLUSH'* ]]
   [ "$(sums)" = "read 1 = acknowledged 0 + refused 1 + unknown 0" ]
-  run --separate-stderr mqsend -t T --ack all <<< a
+  run --separate-stderr mqsend -v -t T --ack all <<< a
   [ "$status" = 2 ]
   [[ $stderr == *"$broker does not wait for replicas"*'brokerRole is ASYNC_MASTER'* ]]
   mqsend -q -t T --ack one <<< b
@@ -217,19 +217,19 @@ lines() { seq -f 'line %g of the input' "$@"; }
 @test "--ack all: what no replica has in time is stored but not acknowledged, once" {
   printf 'brokerRole=SYNC_MASTER\ninSyncReplicas=2\nslaveTimeout=200\n' > "$BATS_TEST_TMPDIR/b.conf"
   start_broker -c "$BATS_TEST_TMPDIR/b.conf"
-  run --separate-stderr mqsend -t T --ack all --print json <<< a
+  run --separate-stderr mqsend -v -t T --ack all --print json <<< a
   [ "$status" = 1 ]
   [ "$(sums)" = "read 1 = acknowledged 0 + refused 0 + unknown 1" ]
   [[ $output == *'"error":'*'not by its replicas in time (FLUSH_SLAVE_TIMEOUT)'* ]]
   [ "$(all_of T)" = a ]
-  run --separate-stderr mqsend -t T --print json <<< b
+  run --separate-stderr mqsend -v -t T --print json <<< b
   [ "$status" = 0 ]
   [[ $output == *'"level":"memory"'* ]]
 }
 
 @test "a malformed record stops the work after everything before it" {
   start_broker
-  run --separate-stderr mqsend -t T --in json --print ids < <(printf '{"body":"a"}\n{broken\n{"body":"c"}\n')
+  run --separate-stderr mqsend -v -t T --in json --print ids < <(printf '{"body":"a"}\n{broken\n{"body":"c"}\n')
   [ "$status" = 1 ]
   [ "$(sums)" = "read 2 = acknowledged 1 + refused 1 + unknown 0" ]
   [[ $stderr == *'line 2'* ]]
@@ -239,7 +239,7 @@ lines() { seq -f 'line %g of the input' "$@"; }
 @test "--on-error skip goes on, and --rejects keeps what was refused as it was" {
   start_broker
   printf '{"body":"a"}\n{broken\n{"body":"c"}\n{"body":"d","properties":{"UNIQ_KEY":"x"}}\n' > "$BATS_TEST_TMPDIR/in"
-  run --separate-stderr mqsend -t T --in json --shard s --on-error skip --rejects "$BATS_TEST_TMPDIR/bad" --print json "$BATS_TEST_TMPDIR/in"
+  run --separate-stderr mqsend -v -t T --in json --shard s --on-error skip --rejects "$BATS_TEST_TMPDIR/bad" --print json "$BATS_TEST_TMPDIR/in"
   [ "$status" = 1 ]
   [ "$(sums)" = "read 4 = acknowledged 2 + refused 2 + unknown 0" ]
   [ "$(all_of T)" = $'a\nc' ]
@@ -251,7 +251,7 @@ lines() { seq -f 'line %g of the input' "$@"; }
 @test "a line of 5 MiB is refused and counted, and the input goes on" {
   start_broker
   { echo before; head -c 5242880 /dev/zero | tr '\0' x; echo; echo behind; } > "$BATS_TEST_TMPDIR/in"
-  run --separate-stderr mqsend -t T --shard s --on-error skip --rejects "$BATS_TEST_TMPDIR/bad" "$BATS_TEST_TMPDIR/in"
+  run --separate-stderr mqsend -v -t T --shard s --on-error skip --rejects "$BATS_TEST_TMPDIR/bad" "$BATS_TEST_TMPDIR/in"
   [ "$status" = 1 ]
   [ "$(sums)" = "read 3 = acknowledged 2 + refused 1 + unknown 0" ]
   [ "$(all_of T)" = $'before\nbehind' ]
@@ -267,10 +267,10 @@ lines() { seq -f 'line %g of the input' "$@"; }
 
 @test "--max-line makes the limit smaller, --skip-empty drops and counts" {
   start_broker
-  run --separate-stderr mqsend -t T --max-line 5 --on-error skip --shard s < <(printf '12345\n123456\n')
+  run --separate-stderr mqsend -v -t T --max-line 5 --on-error skip --shard s < <(printf '12345\n123456\n')
   [ "$status" = 1 ]
   [ "$(all_of T)" = 12345 ]
-  run --separate-stderr mqsend -t E --skip-empty --shard s < <(printf 'a\n\n\nb\n')
+  run --separate-stderr mqsend -v -t E --skip-empty --shard s < <(printf 'a\n\n\nb\n')
   [ "$status" = 0 ]
   [[ $stderr == *'read 2 = acknowledged 2'*'2 empty skipped'* ]]
   [ "$(all_of E)" = $'a\nb' ]
@@ -278,13 +278,13 @@ lines() { seq -f 'line %g of the input' "$@"; }
 
 @test "--split-long makes several messages of a long line" {
   start_broker
-  run --separate-stderr mqsend -t T --max-line 5 --split-long --shard s < <(printf '12345\n123456\nzweiöße\n')
+  run --separate-stderr mqsend -v -t T --max-line 5 --split-long --shard s < <(printf '12345\n123456\nzweiöße\n')
   [ "$status" = 0 ]
   [ "$(sums)" = "read 5 = acknowledged 5 + refused 0 + unknown 0" ]
   [ "$(all_of T)" = $'12345\n12345\n6\nzwei\nöße' ]
   for wrong in '--in json' '--in file' '--key-delim :'; do
     # shellcheck disable=SC2086  # words
-    run --separate-stderr mqsend -t T --split-long $wrong < /dev/null
+    run --separate-stderr mqsend -v -t T --split-long $wrong < /dev/null
     [ "$status" = 2 ]
   done
 }
@@ -323,7 +323,7 @@ lines() { seq -f 'line %g of the input' "$@"; }
   start_broker -c "$BATS_TEST_TMPDIR/b.conf"
   local before
   before=$(date +%s%3N)
-  run --separate-stderr mqsend -t T --in json --queue 0 --print json < <(printf '%s\n' '{"body":"a"}' \
+  run --separate-stderr mqsend -v -t T --in json --queue 0 --print json < <(printf '%s\n' '{"body":"a"}' \
     '{"body":"late","tags":"t","delay_level":1}' '{"body":"never","delay_level":2}' '{"body":"b"}')
   [ "$status" = 0 ]
   [ "$(sums)" = "read 4 = acknowledged 4 + refused 0 + unknown 0" ]
@@ -341,7 +341,7 @@ lines() { seq -f 'line %g of the input' "$@"; }
 
 @test "a record with two delays or a negative one is refused" {
   start_broker
-  run --separate-stderr mqsend -t T --in json --on-error skip < <(printf '%s\n' '{"body":"a","delay_level":1,"deliver_at":1}' \
+  run --separate-stderr mqsend -v -t T --in json --on-error skip < <(printf '%s\n' '{"body":"a","delay_level":1,"deliver_at":1}' \
     '{"body":"b","delay_level":-1}' '{"body":"c","delay_level":0}')
   [ "$status" = 1 ]
   [ "$(sums)" = "read 3 = acknowledged 1 + refused 2 + unknown 0" ]
@@ -362,17 +362,17 @@ lines() { seq -f 'line %g of the input' "$@"; }
 @test "an unknown topic is named, with status 4, where brokers make none; --create makes it" {
   echo autoCreateTopicEnable=false > "$BATS_TEST_TMPDIR/b.conf"
   start_broker -c "$BATS_TEST_TMPDIR/b.conf"
-  run --separate-stderr mqsend -t nosuch <<< a
+  run --separate-stderr mqsend -v -t nosuch <<< a
   [ "$status" = 4 ]
   [[ $stderr == *"topic 'nosuch' does not exist on $namesrv (TOPIC_NOT_EXIST)"* ]]
   [ "$(sums)" = "read 1 = acknowledged 0 + refused 1 + unknown 0" ]
-  run --separate-stderr mqsend -t nosuch --create <<< a
+  run --separate-stderr mqsend -v -t nosuch --create <<< a
   [ "$status" = 0 ]
   [ "$(all_of nosuch)" = a ]
 }
 
 @test "a dead name server is status 3, and the next one in the list is asked" {
-  run --separate-stderr mqsend -t T -n 127.0.0.1:1 <<< a
+  run --separate-stderr mqsend -t T -n 127.0.0.1:1 --timeout 200ms <<< a
   [ "$status" = 3 ]
   [[ $stderr == *127.0.0.1:1* ]]
   start_broker
@@ -411,19 +411,36 @@ metric_is() { [ "$(metric "$1" "$2")" = "$3" ]; }
 @test "--progress counts on stderr, in a line of its own before the sums" {
   start_broker
   lines 1 150 > "$BATS_TEST_TMPDIR/in"
-  run --separate-stderr mqsend -t T --rate 100 --progress "$BATS_TEST_TMPDIR/in"
+  run --separate-stderr mqsend -v -t T --rate 100 --progress "$BATS_TEST_TMPDIR/in"
   [ "$status" = 0 ]
   [[ ${stderr_lines[0]} =~ [0-9]+\ messages,\ [0-9]+/s,\ .*,\ [0-9]+%,\ 0:0[01]\ left ]]
   [[ ${stderr_lines[1]} == 'mqsend: read 150 = '* ]]
   # No terminal, nobody asked.
   run --separate-stderr mqsend -t T --rate 100 "$BATS_TEST_TMPDIR/in"
-  [ "${#stderr_lines[@]}" = 1 ]
+  [ -z "$stderr" ]
+}
+
+@test "sums are told to a terminal, with -v, or when they do not come out even" {
+  start_broker
+  run --separate-stderr mqsend -t T <<< a
+  [ "$status" = 0 ]
+  [ -z "$stderr" ]
+  run --separate-stderr mqsend -t T -v <<< a
+  [ "$stderr" != "${stderr/read 1 = acknowledged 1/}" ]
+  run --separate-stderr mqsend -t T --max-line 1 < <(printf 'a\nlong\nb\n')
+  [ "$status" = 1 ]
+  [[ $stderr == *'read 2 = acknowledged 1 + refused 1 + unknown 0;'*'; input was left unread' ]]
+  run --separate-stderr mqsend -t T --max-line 1 --on-error skip < <(printf 'a\nlong\nb\n')
+  [[ $stderr == *'read 3 = acknowledged 2 + refused 1 + unknown 0;'* && $stderr != *unread* ]]
+  # Who wants so many leaves the rest on purpose.
+  run --separate-stderr mqsend -t T -v --count 1 < <(printf 'a\nb\n')
+  [[ $stderr == *'read 1 = '* && $stderr != *unread* ]]
 }
 
 @test "a broker that dies in mid-stream leaves sums that add up and status 1" {
   start_broker
   mkfifo "$BATS_TEST_TMPDIR/fifo"
-  mqsend -t T --timeout 1s --retries 2 < "$BATS_TEST_TMPDIR/fifo" 2> "$BATS_TEST_TMPDIR/err" 3>&- &
+  mqsend -v -t T --timeout 1s --retries 2 < "$BATS_TEST_TMPDIR/fifo" 2> "$BATS_TEST_TMPDIR/err" 3>&- &
   local sender=$!
   exec {pipe}> "$BATS_TEST_TMPDIR/fifo"
   lines 1 100 >&"$pipe"
@@ -443,11 +460,12 @@ metric_is() { [ "$(metric "$1" "$2")" = "$3" ]; }
     start_broker
     mkfifo "$BATS_TEST_TMPDIR/fifo$mode"
     # shellcheck disable=SC2086  # none or one word
-    mqsend -t "T$mode" $mode < "$BATS_TEST_TMPDIR/fifo$mode" 2> "$BATS_TEST_TMPDIR/err$mode" 3>&- &
+    mqsend -v -t "T$mode" $mode --metrics "$BATS_TEST_TMPDIR/m$mode" < "$BATS_TEST_TMPDIR/fifo$mode" 2> "$BATS_TEST_TMPDIR/err$mode" 3>&- &
     local sender=$!
     exec 7> "$BATS_TEST_TMPDIR/fifo$mode"
     lines 1 100 >&7
-    wait_until has_stored "T$mode" 100
+    # One-way messages are known to be there when the broker has answered behind them.
+    wait_until grep -qE '^mqsend_messages_(acknowledged|handed_over)_total.* 100$' "$BATS_TEST_TMPDIR/m$mode"
     stop_daemon "$broker_pid"
     lines 101 200 >&7
     start_daemon broker broker mqd-broker --standalone --store "$BATS_TEST_TMPDIR/store" --listen "$broker" --namesrv-port "${namesrv##*:}" 7>&-

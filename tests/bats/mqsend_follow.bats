@@ -240,11 +240,12 @@ stop() { # [SIGNAL]
   [ "$status" = 1 ]
   [ "$(all_of T | sort)" = $'a\nb' ]
   [ "$(offset)" = "$(stat -c %s "$log")" ]
-  # A broker that is gone stops it too, and costs nothing.
+  # A broker that is gone is waited for, beyond --timeout, and costs nothing.
   echo '{"body":"c"}' >> "$log"
   stop_daemon "$broker_pid"
-  run --separate-stderr mqsend -t T --in json --follow "$log" --state "$state" --timeout 200ms
-  [ "$status" = 3 ]
+  run --separate-stderr timeout 2 mqsend -t T --in json --follow "$log" --state "$state" --timeout 200ms
+  [ "$status" = 124 ]
+  [[ $stderr == *'waiting: '* ]]
   start_daemon broker broker mqd-broker --standalone --store "$BATS_TEST_TMPDIR/store" --listen "$broker" --namesrv-port "${namesrv##*:}"
   mqsend -q -t T --in json --follow "$log" --state "$state" --count 1
   has_line T c

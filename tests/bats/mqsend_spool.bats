@@ -41,7 +41,7 @@ start_and_stop_broker() {
 @test "with a broker that takes all, nothing stays in the spool" {
   start_broker
   lines 1 20000 > "$BATS_TEST_TMPDIR/in"
-  run --separate-stderr mqsend -t T --shard s --spool "$spool" --print json "$BATS_TEST_TMPDIR/in"
+  run --separate-stderr mqsend -v -t T --shard s --spool "$spool" --print json "$BATS_TEST_TMPDIR/in"
   [ "$status" = 0 ]
   [ "$(sums)" = 'read 20000 = acknowledged 20000 + spooled 0 + refused 0 + unknown 0' ]
   [ "$(grep -c '"level":"memory"' <<< "$output")" = 20000 ]
@@ -54,18 +54,18 @@ start_and_stop_broker() {
 @test "without a broker all of it is in the spool, and arrives with the ids that were printed" {
   start_and_stop_broker
   lines 1 1000 > "$BATS_TEST_TMPDIR/in"
-  run --separate-stderr mqsend -t T --shard s -k key --spool "$spool" --timeout 100ms --print json "$BATS_TEST_TMPDIR/in"
+  run --separate-stderr mqsend -v -t T --shard s -k key --spool "$spool" --timeout 100ms --print json "$BATS_TEST_TMPDIR/in"
   [ "$status" = 0 ]
   [ "$(sums)" = 'read 1000 = acknowledged 0 + spooled 1000 + refused 0 + unknown 0' ]
   [ "$(grep -c '^{"id":"[0-9A-F]\{32\}","level":"spool"}$' <<< "$output")" = 1000 ]
   sed 's/.*"id":"\([^"]*\)".*/\1/' <<< "$output" > "$BATS_TEST_TMPDIR/ids"
   mqdump log "$spool" | cmp - "$BATS_TEST_TMPDIR/in"
   # Not to be delivered yet.
-  run --separate-stderr mqsend --drain --spool "$spool" --timeout 100ms
+  run --separate-stderr mqsend -v --drain --spool "$spool" --timeout 100ms
   [ "$status" = 3 ]
   [[ $stderr == *'no broker takes the 1000 messages that are left'* ]]
   restart_broker
-  run --separate-stderr mqsend --drain --spool "$spool"
+  run --separate-stderr mqsend -v --drain --spool "$spool"
   [ "$status" = 0 ]
   [[ $stderr == *'read 0 = acknowledged 0 '*'of earlier runs: sent 1000, failed 0, left 0' ]]
   all_of T | cmp - "$BATS_TEST_TMPDIR/in"
@@ -79,7 +79,7 @@ start_and_stop_broker() {
   mqsend -q -t T --queue 2 --tag A --compress zstd --spool "$spool" --timeout 50ms < <(lines 1 500)
   mqsend -q -t T --queue 2 --spool "$spool" --timeout 50ms < <(lines 501 600)
   restart_broker
-  run --separate-stderr mqsend -t T --queue 2 --spool "$spool" < <(lines 601 1000)
+  run --separate-stderr mqsend -v -t T --queue 2 --spool "$spool" < <(lines 601 1000)
   [ "$status" = 0 ]
   [ "$(sums)" = 'read 400 = acknowledged 400 + spooled 0 + refused 0 + unknown 0' ]
   [[ $stderr == *'of earlier runs: sent 600, failed 0, left 0'* ]]
@@ -91,7 +91,7 @@ start_and_stop_broker() {
 @test "a broker that is killed in mid-stream holds nobody up, and gets the rest when it is back" {
   start_broker
   mkfifo "$BATS_TEST_TMPDIR/fifo"
-  mqsend -t T --shard s --spool "$spool" --print json < "$BATS_TEST_TMPDIR/fifo" > "$BATS_TEST_TMPDIR/fates" 2> "$BATS_TEST_TMPDIR/err" 3>&- &
+  mqsend -v -t T --shard s --spool "$spool" --print json < "$BATS_TEST_TMPDIR/fifo" > "$BATS_TEST_TMPDIR/fates" 2> "$BATS_TEST_TMPDIR/err" 3>&- &
   local sender=$!
   exec {pipe}> "$BATS_TEST_TMPDIR/fifo"
   lines 1 1000 >&"$pipe"
@@ -208,7 +208,7 @@ is_read() { mqdump log "$spool" 2> /dev/null | grep -qx "line $1 of the input" |
 @test "a full spool holds the input and drops nothing" {
   start_and_stop_broker
   mkfifo "$BATS_TEST_TMPDIR/fifo"
-  mqsend -t T --queue 0 --spool "$spool" --spool-max 16M < "$BATS_TEST_TMPDIR/fifo" 2> "$BATS_TEST_TMPDIR/err" 3>&- &
+  mqsend -v -t T --queue 0 --spool "$spool" --spool-max 16M < "$BATS_TEST_TMPDIR/fifo" 2> "$BATS_TEST_TMPDIR/err" 3>&- &
   local sender=$! feeder
   exec {pipe}> "$BATS_TEST_TMPDIR/fifo"
   lines 1 200000 >&"$pipe" 3>&- &
@@ -245,7 +245,7 @@ is_read() { mqdump log "$spool" 2> /dev/null | grep -qx "line $1 of the input" |
   start_broker -c "$BATS_TEST_TMPDIR/b.conf"
   mqsend -q -t T --create <<< before
   records() { printf '{"topic":"%s","body":"%s"}\n' T a nosuch b T c nosuch d; }
-  run --separate-stderr mqsend --in json --queue 0 --on-error skip --spool "$spool" < <(records)
+  run --separate-stderr mqsend -v --in json --queue 0 --on-error skip --spool "$spool" < <(records)
   [ "$status" = 1 ]
   [ "$(sums)" = 'read 4 = acknowledged 2 + spooled 0 + refused 2 + unknown 0' ]
   [ "$(all_of T --queue 0 | grep -v before)" = $'a\nc' ]
@@ -253,7 +253,7 @@ is_read() { mqdump log "$spool" 2> /dev/null | grep -qx "line $1 of the input" |
   [ "$(ls "$spool")" = $'lock\nrefused' ]
   # To stop means that what stands behind it waits.
   rm -r "$spool"
-  run --separate-stderr mqsend --in json --queue 1 --spool "$spool" < <(records)
+  run --separate-stderr mqsend -v --in json --queue 1 --spool "$spool" < <(records)
   [ "$status" = 1 ]
   [ "$(sums)" = 'read 4 = acknowledged 1 + spooled 2 + refused 1 + unknown 0' ]
   [[ $stderr == *"topic 'nosuch' does not exist"* ]]
@@ -267,7 +267,7 @@ is_read() { mqdump log "$spool" 2> /dev/null | grep -qx "line $1 of the input" |
 @test "an interrupt leaves the rest in the spool, at once when nobody takes it" {
   start_and_stop_broker
   mkfifo "$BATS_TEST_TMPDIR/fifo"
-  mqsend -t T --queue 0 --spool "$spool" --timeout 1h < "$BATS_TEST_TMPDIR/fifo" 2> "$BATS_TEST_TMPDIR/err" 3>&- &
+  mqsend -v -t T --queue 0 --spool "$spool" --timeout 1h < "$BATS_TEST_TMPDIR/fifo" 2> "$BATS_TEST_TMPDIR/err" 3>&- &
   local sender=$! status=0
   exec {pipe}> "$BATS_TEST_TMPDIR/fifo"
   lines 1 1000 >&"$pipe"

@@ -22,7 +22,7 @@ decide() {
 @test "the command's status commits or rolls back, and the sums tell of both" {
   start transactionTimeOut=6000
   decide 'read -r n; exit $((n % 2))'
-  run --separate-stderr mqsend -t T --shard s --transaction ./decide < <(seq 20)
+  run --separate-stderr mqsend -v -t T --shard s --transaction ./decide < <(seq 20)
   [ "$status" = 0 ]
   [ "$(sums)" = "read 20 = acknowledged 10 + rolled back 10 + refused 0 + unknown 0" ]
   [ "$(all_of T)" = "$(seq 2 2 20)" ]
@@ -53,7 +53,7 @@ decide() {
   start transactionTimeOut=60000
   # Each waits for the other.
   decide 'read -r n; touch "began$n"; until [ -e began1 ] && [ -e began2 ]; do sleep 0.01; done'
-  run --separate-stderr timeout 9 mqsend -t T --transaction ./decide --jobs 2 < <(seq 2)
+  run --separate-stderr timeout 9 mqsend -v -t T --transaction ./decide --jobs 2 < <(seq 2)
   [ "$status" = 0 ]
   [ "$(sums)" = "read 2 = acknowledged 2 + rolled back 0 + refused 0 + unknown 0" ]
 }
@@ -61,7 +61,7 @@ decide() {
 @test "a broker that asks is answered by the command, run again" {
   start transactionTimeOut=100 transactionCheckInterval=100
   decide '[ "$MQ_ASKED" -lt 2 ] && exit 7; exit 0'
-  run --separate-stderr mqsend -t T --transaction ./decide --print ids <<< later
+  run --separate-stderr mqsend -v -t T --transaction ./decide --print ids <<< later
   [ "$status" = 0 ]
   [ "$(sums)" = "read 1 = acknowledged 1 + rolled back 0 + refused 0 + unknown 0" ]
   [ "$(all_of T)" = later ]
@@ -71,14 +71,14 @@ decide() {
 @test "what is not decided at the end is unknown, and the next mqsend is asked about it" {
   start transactionTimeOut=100 transactionCheckInterval=100
   decide 'exit 7'
-  run --separate-stderr mqsend -t T --transaction ./decide --timeout 300ms <<< open
+  run --separate-stderr mqsend -v -t T --transaction ./decide --timeout 300ms <<< open
   [ "$status" = 1 ]
   [ "$(sums)" = "read 1 = acknowledged 0 + rolled back 0 + refused 0 + unknown 1" ]
   [[ $stderr == *'not decided'* ]]
   [ -z "$(all_of T)" ]
   decide 'exit 0'
   mkfifo "$BATS_TEST_TMPDIR/fifo"
-  mqsend -t T --transaction ./decide < fifo 2> "$BATS_TEST_TMPDIR/second.log" 3>&- &
+  mqsend -v -t T --transaction ./decide < fifo 2> "$BATS_TEST_TMPDIR/second.log" 3>&- &
   local pid=$!
   exec {writer}> fifo
   echo new >&"$writer"
@@ -94,7 +94,7 @@ decide() {
   # A topic that a send has made may be forgotten by a kill right behind it.
   mqadmin updateTopic -t T -c DefaultCluster > /dev/null
   decide 'touch began; until [ -e go ]; do sleep 0.01; done'
-  mqsend -t T --transaction ./decide -n "$namesrv" <<< decided 2> "$BATS_TEST_TMPDIR/mqsend.log" 3>&- &
+  mqsend -v -t T --transaction ./decide -n "$namesrv" <<< decided 2> "$BATS_TEST_TMPDIR/mqsend.log" 3>&- &
   local pid=$! port=${broker##*:} names=${namesrv##*:}
   wait_until test -e began
   stop_daemon "$broker_pid" KILL || true
@@ -109,7 +109,7 @@ decide() {
   start transactionTimeOut=60000
   decide 'read -r n; [ "$n" != never ] || exit 7'
   mkfifo "$BATS_TEST_TMPDIR/fifo"
-  mqsend -t T --transaction ./decide < fifo 2> "$BATS_TEST_TMPDIR/mqsend.log" 3>&- &
+  mqsend -v -t T --transaction ./decide < fifo 2> "$BATS_TEST_TMPDIR/mqsend.log" 3>&- &
   local pid=$! status=0
   exec {writer}> fifo
   echo a >&"$writer"

@@ -19,7 +19,7 @@ start() {
   start
   # A machine that stands still for longer than the 10 s of the default is no failure.
   serve 'read n; [ $((n % 3)) != 0 ] || sleep 0.05; echo "$n squared is $((n * n))"' --jobs 4
-  run --separate-stderr mqsend -t T --request --timeout 60s < <(seq 20)
+  run --separate-stderr mqsend -v -t T --request --timeout 60s < <(seq 20)
   [ "$status" = 0 ]
   [ "$(sums)" = "read 20 = answered 20 + unanswered 0 + refused 0 + unknown 0" ]
   # A reply has the newline that was printed, and its own.
@@ -35,14 +35,14 @@ start() {
 
 @test "no reply in time is status 3, an empty line, and no second request" {
   start
-  run --separate-stderr mqsend -t T --request --timeout 300ms <<< anybody
+  run --separate-stderr mqsend -v -t T --request --timeout 300ms <<< anybody
   [ "$status" = 3 ]
   [ "$(sums)" = "read 1 = answered 0 + unanswered 1 + refused 0 + unknown 0" ]
   [[ $stderr == *'no reply came within 300 ms'* ]]
   [ -z "$output" ]
   [ "$(mqpull -q -t T --from beginning -e)" = anybody ]
   serve 'read n; [ $n != b ] && echo -n "$n"'
-  run --separate-stderr mqsend -t T --request --timeout 700ms --on-error skip < <(printf 'a\nb\nc\n')
+  run --separate-stderr mqsend -v -t T --request --timeout 700ms --on-error skip < <(printf 'a\nb\nc\n')
   [ "$status" = 1 ]
   [ "$(sums)" = "read 3 = answered 2 + unanswered 1 + refused 0 + unknown 0" ]
   [ "$output" = $'a\n\nc' ]
@@ -83,7 +83,7 @@ start() {
   start
   cd "$BATS_TEST_TMPDIR"
   serve 'read n; echo -n "$n"'
-  { echo 1; until [ -e go ]; do sleep 0.02; done; echo 2; } | mqsend -t T --request --timeout 60s > replies 2> mqsend.log 3>&- &
+  { echo 1; until [ -e go ]; do sleep 0.02; done; echo 2; } | mqsend -v -t T --request --timeout 60s > replies 2> mqsend.log 3>&- &
   local sender=$! port=${broker##*:} names=${namesrv##*:}
   first() { [ "$(cat replies)" = 1 ]; }
   wait_until first

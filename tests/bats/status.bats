@@ -78,8 +78,8 @@ status_of() { ended=0; "$@" || ended=$?; }
 }
 
 @test "3: the servers could not be reached, or did not answer in time" {
-  ends 3 mqsend -t T -n 127.0.0.1:1 <<< a
-  ends 3 mqsend -t T -n '127.0.0.1:1;127.0.0.1:2' <<< a
+  ends 3 mqsend -t T -n 127.0.0.1:1 --timeout 200ms <<< a
+  ends 3 mqsend -t T -n '127.0.0.1:1;127.0.0.1:2' --timeout 200ms <<< a
   [[ $stderr == *'127.0.0.1:1;127.0.0.1:2'* ]]
   ends 3 mqpull -t T -n 127.0.0.1:1
   ends 3 mqpull -t T -g g -n 127.0.0.1:1
@@ -91,7 +91,7 @@ status_of() { ended=0; "$@" || ended=$?; }
   ends 3 mqsend --drain --spool spool --timeout 100ms -n 127.0.0.1:1
   # It is there and says nothing.
   freeze "$broker_pid"
-  ends 3 mqsend -t T <<< a
+  ends 3 mqsend -t T --timeout 500ms <<< a
   [ "${#stderr_lines[@]}" = 2 ]
   ends 3 mqpull -t T -e
   kill -CONT "$broker_pid"

@@ -1,10 +1,19 @@
 #pragma once
-// Client presence 35, 38, 40 (spec remoting.md 3.5); the heartbeat 34 has a body only. Connection
+// Client presence 34, 35, 38, 40 (spec remoting.md 3.5); the heartbeat asks with a body. Connection
 // lists 203 and 204 and the progress 208 of groups (spec remoting.md 4.5).
 
 #include "wire/header.h"
 
 namespace mqd::wire {
+
+/// Of HEART_BEAT 34.
+struct HeartBeatResponse {
+    std::int64_t message_bytes_max = 0;  ///< ours, as in answers to sends
+
+    static constexpr auto fields() {
+        return std::tuple{required("mqdMaxMessageSize", &HeartBeatResponse::message_bytes_max)};
+    }
+};
 
 /// UNREGISTER_CLIENT 35.
 struct UnregisterClient {

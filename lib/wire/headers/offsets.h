@@ -5,6 +5,9 @@
 
 namespace mqd::wire {
 
+/// Of the answer to GET_MAX_OFFSET 30, see MaxOffsetResponse.
+inline constexpr std::string_view oneways_lost_field = "mqdOnewaysNotStored";
+
 /// QUERY_CONSUMER_OFFSET 14; answered by OffsetResponse.
 struct QueryConsumerOffset {
     std::string_view consumer_group;
@@ -50,7 +53,7 @@ struct SearchOffset {
     }
 };
 
-/// GET_MAX_OFFSET 30 and GET_MIN_OFFSET 31, answered by OffsetResponse;
+/// GET_MAX_OFFSET 30, answered by MaxOffsetResponse, and GET_MIN_OFFSET 31, by OffsetResponse;
 /// GET_EARLIEST_MSG_STORETIME 32, answered by TimestampResponse.
 struct QueueHeader {
     std::string_view topic;
@@ -67,6 +70,19 @@ struct OffsetResponse {
 
     static constexpr auto fields() {
         return std::tuple{required("offset", &OffsetResponse::offset)};
+    }
+};
+
+/// Of GET_MAX_OFFSET 30.
+struct MaxOffsetResponse {
+    std::int64_t offset = 0;
+    /// Ours: so many one-way messages of this connection were not stored, if any were not.
+    std::optional<std::int64_t> oneways_lost;
+
+    static constexpr auto fields() {
+        using H = MaxOffsetResponse;
+        return std::tuple{required("offset", &H::offset),
+                          optional(oneways_lost_field, &H::oneways_lost)};
     }
 };
 

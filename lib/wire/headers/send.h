@@ -69,6 +69,19 @@ inline Result<SendMessage> read_send_message(const Command& command) {
     return header;
 }
 
+/// Ours: the largest body that a broker takes, in its answers to sends and heartbeats. Who makes
+/// batches goes by it.
+inline constexpr std::string_view max_message_size_field = "mqdMaxMessageSize";
+
+/// Of code 13: the message is too long, or a batch.
+struct SendRefusal {
+    std::int64_t message_bytes_max = 0;
+
+    static constexpr auto fields() {
+        return std::tuple{required(max_message_size_field, &SendRefusal::message_bytes_max)};
+    }
+};
+
 /// Of codes 0, 10, 11 and 12.
 struct SendMessageResponse {
     std::string_view msg_id;  ///< the offset message id; for a batch all of them, commas between
@@ -79,6 +92,7 @@ struct SendMessageResponse {
     std::optional<bool> trace_on;
     std::optional<std::string_view> batch_id;       ///< of a batch that was stored as one record
     std::optional<std::string_view> recall_handle;  ///< of a timer message: what 370 takes
+    std::optional<std::int64_t> message_bytes_max;  ///< max_message_size_field
 
     static constexpr auto fields() {
         using H = SendMessageResponse;
@@ -89,7 +103,8 @@ struct SendMessageResponse {
                           required("queueOffset", &H::queue_offset),
                           optional("recallHandle", &H::recall_handle),
                           optional("transactionId", &H::transaction_id),
-                          optional("batchUniqId", &H::batch_id)};
+                          optional("batchUniqId", &H::batch_id),
+                          optional(max_message_size_field, &H::message_bytes_max)};
     }
 };
 

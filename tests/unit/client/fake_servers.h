@@ -104,6 +104,11 @@ public:
     }
     std::atomic<int> queues = 2;
     std::string offset_id = "id";               ///< of whatever is stored
+    /// Longer bodies are refused; 0: none is.
+    std::atomic<std::size_t> body_bytes_max = 0;
+    std::atomic<bool> says_body_bytes_max = true;  ///< as mqd does in its answers
+    std::atomic<std::int64_t> oneways_lost = 0;    ///< said to who asks for the end of a queue
+    std::atomic<int> asked_for_config = 0;
     std::string config;                         ///< of the broker, lines of key=value
     std::atomic<std::int32_t> config_code = 0;  ///< its answer to who asks for that
     std::atomic<bool> is_busy = false;          ///< as a name server, what nobody waits for
@@ -122,7 +127,14 @@ public:
             case code::send_message_v2:
             case code::send_batch_message:
                 return send(session, request);
+            case code::get_max_offset: {
+                wire::MaxOffsetResponse answer;
+                if (oneways_lost > 0) answer.oneways_lost = oneways_lost;
+                if (on_other) return on_other(session, request);
+                return session.reply(request, 0, answer);
+            }
             case code::get_broker_config:
+                ++asked_for_config;
                 return session.reply(request, config_code, wire::NoHeader{}, as_bytes(config));
             case code::pull_message: {
                 const auto header = wire::read_header<wire::PullMessage>(request);
@@ -169,6 +181,8 @@ private:
     void send(remoting::Session& session, const wire::Command& request) {
         std::int32_t answer = 0;
         wire::SendMessageResponse response;
+        if (says_body_bytes_max && body_bytes_max > 0)
+            response.message_bytes_max = static_cast<std::int64_t>(body_bytes_max);
         {
             Lock lock(lock_);
             ++sends_;
@@ -176,6 +190,8 @@ private:
                 answer = codes_.front();
                 codes_.pop_front();
             }
+            if (body_bytes_max > 0 && request.body.size() > body_bytes_max)
+                answer = wire::response_code::message_illegal;
             const auto header = wire::read_send_message(request);
             REQUIRE(header);
             born_ms_ = header->born_timestamp;

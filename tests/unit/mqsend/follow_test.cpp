@@ -357,3 +357,50 @@ TEST_CASE("a record's id is that of its place, its file and its text") {
     std::sort(others.begin(), others.end());
     CHECK(std::adjacent_find(others.begin(), others.end()) == others.end());
 }
+
+TEST_CASE("after a file was cut short, what its writer left out is passed over") {
+    const Folder folder;
+    const auto path = fs::path(folder.path()) / "a.log";
+    const auto put = [&](std::uint64_t at, std::string_view text) {
+        std::fstream out(path, std::ios::in | std::ios::out | std::ios::binary);
+        out.seekp(static_cast<std::streamoff>(at));
+        out << text;
+        REQUIRE(out.good());
+    };
+    using Lines = std::vector<std::string>;
+    append(path, "before\n");
+    Followed followed(path);
+    CHECK(followed.lines() == Lines{"before"});
+    const auto kept = followed.position();
+    fs::resize_file(path, 0);
+
+    SUBCASE("less than a block, where no file system has a hole") {
+        put(7, "after\nnext\n");
+        CHECK(followed.lines() == Lines{"after", "next"});
+        CHECK(followed.file().take_warning().find("its first 7 bytes are a hole") !=
+              std::string::npos);
+        CHECK(followed.position().offset == 18);
+        append(path, "more\n");
+        CHECK(followed.lines() == Lines{"more"});
+    }
+    SUBCASE("a hole of many blocks") {
+        put(100 << 20, "after\n");
+        CHECK(followed.lines() == Lines{"after"});
+        CHECK(followed.position().offset == (100 << 20) + 6);
+    }
+    SUBCASE("the line comes later than the hole") {
+        fs::resize_file(path, 5000);
+        CHECK(followed.lines() == Lines{});
+        put(5000, "after\n");
+        CHECK(followed.lines() == Lines{"after"});
+    }
+    SUBCASE("fewer NULs than it had been read are written ones") {
+        append(path, std::string("\0\0\0x\n", 5));
+        CHECK(followed.lines() == Lines{std::string("\0\0\0x", 4)});
+    }
+    SUBCASE("while nobody looked") {
+        put(9000, "after\n");
+        Followed next(path, kept);
+        CHECK(next.lines() == Lines{"after"});
+    }
+}

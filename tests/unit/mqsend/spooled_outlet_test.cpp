@@ -53,7 +53,8 @@ struct World {
         auto made = Spool::open(files, folder.path(), 1 << 30);
         REQUIRE(made);
         spool = std::move(*made);
-        options.warn = [this](std::string_view what) { warnings.emplace_back(what); };
+        options.waiting.say = [this](std::string_view what) { warnings.emplace_back(what); };
+        options.waiting.told_after_ms = 0;
         outlet = std::make_unique<SpooledOutlet>(*client, std::move(producer), *spool, *fates,
                                                  std::move(options));
     }
@@ -106,7 +107,8 @@ TEST_CASE("a full disk holds the input until there is space") {
     CHECK_FALSE(world.outlet->may_read().value_or(true));
     REQUIRE(world.outlet->send(message_of("b"), 0));
     CHECK_FALSE(world.outlet->may_read().value_or(true));
-    CHECK(world.warnings.size() == 1);
+    REQUIRE(world.warnings.size() == 1);
+    CHECK(world.warnings[0] == "waiting: no space; the input is held");
     CHECK(world.servers.sends() == 0);
     world.is_full = false;
     for (bool may_read = false; !may_read; world.pass())
