@@ -43,6 +43,7 @@ Result<std::unique_ptr<Broker>> Broker::open(store::Files& files, const Clock& c
     TRY(broker->offsets_, Offsets::open(files, clock, settings));
     TRY(broker->filters_, Filters::open(files, clock, settings));
     TRY(broker->delay_, Delay::open(files, clock, store, broker->counters_, settings));
+    broker->delayed_retries_ = std::make_unique<DelayedRetries>(clock, store, *broker->delay_);
     TRY(broker->timers_, Timers::open(files, clock, store, broker->counters_, settings));
     TRY(broker->transactions_,
         Transactions::open(files, {clock, store, settings, *broker->topics_, *broker->offsets_,
@@ -239,10 +240,13 @@ void Broker::heartbeat(const PeerRef& peer, const ClientInfo& client,
 }
 
 void Broker::leave_group(const Peer& peer, std::string_view group) {
+    locks_.left(peer, group);
     if (clients_.leave(peer, group)) member_gone(group);
 }
 
 void Broker::disconnected(const Peer& peer) {
+    // Before the others are told: they ask for them at once.
+    locks_.disconnected(peer);
     for (const auto& group : clients_.leave_all(peer)) member_gone(group);
 }
 

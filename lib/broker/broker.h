@@ -20,6 +20,7 @@
 #include "broker/clients.h"
 #include "broker/counters.h"
 #include "broker/delay.h"
+#include "broker/delayed_retries.h"
 #include "broker/filters.h"
 #include "broker/groups.h"
 #include "broker/offsets.h"
@@ -57,6 +58,7 @@ public:
     Arrivals& arrivals() { return *arrivals_; }
     Counters& counters() { return counters_; }
     Delay& delay() { return *delay_; }
+    DelayedRetries& delayed_retries() { return *delayed_retries_; }
     Transactions& transactions() { return *transactions_; }
     store::ReaderThreads& readers() { return readers_; }
     Timers& timers() { return *timers_; }
@@ -116,7 +118,8 @@ private:
     QueueLocks locks_;
     const std::shared_ptr<Arrivals> arrivals_;  // the store's listener has a share
     Counters counters_;
-    std::shared_ptr<Delay> delay_;                // the store's listener has a share
+    std::shared_ptr<Delay> delay_;  // the store's listener has a share
+    std::unique_ptr<DelayedRetries> delayed_retries_;
     std::shared_ptr<Timers> timers_;              // the same
     std::shared_ptr<Transactions> transactions_;  // the same
     std::function<void(const std::string&, const TopicRef&)> topic_listener_;

@@ -88,6 +88,15 @@ bool Offsets::commit(std::string_view group, std::string_view topic, std::int32_
     return true;
 }
 
+void Offsets::commit_first(std::string_view group, std::string_view topic, std::int32_t queue,
+                           std::int64_t offset) {
+    const Lock lock(mutex_);
+    auto& is = place(groups_, group, topic, queue);
+    if (is.committed >= 0) return;
+    is.committed = offset;
+    changed();
+}
+
 void Offsets::reset(std::string_view group, std::string_view topic, std::int32_t queue,
                     std::int64_t offset) {
     const Lock lock(mutex_);

@@ -32,6 +32,9 @@ public:
     /// nothing happens: a reset is pending, of which the group has not heard.
     bool commit(std::string_view group, std::string_view topic, std::int32_t queue,
                 std::int64_t offset);
+    /// The same where the group has none in the queue yet; else nothing happens.
+    void commit_first(std::string_view group, std::string_view topic, std::int32_t queue,
+                      std::int64_t offset);
     /// An operator's: committed, and pending until the group's next pull from the queue has been
     /// told (spec semantics.md 6.2). A restart forgets that it is pending.
     void reset(std::string_view group, std::string_view topic, std::int32_t queue,

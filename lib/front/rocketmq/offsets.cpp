@@ -4,6 +4,7 @@
 
 #include "front/rocketmq/read_elsewhere.h"
 #include "front/rocketmq/requests.h"
+#include "front/rocketmq/saved.h"
 #include "json/writer.h"
 #include "wire/headers/offsets.h"
 
@@ -16,6 +17,13 @@ namespace rc = wire::response_code;
 store::Queue* find_queue(const Call& call, std::string_view topic, std::int32_t queue_id) {
     const auto* found = call.connection->worker.topics.find(topic);
     return found == nullptr ? nullptr : found->find_queue(queue_id);
+}
+
+/// A member that has lost its queue to another, and may not know it yet, must not put an older
+/// offset over a newer one.
+bool is_held(const Call& call, const wire::UpdateConsumerOffset& header) {
+    return call.broker.locks().is_held_over(*call.connection, std::string(header.consumer_group),
+                                            {std::string(header.topic), header.queue_id});
 }
 
 }  // namespace
@@ -45,9 +53,25 @@ void update_consumer_offset(const Call& call) {
         return call.refuse(rc::topic_not_exist, fmt::format("Topic {} not exist!", header->topic));
     if (header->queue_id < 0 || header->commit_offset < 0)
         return call.refuse(rc::invalid_parameter, "QueueId or commitOffset is negative");
-    if (call.broker.offsets().commit(header->consumer_group, header->topic, header->queue_id,
-                                     header->commit_offset))
-        return call.reply();
+    if (header->held.value_or(false) && !is_held(call, *header))
+        return call.refuse(rc::no_permission,
+                           fmt::format("queue {} of {} is not locked over this connection",
+                                       header->queue_id, header->topic));
+    auto& offsets = call.broker.offsets();
+    bool is_committed = true;
+    if (header->first.value_or(false)) {
+        offsets.commit_first(header->consumer_group, header->topic, header->queue_id,
+                             header->commit_offset);
+    } else {
+        is_committed = offsets.commit(header->consumer_group, header->topic, header->queue_id,
+                                      header->commit_offset);
+    }
+    if (is_committed && header->durable.value_or(false))
+        return call.broker.save_offsets_soon(
+            [ticket = call.session.ticket(call.request)](const Result<>& saved) {
+                reply_outcome(ticket, saved);
+            });
+    if (is_committed) return call.reply();
     // Its next pull is told where to go on.
     call.refuse(rc::success, "Offset has been previously reset");
 }

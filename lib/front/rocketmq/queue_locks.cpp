@@ -4,6 +4,7 @@
 
 #include "front/rocketmq/requests.h"
 #include "wire/bodies/queues.h"
+#include "wire/headers/clients.h"
 
 namespace mqd::front::rocketmq {
 namespace {
@@ -14,18 +15,28 @@ std::vector<broker::QueueName> names_of(const std::vector<wire::MessageQueue>& q
     return names;
 }
 
+broker::Hold hold_of(const wire::LockHeader& header) {
+    if (header.hold == wire::LockHeader::order) return broker::Hold::order;
+    return header.hold == wire::LockHeader::share ? broker::Hold::share : broker::Hold::time;
+}
+
 }  // namespace
 
 void lock_queues(const Call& call) {
+    const auto header = call.header<wire::LockHeader>();
+    if (!header) return call.refuse(header.error());
     const auto body = wire::LockBatchBody::read(call.body());
     if (!body) return call.refuse(body.error());
+    const broker::QueueLocks::Claim claim{body->client_id, call.connection.get(), hold_of(*header)};
     const auto granted =
-        call.broker.locks().lock(body->consumer_group, body->client_id, names_of(body->queues));
+        call.broker.locks().lock(body->consumer_group, claim, names_of(body->queues));
     wire::LockBatchAnswer answer;
     for (std::size_t i = 0; i < granted.size(); ++i) {
         if (granted[i]) answer.queues.push_back(body->queues[i]);
     }
-    call.reply_body(wire::to_body(answer));
+    const auto known = claim.hold == broker::Hold::time ? wire::LockHeader() : *header;
+    const auto text = wire::to_body(answer);
+    call.session.reply(call.request, wire::response_code::success, known, as_bytes(text));
 }
 
 void unlock_queues(const Call& call) {

@@ -8,6 +8,7 @@
 #include <algorithm>
 
 #include "base/parse.h"
+#include "broker/names.h"
 #include "front/rocketmq/read_elsewhere.h"
 #include "front/rocketmq/requests.h"
 #include "wire/bodies/consumers.h"
@@ -35,6 +36,15 @@ wire::TopicOffset offset_of(broker::Broker& broker, store::Queue* queue) {
     return out;
 }
 
+bool has_messages(const broker::Topic* topic) {
+    if (topic == nullptr) return false;
+    for (std::int32_t id = 0; id < topic->queues(); ++id) {
+        const auto* const queue = topic->find_queue(id);
+        if (queue != nullptr && queue->max() > queue->min()) return true;
+    }
+    return false;
+}
+
 /// Those that the group has offsets of; while it is online, only what it still subscribes to.
 std::vector<std::string> topics_in_use(broker::Broker& broker, std::string_view group) {
     auto topics = broker.offsets().topics_of(group);
@@ -44,6 +54,11 @@ std::vector<std::string> topics_in_use(broker::Broker& broker, std::string_view 
             return clients.standing(group, topic).subscription == nullptr;
         });
     }
+    // What lies there is the group's to do, whether a member has seen it yet or not.
+    const auto retries = broker::retry_topic(group);
+    if (has_messages(broker.topics().find(retries).get()) &&
+        std::find(topics.begin(), topics.end(), retries) == topics.end())
+        topics.push_back(retries);
     return topics;
 }
 
@@ -101,11 +116,29 @@ void get_consume_stats(const Call& call) {
     std::vector<std::string> topics;
     if (call.broker.groups().find(header->consumer_group) != nullptr)
         topics = topics_wanted(call, *header);
-    reply_body_elsewhere(
-        call, [&broker = call.broker, group = std::string(header->consumer_group), topics] {
+    struct Found {
+        std::string body;
+        wire::ConsumeStatsHeader header;
+    };
+    const auto ticket = call.session.ticket(call.request);
+    read_elsewhere(
+        call, ticket,
+        [&broker = call.broker, group = std::string(header->consumer_group), topics,
+         wants_delayed = header->wants_delayed_retries.value_or(false)]() -> Result<Found> {
+            Found found;
             wire::ConsumeStats stats;
             for (const auto& topic : topics) add_progress(broker, group, topic, stats);
-            return wire::to_body(stats);
+            found.body = wire::to_body(stats);
+            if (!wants_delayed) return found;
+            TRY(found.header.delayed_retries,
+                broker.delayed_retries().count(broker::retry_topic(group)));
+            return found;
+        },
+        [ticket](remoting::Session& session, Connection&, const Result<Found>& found) {
+            if (!found)
+                return session.reply(ticket, rc::system_error, wire::NoHeader{}, {},
+                                     found.error().what);
+            session.reply(ticket, rc::success, found->header, as_bytes(found->body));
         });
 }
 

@@ -1,6 +1,6 @@
 #pragma once
-// Client presence 34, 35, 38, 40 (spec remoting.md 3.5); the heartbeat asks with a body. Connection
-// lists 203 and 204 and the progress 208 of groups (spec remoting.md 4.5).
+// Client presence 34, 35, 38, 40 (spec remoting.md 3.5); the heartbeat asks with a body. Locks 41
+// (3.7). Connection lists 203 and 204 and the progress 208 of groups (spec remoting.md 4.5).
 
 #include "wire/header.h"
 
@@ -39,6 +39,17 @@ struct ConsumerGroupHeader {
     }
 };
 
+/// LOCK_BATCH_MQ 41 and its answer: an mqd broker answers with what it was asked, so that its
+/// clients know that the lock ends as they want it to. Without it, as RocketMQ's: 60 s after the
+/// last renewal.
+struct LockHeader {
+    static constexpr std::string_view order = "order";  ///< soon after the end of the connection
+    static constexpr std::string_view share = "share";  ///< with the connection
+    std::optional<std::string_view> hold;
+
+    static constexpr auto fields() { return std::tuple{optional("mqdHold", &LockHeader::hold)}; }
+};
+
 /// GET_PRODUCER_CONNECTION_LIST 204.
 struct ProducerGroupHeader {
     std::string_view producer_group;
@@ -52,12 +63,23 @@ struct ProducerGroupHeader {
 struct GetConsumeStats {
     std::string_view consumer_group;
     std::optional<std::string_view> topic;
-    std::optional<std::string_view> topic_list;  ///< semicolons between, 5.x
+    std::optional<std::string_view> topic_list;      ///< semicolons between, 5.x
+    std::optional<bool> wants_delayed_retries = {};  ///< of a broker of mqd
 
     static constexpr auto fields() {
         using H = GetConsumeStats;
         return std::tuple{required("consumerGroup", &H::consumer_group),
-                          optional("topic", &H::topic), optional("topicList", &H::topic_list)};
+                          optional("topic", &H::topic), optional("topicList", &H::topic_list),
+                          optional("mqdDelayedRetries", &H::wants_delayed_retries)};
+    }
+};
+
+/// Its answer, beside the body.
+struct ConsumeStatsHeader {
+    std::optional<std::int64_t> delayed_retries;  ///< messages that wait for their retry's delay
+
+    static constexpr auto fields() {
+        return std::tuple{optional("mqdDelayedRetries", &ConsumeStatsHeader::delayed_retries)};
     }
 };
 

@@ -23,18 +23,26 @@ struct QueryConsumerOffset {
     }
 };
 
-/// UPDATE_CONSUMER_OFFSET 15.
+/// UPDATE_CONSUMER_OFFSET 15. What begins with mqd is between mqd's clients and its broker;
+/// RocketMQ's passes over it.
 struct UpdateConsumerOffset {
     std::string_view consumer_group;
     std::string_view topic;
     std::int32_t queue_id = 0;
     std::int64_t commit_offset = 0;
+    std::optional<bool> held = {};     ///< only if the queue is locked over this connection
+    std::optional<bool> first = {};    ///< only where the group has no offset yet
+    std::optional<bool> durable = {};  ///< answered when it is on disk
 
     static constexpr auto fields() {
         using H = UpdateConsumerOffset;
         return std::tuple{required("consumerGroup", &H::consumer_group),
-                          required("topic", &H::topic), required("queueId", &H::queue_id),
-                          required("commitOffset", &H::commit_offset)};
+                          required("topic", &H::topic),
+                          required("queueId", &H::queue_id),
+                          required("commitOffset", &H::commit_offset),
+                          optional("mqdHeld", &H::held),
+                          optional("mqdFirst", &H::first),
+                          optional("mqdDurable", &H::durable)};
     }
 };
 

@@ -128,17 +128,102 @@ TEST_CASE("a queue is one client's until it gives it up or stops renewing") {
     ManualClock clock;
     QueueLocks locks(clock);
     const std::vector<QueueName> both{{"T", 0}, {"T", 1}};
-    CHECK(locks.lock("G", "a", {{"T", 0}}) == std::vector<bool>{true});
-    CHECK(locks.lock("G", "b", both) == std::vector<bool>{false, true});
-    CHECK(locks.lock("H", "b", both) == std::vector<bool>{true, true});  // another group
-    locks.unlock("G", "b", {{"T", 0}});                                  // not its own
-    CHECK(locks.lock("G", "b", {{"T", 0}}) == std::vector<bool>{false});
+    CHECK(locks.lock("G", {"a"}, {{"T", 0}}) == std::vector<bool>{true});
+    CHECK(locks.lock("G", {"b"}, both) == std::vector<bool>{false, true});
+    CHECK(locks.lock("H", {"b"}, both) == std::vector<bool>{true, true});  // another group
+    locks.unlock("G", "b", {{"T", 0}});                                    // not its own
+    CHECK(locks.lock("G", {"b"}, {{"T", 0}}) == std::vector<bool>{false});
     clock.now_ms += 50'000;
-    CHECK(locks.lock("G", "a", {{"T", 0}}) == std::vector<bool>{true});
+    CHECK(locks.lock("G", {"a"}, {{"T", 0}}) == std::vector<bool>{true});
     clock.now_ms += QueueLocks::expiry_ms;
-    CHECK(locks.lock("G", "b", {{"T", 0}}) == std::vector<bool>{false});
+    CHECK(locks.lock("G", {"b"}, {{"T", 0}}) == std::vector<bool>{false});
     clock.now_ms += 1;
-    CHECK(locks.lock("G", "b", {{"T", 0}}) == std::vector<bool>{true});
+    CHECK(locks.lock("G", {"b"}, {{"T", 0}}) == std::vector<bool>{true});
     locks.unlock("G", "b", {{"T", 0}});
-    CHECK(locks.lock("G", "a", {{"T", 0}}) == std::vector<bool>{true});
+    CHECK(locks.lock("G", {"a"}, {{"T", 0}}) == std::vector<bool>{true});
+}
+
+namespace {
+
+struct Locking : Fixture {
+    QueueLocks locks{clock};
+    const std::vector<QueueName> first{{"T", 0}};
+    bool gets(const std::string& client, const PeerRef& over = nullptr, Hold hold = Hold::time) {
+        return locks.lock("G", {client, over.get(), hold}, first) == std::vector<bool>{true};
+    }
+};
+
+}  // namespace
+
+TEST_CASE_FIXTURE(Locking, "a shared queue is free when its holder's connection ends") {
+    CHECK(gets("a", a, Hold::share));
+    CHECK_FALSE(gets("b", b, Hold::share));
+    CHECK_FALSE(gets("b"));
+    locks.disconnected(*b);
+    CHECK_FALSE(gets("b", b, Hold::share));
+    locks.disconnected(*a);
+    CHECK(gets("b", b, Hold::share));
+    CHECK_FALSE(gets("a", a, Hold::share));
+}
+
+TEST_CASE_FIXTURE(Locking,
+                  "one that was renewed over another connection does not end with the first") {
+    CHECK(gets("a", a, Hold::share));
+    CHECK(gets("a", b, Hold::share));
+    CHECK(locks.is_held_over(*b, "G", {"T", 0}));
+    CHECK_FALSE(locks.is_held_over(*a, "G", {"T", 0}));
+    locks.disconnected(*a);
+    CHECK(locks.is_held_over(*b, "G", {"T", 0}));
+    CHECK_FALSE(gets("c"));
+    locks.disconnected(*b);
+    CHECK_FALSE(locks.is_held_over(*b, "G", {"T", 0}));
+    CHECK(gets("c"));
+}
+
+TEST_CASE_FIXTURE(Locking,
+                  "an ordered queue waits for its holder to come back, RocketMQ's for longer") {
+    CHECK(gets("a", a, Hold::order));
+    locks.disconnected(*a);
+    clock.now_ms += QueueLocks::grace_ms;
+    locks.expire();
+    CHECK_FALSE(gets("b"));
+    CHECK(gets("a", b, Hold::order));  // in time
+    locks.disconnected(*b);
+    clock.now_ms += QueueLocks::grace_ms + 1;
+    CHECK_FALSE(locks.holds_any("G"));
+    CHECK(gets("b", a));  // for Hold::time connections do not count
+    locks.disconnected(*a);
+    clock.now_ms += QueueLocks::expiry_ms;
+    CHECK_FALSE(gets("c"));
+    clock.now_ms += 1;
+    CHECK(gets("c"));
+}
+
+TEST_CASE_FIXTURE(Locking, "who leaves a group keeps nothing of it, and what he has of others") {
+    CHECK(gets("a", a, Hold::share));
+    CHECK(locks.lock("H", {"a", a.get(), Hold::order}, first) == std::vector<bool>{true});
+    locks.left(*a, "G");
+    CHECK(gets("b", b, Hold::share));
+    CHECK(locks.is_held_over(*a, "H", {"T", 0}));
+}
+
+TEST_CASE_FIXTURE(Locking, "only locks for order's sake make a group's consumption ordered") {
+    CHECK(gets("a", a, Hold::share));
+    CHECK_FALSE(locks.holds_any("G"));
+    CHECK(locks.lock("G", {"a", a.get(), Hold::order}, {{"T", 1}}) == std::vector<bool>{true});
+    CHECK(locks.holds_any("G"));
+}
+
+TEST_CASE_FIXTURE(Locking, "a lock whose time is over is no longer held over its connection") {
+    CHECK(gets("a", a, Hold::share));
+    clock.now_ms += QueueLocks::expiry_ms + 1;
+    CHECK_FALSE(locks.is_held_over(*a, "G", {"T", 0}));
+    CHECK(gets("b", b, Hold::share));
+    locks.disconnected(*a);
+    CHECK(locks.is_held_over(*b, "G", {"T", 0}));
+    locks.unlock("G", "b", first);
+    locks.disconnected(*b);
+    clock.now_ms += QueueLocks::expiry_ms + 1;
+    locks.expire();
+    CHECK(gets("c"));
 }

@@ -345,10 +345,10 @@ TEST_CASE_FIXTURE(Delaying,
                   "an ordered group's retries go to the dead letters while it holds locks") {
     go();
     const std::vector<broker::QueueName> queues{{"T", 0}};
-    REQUIRE(broker->locks().lock("G", "c", queues) == std::vector<bool>{true});
+    REQUIRE(broker->locks().lock("G", {"c"}, queues) == std::vector<bool>{true});
     CHECK(send("", "locked", "%RETRY%G", 1).code == rc::success);
     CHECK(stored("%DLQ%G").body == "locked");
-    REQUIRE(broker->locks().lock("H", "c", queues) == std::vector<bool>{true});
+    REQUIRE(broker->locks().lock("H", {"c"}, queues) == std::vector<bool>{true});
     broker->locks().unlock("G", "c", queues);
     CHECK(send("", "free", "%RETRY%G", 1).code == rc::success);
     CHECK(stored("%RETRY%G").body == "free");
