@@ -4,6 +4,7 @@
 #include <array>
 
 #include "cli/commands.h"
+#include "cli/far_end.h"
 #include "cli/signals.h"
 #include "commands.h"
 
@@ -26,6 +27,7 @@ int main(int argc, char** argv) {
         {"consumerProgress", "how far consumer groups are behind", admin::consumer_progress},
     });
     cli::install_signals();
+    cli::watch_standard_output();
     const int status = cli::run_program(
         {"mqadmin",
          "administers name servers and brokers; commands and options are those of RocketMQ",

@@ -3,6 +3,7 @@
 #include <array>
 
 #include "cli/commands.h"
+#include "cli/far_end.h"
 #include "cli/signals.h"
 #include "commands.h"
 
@@ -21,6 +22,7 @@ int main(int argc, char** argv) {
         {"verify", "what in a store does not fit together: damage", dump::verify_command},
     });
     cli::install_signals();
+    cli::watch_standard_output();
     const int status = cli::run_program(
         {"mqdump",
          "reads the files of a store, of mqd or of RocketMQ; no server is needed",

@@ -11,6 +11,7 @@
 #include "base/c_escape.h"
 #include "base/parse.h"
 #include "base/path_error.h"
+#include "cli/far_end.h"
 #include "cli/parser.h"
 #include "cli/signals.h"
 #include "create_topic.h"
@@ -503,6 +504,7 @@ int main(int argc, char** argv) {
     cli::install_signals();
     cli::interrupt_again();
     settle_waiting(o, cli, reporting);
+    if (o.print != Print::nothing) cli::watch_standard_output();
     client::Options client_options;
     client_options.namesrv = o.server.namesrv;
     client_options.talk = {cli.quiet() ? 0 : cli.verbose(),

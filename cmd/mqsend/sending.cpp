@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "base/clock.h"
+#include "cli/far_end.h"
 #include "cli/signals.h"
 
 namespace mqd::mqsend {
@@ -151,11 +152,13 @@ bool Sending::wait(std::span<const int> inputs, std::int64_t until_ms) {
         until_ms < 0 ? -1 : std::clamp<std::int64_t>(until_ms - monotonic_ms(), 0, 1'000'000);
     // Once it is readable it stays so.
     const int interrupt_fd = cli::interrupted() ? -1 : cli::interrupt_fd();
-    std::vector<pollfd> fds = {{outlet_.fd(), POLLIN, 0}, {interrupt_fd, POLLIN, 0}};
+    std::vector<pollfd> fds = {
+        {outlet_.fd(), POLLIN, 0}, {interrupt_fd, POLLIN, 0}, cli::watched_output()};
     for (const int fd : inputs) fds.push_back({fd, POLLIN, 0});
     const int n = ::poll(fds.data(), fds.size(), static_cast<int>(timeout_ms));
+    if (n > 0) cli::end_if_unread(fds[2]);
     if (n <= 0 || fds[1].revents != 0) return false;
-    return std::any_of(fds.begin() + 2, fds.end(), [](const auto& is) { return is.revents != 0; });
+    return std::any_of(fds.begin() + 3, fds.end(), [](const auto& is) { return is.revents != 0; });
 }
 
 // Following

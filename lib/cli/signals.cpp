@@ -13,6 +13,7 @@
 #include "base/check.h"
 #include "base/clock.h"
 #include "cli/exit.h"
+#include "cli/far_end.h"
 
 namespace mqd::cli {
 namespace {
@@ -93,10 +94,12 @@ bool wait_readable(int fd, std::int64_t timeout_ms) {
         if (deadline >= 0)
             left = static_cast<int>(
                 std::clamp<std::int64_t>(deadline - monotonic_ms(), 0, 1'000'000'000));
-        pollfd fds[2] = {{fd, POLLIN, 0}, {event, POLLIN, 0}};
-        const int n = ::poll(fds, 2, left);
+        pollfd fds[3] = {{fd, POLLIN, 0}, {event, POLLIN, 0}, watched_output()};
+        const int n = ::poll(fds, 3, left);
         if (n == 0) return false;
-        if (n > 0 && fds[1].revents == 0) return true;
+        if (n < 0) continue;
+        end_if_unread(fds[2]);
+        if (fds[1].revents == 0) return true;
     }
 }
 
