@@ -17,9 +17,11 @@ namespace {
 constexpr std::size_t open_max = 65'536;
 constexpr std::size_t id_bytes_max = 1024;
 constexpr std::size_t output_bytes_max = 256 << 10;
-/// A pipe that is ready takes so many without waiting.
-constexpr std::size_t write_bytes = 4096;
 constexpr std::int64_t hurried_ms = 5'000;
+/// A reader that acknowledges nothing keeps a queue from the others for so long.
+constexpr std::int64_t patience_ms = 30'000;
+/// Acknowledgements that come together are committed together.
+constexpr std::int64_t commit_after_ms = 100;
 
 bool is_ready(int fd, short events) {
     pollfd one = {fd, events, 0};
@@ -36,11 +38,6 @@ Result<> close_output() {
     return {};
 }
 
-bool nobody_reads(int fd) {
-    pollfd out = {fd, POLLOUT, 0};
-    return ::poll(&out, 1, 0) > 0 && (out.revents & POLLERR) != 0;
-}
-
 }  // namespace
 
 Result<> check_ack_fd(int fd) {
@@ -52,7 +49,7 @@ Result<> check_ack_fd(int fd) {
 }
 
 AckOutput::AckOutput(const cli::Parser& cli, const record::Format& format, int acks)
-    : cli_(cli), acks_(acks), encoder_(format) {}
+    : cli_(cli), acks_(acks), far_end_(STDOUT_FILENO), encoder_(format) {}
 
 // Out
 
@@ -73,24 +70,19 @@ Result<> AckOutput::put(const Delivery& delivery) {
 }
 
 Result<> AckOutput::write_some() {
-    while (!output_.empty() && is_ready(STDOUT_FILENO, POLLOUT)) {
-        const Bytes rest = output_.bytes().subspan(written_);
-        const auto n =
-            ::write(STDOUT_FILENO, rest.data(), std::min<std::size_t>(rest.size(), write_bytes));
-        if (n < 0 && (errno == EINTR || errno == EAGAIN)) continue;
-        if (n < 0) {
-            is_reader_gone_ = errno == EPIPE;
-            auto error = errno_error("standard output");
-            output_.clear();
-            written_ = 0;
-            return Error{Errc::io, std::move(error.what)};
-        }
-        written_ += static_cast<std::size_t>(n);
-        if (written_ < output_.size()) continue;
+    if (output_.empty()) return {};
+    const auto n = far_end_.write_some(output_.bytes().subspan(written_));
+    if (!n) {
+        is_reader_gone_ = far_end_.is_gone();
         output_.clear();
-        output_.shrink_if_above(4 * output_bytes_max);
         written_ = 0;
+        return n.error();
     }
+    written_ += *n;
+    if (written_ < output_.size()) return {};
+    output_.clear();
+    output_.shrink_if_above(4 * output_bytes_max);
+    written_ = 0;
     return {};
 }
 
@@ -100,11 +92,15 @@ Result<> AckOutput::advance() {
     TRY_OK(write_some());
     TRY_OK(read_acks());
     if (has_ended_ && output_.empty() && !has_closed_output_) {
+        far_end_.close();
         TRY_OK(close_output());
         has_closed_output_ = true;
     }
+    if (!has_closed_output_ && far_end_.is_gone()) {
+        is_reader_gone_ = true;
+        return Error{Errc::io, "standard output: nobody reads it any more"};
+    }
     if (!has_closed_acks_ || has_ended_) return {};
-    is_reader_gone_ = nobody_reads(STDOUT_FILENO);
     return Error{Errc::io,
                  fmt::format("descriptor {}: closed, so nothing can be acknowledged", acks_)};
 }
@@ -144,17 +140,44 @@ void AckOutput::acknowledge(std::string_view id) {
             fmt::format("descriptor {}: no message waits for the acknowledgement '{}'", acks_, id));
     found->second.queue->ledger.settle(found->second.offset);
     open_.erase(found);
+    acknowledged_ms_ = monotonic_ms();
+    if (commit_at_ms_ < 0) commit_at_ms_ = acknowledged_ms_ + commit_after_ms;
+}
+
+bool AckOutput::wants_commit() {
+    if (commit_at_ms_ < 0 || monotonic_ms() < commit_at_ms_) return false;
+    commit_at_ms_ = -1;
+    return true;
+}
+
+Result<> AckOutput::settle() {
+    waits_since_ms_ = monotonic_ms();
+    return advance();
+}
+
+bool AckOutput::is_busy(const client::PulledQueue& queue) const {
+    return queue.ledger.size() > 0 &&
+           monotonic_ms() - std::max(waits_since_ms_, acknowledged_ms_) < patience_ms;
+}
+
+std::int64_t AckOutput::due_ms() const {
+    std::int64_t due = give_up_at_ms_;
+    const auto also = [&](std::int64_t ms) { due = due < 0 ? ms : std::min(due, ms); };
+    if (commit_at_ms_ >= 0) also(commit_at_ms_);
+    const auto patient_until_ms = std::max(waits_since_ms_, acknowledged_ms_) + patience_ms;
+    if (waits_since_ms_ >= 0 && monotonic_ms() < patient_until_ms) also(patient_until_ms);
+    return due;
 }
 
 std::size_t AckOutput::unacknowledged() const {
     // A queue that went to another member took its messages along.
     return static_cast<std::size_t>(std::count_if(
-        open_.begin(), open_.end(), [](const auto& one) { return !one.second.queue->is_dropped; }));
+        open_.begin(), open_.end(), [](const auto& one) { return !one.second.queue->is_lost; }));
 }
 
 void AckOutput::add_fds(std::vector<pollfd>& fds) const {
     if (!has_closed_acks_) fds.push_back({acks_, POLLIN, 0});
-    if (!output_.empty()) fds.push_back({STDOUT_FILENO, POLLOUT, 0});
+    if (!has_closed_output_) fds.push_back(far_end_.watch(output_.empty() ? 0 : POLLOUT));
 }
 
 // The end

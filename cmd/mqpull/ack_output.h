@@ -13,6 +13,7 @@
 #include <string_view>
 #include <unordered_map>
 
+#include "cli/far_end.h"
 #include "cli/parser.h"
 #include "output.h"
 #include "record/encoder.h"
@@ -31,7 +32,10 @@ public:
     /// be acknowledged.
     Result<> advance() override;
     void add_fds(std::vector<pollfd>& fds) const override;
-    std::int64_t due_ms() const override { return give_up_at_ms_; }
+    std::int64_t due_ms() const override;
+    Result<> settle() override;
+    bool is_busy(const client::PulledQueue& queue) const override;
+    bool wants_commit() override;
     Result<> end() override;
     void hurry() override;
     bool is_idle() const override;
@@ -51,6 +55,7 @@ private:
 
     const cli::Parser& cli_;
     const int acks_;
+    cli::FarEnd far_end_;
     record::Encoder encoder_;
     record::FieldReader fields_;
     Buffer output_;
@@ -62,6 +67,9 @@ private:
     bool has_closed_output_ = false;
     bool is_reader_gone_ = false;
     std::int64_t give_up_at_ms_ = -1;
+    std::int64_t commit_at_ms_ = -1;
+    std::int64_t acknowledged_ms_ = 0;  // the last one
+    std::int64_t waits_since_ms_ = -1;  // others wait for a queue
 };
 
 /// invalid: the descriptor is not open for reading.

@@ -68,8 +68,11 @@ bool ExecOutput::has_begun(const client::PulledQueue& queue) const {
 }
 
 bool ExecOutput::is_busy(const client::PulledQueue& queue) const {
+    const auto waits = [&](const auto& one) { return one.second.queue.get() == &queue; };
     return std::any_of(runs_.begin(), runs_.end(),
-                       [&](const Run& run) { return run.batch.queue.get() == &queue; });
+                       [&](const Run& run) { return run.batch.queue.get() == &queue; }) ||
+           std::any_of(replied_.begin(), replied_.end(), waits) ||
+           std::any_of(returned_.begin(), returned_.end(), waits);
 }
 
 Result<> ExecOutput::put(const Delivery& delivery) {
@@ -106,7 +109,8 @@ Result<> ExecOutput::start_next() {
 }
 
 Result<> ExecOutput::start(Batch batch) {
-    if (batch.queue->is_dropped || (options_.is_orderly && batch.queue->is_leaving)) return {};
+    // Whoever has the queue next begins with it.
+    if (batch.queue->is_dropped) return {};
     TRY(auto process, cli::Process::start(options_.command, batch.input.bytes(), batch.environment,
                                           options_.replies ? cli::Process::Prints::kept
                                                            : cli::Process::Prints::here));
@@ -175,8 +179,9 @@ void ExecOutput::finished(Run& run, int status) {
                                   queue.queue.to_string(), batch.items.front().offset));
     }
     // Whoever has the queue now gets its messages again.
-    if (queue.is_dropped) return;
+    if (queue.is_lost) return;
     if (has_failed && options_.is_orderly) {
+        if (queue.is_dropped) return;
         ++batch.failures;
         suspended_.push_back({std::move(batch), monotonic_ms() + suspend_ms});
         return;
@@ -193,9 +198,18 @@ void ExecOutput::finished(Run& run, int status) {
                                       : send_back_.send(queue.queue, item.at);
             returned_[id] = {batch.queue, item.offset};
         } else {
-            queue.ledger.settle(item.offset);
+            settle(queue, item.offset);
         }
     }
+}
+
+void ExecOutput::settle(client::PulledQueue& queue, std::int64_t offset) {
+    queue.ledger.settle(offset);
+    has_settled_ = true;
+}
+
+bool ExecOutput::wants_commit() {
+    return std::exchange(has_settled_, false);
 }
 
 /// The message is done when its reply has arrived, or cannot.
@@ -216,8 +230,7 @@ void ExecOutput::take_replied() {
     for (const auto& [id, sent] : replies_.take()) {
         const auto replied = replied_.find(id);
         if (!sent) lose_reply(sent.error());
-        if (!replied->second.queue->is_dropped)
-            replied->second.queue->ledger.settle(replied->second.offset);
+        settle(*replied->second.queue, replied->second.offset);
         replied_.erase(replied);
     }
 }
@@ -225,7 +238,7 @@ void ExecOutput::take_replied() {
 void ExecOutput::take_returned() {
     for (const auto id : send_back_.take()) {
         const auto returned = returned_.find(id);
-        returned->second.queue->ledger.settle(returned->second.offset);
+        settle(*returned->second.queue, returned->second.offset);
         returned_.erase(returned);
         ++messages_returned_;
     }

@@ -49,6 +49,7 @@ public:
     void hurry() override;
     bool is_idle() const override;
     bool is_working() const override;
+    bool wants_commit() override;
     bool has_failed() const override;
     std::optional<std::string> report() const override;
 
@@ -89,6 +90,7 @@ private:
     Result<> start_suspended();
     void drop_batch();
     void finished(Run& run, int status);
+    void settle(client::PulledQueue& queue, std::int64_t offset);
     Result<> reply(Run& run);
     void lose_reply(const Error& error);
     void take_replied();
@@ -106,6 +108,7 @@ private:
     std::vector<Run> runs_;
     std::vector<Suspended> suspended_;  // orderly: failed, and tried again before all others
     std::unordered_map<std::uint64_t, Returned> returned_;  // by what SendBack calls them
+    bool has_settled_ = false;                              // since the last commit
     bool has_warned_ = false;
     std::int64_t ended_at_ms_ = -1;  // when nothing more was left to run; -1: more may come
     std::int64_t give_up_ms_;        // of sending back, behind that

@@ -2,16 +2,19 @@
 
 #include <fmt/format.h>
 #include <signal.h>
+#include <unistd.h>
 
 #include <memory>
 
 #include "ack_output.h"
+#include "cli/far_end.h"
 #include "cli/parser.h"
 #include "cli/signals.h"
 #include "dir_output.h"
 #include "exec_output.h"
 #include "lag.h"
 #include "options.h"
+#include "pipe_output.h"
 #include "pulling.h"
 #include "stream_output.h"
 
@@ -40,6 +43,8 @@ Result<std::unique_ptr<Output>> make_output(const cli::Parser& cli, client::Clie
         output = std::make_unique<ExecOutput>(cli, client, o.settings.format, o.exec);
     } else if (o.ack_fd) {
         output = std::make_unique<AckOutput>(cli, o.settings.format, *o.ack_fd);
+    } else if (o.settings.commits() && cli::FarEnd(STDOUT_FILENO).exists()) {
+        output = std::make_unique<PipeOutput>(STDOUT_FILENO, o.settings.format);
     } else {
         output = std::make_unique<StreamOutput>(o.settings.format, o.settings.commits());
     }

@@ -5,13 +5,14 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <map>
 #include <set>
 
 #include "base/clock.h"
+#include "cli/far_end.h"
 #include "cli/signals.h"
 #include "message/properties.h"
 #include "message/sys_flag.h"
-#include "stream_output.h"
 #include "wire/bodies/heartbeat.h"
 #include "wire/codes.h"
 
@@ -103,18 +104,17 @@ Pulling::~Pulling() {
 int Pulling::run() {
     auto result = begin();
     if (result) result = loop();
-    // Also behind an error: what was begun is finished, and committed.
+    // Also after an error: what was begun is finished, and committed.
     auto drained = drain();
     if (result) result = std::move(drained);
     const bool is_pipe_closed =
         !result && result.error().code == Errc::io && output_.is_reader_gone();
-    commit();
     progress_.clear();
     if (const auto report = output_.report(); report && !is_pipe_closed)
         output_.has_failed() ? cli_.warn(*report) : cli_.note(*report);
-    if (locks_) locks_->release_all();
-    if (membership_) membership_->leave();
-    if (is_pipe_closed) end_by_sigpipe();
+    auto left = leave(is_pipe_closed);
+    if (is_pipe_closed) cli::end_by_sigpipe();
+    if (result) result = std::move(left);
     if (!result) return cli::exit_status_after_signals(cli_.fail(result.error()));
     // That it went on is good to know, also where all of it went well.
     if (cli_.verbose() > 0 || puller_.retries() > 0)
@@ -122,6 +122,16 @@ int Pulling::run() {
     const bool has_failed = output_.has_failed() || (settings_.fails_empty && count_ == 0);
     return cli::exit_status_after_signals(has_failed ? cli::exit_status::failed
                                                      : cli::exit_status::done);
+}
+
+Result<> Pulling::leave(bool is_pipe_closed) {
+    Result<> finished;
+    if (holding_) {
+        const bool hurries = is_pipe_closed || cli::interrupted();
+        finished = holding_->finish(hurries ? 0 : give_up_ms);
+    }
+    if (membership_) membership_->leave();
+    return finished;
 }
 
 Result<> Pulling::begin() {
@@ -134,6 +144,10 @@ Result<> Pulling::begin() {
         has_queues_ = true;
         return take_on(queues, settings_.from);
     }
+    return join();
+}
+
+Result<> Pulling::join() {
     client::Membership::Options options;
     options.group = settings_.group;
     options.topics = settings_.topics;
@@ -143,7 +157,14 @@ Result<> Pulling::begin() {
     options.from = settings_.from;
     options.broadcasts = settings_.broadcasts;
     TRY(membership_, client::Membership::join(client_, std::move(options)));
-    if (settings_.is_orderly) locks_.emplace(client_, settings_.group, membership_->client_id());
+    if (!settings_.commits()) return {};
+    using Hold = client::QueueLocks::Hold;
+    client::QueueLocks locks(client_, settings_.group, membership_->client_id(),
+                             settings_.is_orderly ? Hold::order : Hold::share);
+    client::Waiting waiting;
+    waiting.say = [this](std::string_view what) { cli_.warn(what); };
+    if (cli_.quiet()) waiting.told_after_ms = give_up_ms;
+    holding_.emplace(client_, *membership_, puller_, output_, std::move(locks), waiting);
     return {};
 }
 
@@ -174,15 +195,12 @@ Result<> Pulling::loop() {
         if (membership_ && membership_->wants_rebalance()) TRY_OK(share_out());
         if (routes_.take()) TRY_OK(look_for_queues());
         TRY_OK(output_.advance());
+        if (holding_ && holding_->advance()) TRY_OK(share_out());
         if (output_.is_working()) active_ms_ = monotonic_ms();
         if (is_over()) break;
         TRY(const bool has_moved, move_on());
-        if (!has_moved) TRY_OK(output_.flush());
-        if (monotonic_ms() >= commit_at_ms_) {
-            TRY_OK(output_.flush());
-            commit();
-        }
-        if (output_.wants_commit()) commit();
+        if (!has_moved || monotonic_ms() >= commit_at_ms_) TRY_OK(output_.flush());
+        tick();
         show_progress();
         if (!has_moved && !is_over()) wait();
     }
@@ -200,22 +218,20 @@ Result<> Pulling::drain() {
             output_.hurry();
         }
         TRY_OK(output_.advance());
-        if (monotonic_ms() >= commit_at_ms_) {
-            commit();
-            keep_locks();
-        }
+        tick();
         show_progress();
         if (!output_.is_idle()) wait();
     }
     return {};
 }
 
-/// While nothing is shared out any more, a command may still take its time.
-void Pulling::keep_locks() {
-    if (!locks_) return;
-    std::vector<client::Queue> held;
-    for (const auto* const queue : puller_.queues()) held.push_back(queue->queue);
-    [[maybe_unused]] const auto ours = locks_->keep(held);
+void Pulling::tick() {
+    if (!holding_) return;
+    if (output_.wants_commit()) holding_->commit(false);
+    if (monotonic_ms() < commit_at_ms_) return;
+    holding_->commit(true);
+    if (is_draining_) holding_->keep_locks();
+    commit_at_ms_ = monotonic_ms() + commit_every_ms;
 }
 
 bool Pulling::is_over() const {
@@ -237,7 +253,7 @@ Result<bool> Pulling::move_on() {
     is_blocked_ = waits_for_pace_ = false;
     for (int i = 0; i < turn_messages; ++i) {
         const auto accepts = [&](const client::PulledQueue& queue) {
-            return !queue.is_leaving && output_.accepts(queue);
+            return output_.accepts(queue);
         };
         TRY(BlockReader* const reader, intake_.next(accepts));
         if (!reader) return has_moved;
@@ -309,43 +325,65 @@ Result<bool> Pulling::handle(client::PulledQueue& queue, message::RecordView& me
     return !settings_.count || count_ < static_cast<std::uint64_t>(*settings_.count);
 }
 
-void Pulling::commit() {
-    commit_at_ms_ = monotonic_ms() + commit_every_ms;
-    if (!settings_.commits()) return;
-    for (auto* const queue : puller_.queues()) {
-        const std::int64_t done = queue->ledger.committable();
-        if (done == queue->committed) continue;
-        membership_->commit(queue->queue, done);
-        queue->committed = done;
-    }
-}
-
 // Queues
 
 Result<> Pulling::take_on(const std::vector<client::Queue>& queues, const client::From& from) {
     if (queues.empty()) return {};
     TRY(const auto bounds, client::queue_bounds(client_, queues, from));
+    std::vector<std::int64_t> starts;
+    if (settings_.commits()) {
+        TRY(starts, group_starts(queues, bounds));
+    } else {
+        for (const auto& is : bounds) starts.push_back(client::start_offset(from, is));
+    }
     for (std::size_t i = 0; i < queues.size(); ++i) {
         const client::Queue& queue = queues[i];
-        std::int64_t start = client::start_offset(from, bounds[i]);
-        if (settings_.commits()) {
-            const auto stored = membership_->stored_offset(queue);
-            if (!stored) {
-                cli_.warn(stored.error().what);
-                continue;  // the next round tries again
-            }
-            start = client::group_start_offset(from, bounds[i], *stored,
-                                               queue.topic == membership_->retry_topic());
-        }
         std::int64_t stop = settings_.until.offset.value_or(client::offset_max);
         if (settings_.stops_at_end) stop = std::min(stop, bounds[i].max);
         client_.options().talk(client::Talk::trouble, "reads {} on {} from {} on",
-                               queue.to_string(), queue.address, start);
-        auto& added = puller_.add(queue, start, stop);
+                               queue.to_string(), queue.address, starts[i]);
+        auto& added = puller_.add(queue, starts[i], stop);
         intake_.add(added);
-        added.committed = start;
+        added.committed = starts[i];
     }
     return {};
+}
+
+/// Where the group goes on in each of them.
+Result<std::vector<std::int64_t>> Pulling::group_starts(const std::vector<client::Queue>& queues,
+                                                        const std::vector<client::Bounds>& bounds) {
+    std::map<std::string, bool> is_new = {{membership_->retry_topic(), false}};
+    TRY(auto stored, membership_->stored_offsets(queues));
+    for (std::size_t i = 0; i < queues.size(); ++i) {
+        if (stored[i] || is_new.contains(queues[i].topic)) continue;
+        TRY(is_new[queues[i].topic], is_new_group(queues[i].topic));
+        if (!is_new[queues[i].topic]) continue;
+        // Another member may have been the first to say where.
+        TRY(stored, membership_->stored_offsets(queues));
+    }
+    std::vector<std::int64_t> starts;
+    for (std::size_t i = 0; i < queues.size(); ++i)
+        starts.push_back(client::group_start_offset(settings_.from, bounds[i], stored[i],
+                                                    is_new[queues[i].topic]));
+    return starts;
+}
+
+/// A group that has no offset in the topic begins in all of its queues at once: whoever comes to
+/// read them, and whenever, nothing is passed over then. A queue that the topic gets later is read
+/// from its beginning.
+Result<bool> Pulling::is_new_group(const std::string& topic) {
+    auto settings = settings_;
+    settings.topics = {topic};
+    TRY(const auto queues, wanted_queues(client_, settings));
+    TRY(const auto stored, membership_->stored_offsets(queues));
+    if (std::any_of(stored.begin(), stored.end(), [](const auto& is) { return is.has_value(); }))
+        return false;
+    TRY(const auto bounds, client::queue_bounds(client_, queues, settings_.from));
+    std::vector<client::Membership::Commit> commits;
+    for (std::size_t i = 0; i < queues.size(); ++i)
+        commits.push_back({queues[i], client::start_offset(settings_.from, bounds[i])});
+    TRY_OK(membership_->commit_first(commits));
+    return true;
 }
 
 /// The group's queues, when the members or the routes have changed.
@@ -353,20 +391,29 @@ Result<> Pulling::share_out() {
     auto assigned = membership_->assigned();
     if (!assigned) {
         if (cli_.verbose() > 0) cli_.warn(assigned.error().what);
-        return {};
+        return not_shared(assigned.error());
     }
     std::erase_if(*assigned, [&](const client::Queue& q) {
         return (settings_.queue && q.id != *settings_.queue) ||
                (!settings_.broker.empty() && q.broker != settings_.broker);
     });
-    const bool has_all = !locks_;
-    TRY_OK(settle_on(locks_ ? locked(*assigned) : std::move(*assigned)));
-    // With locks, the first ones may still be another's.
-    if (!has_queues_ && (has_all || has_all_locks_)) {
+    TRY_OK(settle_on(std::move(*assigned)));
+    // The first ones may still be another member's.
+    const bool has_all = not_shared_since_ms_ < 0 && (!holding_ || holding_->has_all());
+    if (!has_queues_ && has_all) {
         has_queues_ = true;
         active_ms_ = monotonic_ms();  // how long it took to join is no idleness
     }
     return {};
+}
+
+/// The next round tries again; who wants an end does not wait for ever.
+Result<> Pulling::not_shared(const Error& error) {
+    if (not_shared_since_ms_ < 0) not_shared_since_ms_ = monotonic_ms();
+    if (holding_) holding_->keep_locks();
+    const bool gives_up =
+        settings_.stops_at_end && monotonic_ms() - not_shared_since_ms_ >= give_up_ms;
+    return gives_up ? Result<>(error) : Result<>();
 }
 
 /// A route has changed: the topic may have grown, a broker may have moved.
@@ -377,48 +424,58 @@ Result<> Pulling::look_for_queues() {
     return settle_on(std::move(*queues));
 }
 
-std::vector<client::Queue> Pulling::locked(const std::vector<client::Queue>& queues) {
-    auto ours = locks_->keep(queues);
-    has_all_locks_ = ours.size() == queues.size();
-    if (!has_all_locks_) membership_->rebalance_soon();
-    return ours;
-}
-
 Result<> Pulling::settle_on(std::vector<client::Queue> queues) {
-    const auto current = puller_.queues();
-    bool has_settled = false;
-    for (auto* const pulled : current) {
+    std::vector<client::PulledQueue*> given_away;
+    for (auto* const pulled : puller_.queues())
+        if (std::find(queues.begin(), queues.end(), pulled->queue) == queues.end())
+            given_away.push_back(pulled);
+    TRY_OK(stop_reading(given_away));
+    if (holding_) queues = holding_->lock(queues);
+    for (auto* const pulled : puller_.queues()) {
         const auto kept = std::find(queues.begin(), queues.end(), pulled->queue);
-        if (kept != queues.end()) {
-            pulled->queue.address = kept->address;
-            pulled->is_leaving = false;
-            queues.erase(kept);
+        if (kept == queues.end()) {
+            client_.options().talk(client::Talk::trouble, "has lost {} to another member",
+                                   pulled->queue.to_string());
+            Holding::lose(*pulled);
+            drop(*pulled);
             continue;
         }
-        if (locks_ && output_.is_busy(*pulled)) {
-            pulled->is_leaving = true;
-            membership_->rebalance_soon();
-            continue;
-        }
-        if (!has_settled) {
-            TRY_OK(output_.settle());
-            commit();
-            has_settled = true;
-        }
-        const client::Queue queue = pulled->queue;
-        client_.options().talk(client::Talk::trouble, "gives up {} at {}", queue.to_string(),
-                               pulled->ledger.committable());
-        intake_.drop(*pulled);
-        puller_.drop(*pulled);
-        if (locks_) locks_->release(queue);
+        pulled->queue.address = kept->address;
+        queues.erase(kept);
     }
     // What a topic got while it was being read is new from its first message on; a group's offsets
     // say so by themselves.
     const client::From from = has_queues_ && !settings_.commits()
                                   ? client::From{client::From::Kind::beginning, 0}
                                   : settings_.from;
-    if (const auto taken = take_on(queues, from); !taken) cli_.warn(taken.error().what);
+    const auto taken = take_on(queues, from);
+    if (taken) {
+        trouble_.clear();
+        not_shared_since_ms_ = -1;
+        return {};
+    }
+    if (trouble_ != taken.error().what) cli_.warn(taken.error().what);
+    trouble_ = taken.error().what;
+    if (membership_) membership_->rebalance_soon();
+    return not_shared(taken.error());
+}
+
+/// Others are to have them; a group's as soon as what was put of them is done.
+Result<> Pulling::stop_reading(const std::vector<client::PulledQueue*>& queues) {
+    if (queues.empty()) return {};
+    for (auto* const queue : queues) {
+        const auto kept = queue->shared_from_this();
+        drop(*queue);
+        if (holding_) holding_->let_go(kept);
+    }
+    TRY_OK(output_.settle());
+    if (holding_) holding_->advance();
     return {};
+}
+
+void Pulling::drop(client::PulledQueue& queue) {
+    intake_.drop(queue);
+    puller_.drop(queue);
 }
 
 void Pulling::show_progress() {
@@ -442,7 +499,7 @@ void Pulling::wait() {
     fds_.clear();
     output_.add_fds(fds_);
     std::int64_t until_ms = output_.due_ms();
-    if (settings_.commits()) until_ms = sooner(until_ms, commit_at_ms_);
+    if (holding_) until_ms = sooner(sooner(until_ms, commit_at_ms_), holding_->due_ms());
     if (count_ != shown_count_) until_ms = sooner(until_ms, progress_.due_ms());
     // Once it has come it stays readable.
     if (!cli::interrupted()) fds_.push_back({cli::interrupt_fd(), POLLIN, 0});

@@ -16,10 +16,10 @@
 #include "client/client.h"
 #include "client/membership.h"
 #include "client/puller.h"
-#include "client/queue_locks.h"
 #include "client/route_watch.h"
 #include "client/start.h"
 #include "filter/tags.h"
+#include "holding.h"
 #include "intake.h"
 #include "output.h"
 #include "pace.h"
@@ -75,19 +75,26 @@ private:
     Result<> loop();
     /// What the output has begun comes to its end.
     Result<> drain();
-    void keep_locks();
+    Result<> join();
+    /// The group's offsets are committed for the last time, and its queues are the others'.
+    Result<> leave(bool is_pipe_closed);
+    void tick();
     bool is_over() const;
     /// As many messages as the output accepts, up to a turn's. False: none are there.
     Result<bool> move_on();
     /// False: the queue's end, or enough.
     Result<bool> handle(client::PulledQueue& queue, message::RecordView& message, bool is_part);
     Result<> pass(client::PulledQueue& queue, std::int64_t next);
-    void commit();
     Result<> share_out();
+    Result<> not_shared(const Error& error);
     Result<> take_on(const std::vector<client::Queue>& queues, const client::From& from);
+    Result<std::vector<std::int64_t>> group_starts(const std::vector<client::Queue>& queues,
+                                                   const std::vector<client::Bounds>& bounds);
+    Result<bool> is_new_group(const std::string& topic);
+    /// What is read of others comes to its end, and what is not read yet is begun.
     Result<> settle_on(std::vector<client::Queue> queues);
-    /// Those that no other member holds.
-    std::vector<client::Queue> locked(const std::vector<client::Queue>& queues);
+    Result<> stop_reading(const std::vector<client::PulledQueue*>& queues);
+    void drop(client::PulledQueue& queue);
     Result<> look_for_queues();
     void show_progress();
     void wait();
@@ -98,9 +105,9 @@ private:
     client::Client& client_;
     const Settings& settings_;
     std::unique_ptr<client::Membership> membership_;
-    std::optional<client::QueueLocks> locks_;
     client::Puller puller_;
     Output& output_;
+    std::optional<Holding> holding_;  ///< of a group, but not of a broadcasting member
     Pace pace_;
     Intake intake_;
     std::vector<pollfd> fds_;
@@ -111,8 +118,9 @@ private:
     std::int64_t active_ms_;  ///< a message came, or one was worked on
     std::int64_t commit_at_ms_;
     client::RouteWatch routes_;
-    bool has_queues_ = false;  ///< they have been shared out at least once
-    bool has_all_locks_ = false;
+    bool has_queues_ = false;                ///< they have been shared out at least once
+    std::int64_t not_shared_since_ms_ = -1;  ///< since when nobody can tell which are ours
+    std::string trouble_;                    ///< why they could not be taken on, as told
     bool is_draining_ = false;
     // Why the next message is left where it is.
     bool is_blocked_ = false;  ///< the output does not accept it

@@ -1,15 +1,13 @@
 #include "stream_output.h"
 
-#include <signal.h>
 #include <unistd.h>
 
-#include "cli/exit.h"
 #include "cli/signals.h"
 
 namespace mqd::mqpull {
 namespace {
 
-/// How long a reader that does not read holds us behind a signal.
+/// How long a reader that does not read holds us after a signal.
 constexpr std::int64_t give_up_ms = 3000;
 
 }  // namespace
@@ -17,6 +15,7 @@ constexpr std::int64_t give_up_ms = 3000;
 StreamOutput::StreamOutput(const record::Format& format, bool commits)
     : writer_(STDOUT_FILENO, "standard output", format,
               [] { return cli::interrupted_ms() > give_up_ms; }),
+      far_end_(STDOUT_FILENO),
       commits_(commits) {}
 
 Result<> StreamOutput::put(const Delivery& delivery) {
@@ -40,9 +39,13 @@ Result<> StreamOutput::flush() {
     return written;
 }
 
-bool StreamOutput::is_reader_gone() const {
-    pollfd out = {STDOUT_FILENO, POLLOUT, 0};
-    return ::poll(&out, 1, 0) > 0 && (out.revents & POLLERR) != 0;
+Result<> StreamOutput::advance() {
+    if (!far_end_.exists() || !far_end_.is_gone()) return {};
+    return Error{Errc::io, "standard output: nobody reads it any more"};
+}
+
+void StreamOutput::add_fds(std::vector<pollfd>& fds) const {
+    if (far_end_.exists()) fds.push_back(far_end_.watch());
 }
 
 void StreamOutput::mark(client::PulledQueue& queue, std::int64_t next) {
@@ -62,12 +65,6 @@ void StreamOutput::take_marks() {
         marks_.front().queue->ledger.pass(marks_.front().next);
         marks_.pop_front();
     }
-}
-
-void end_by_sigpipe() {
-    ::signal(SIGPIPE, SIG_DFL);
-    ::raise(SIGPIPE);
-    ::_exit(cli::exit_status::signal_base + SIGPIPE);
 }
 
 }  // namespace mqd::mqpull

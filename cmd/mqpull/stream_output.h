@@ -1,5 +1,6 @@
 #pragma once
-// Messages to standard output, in large blocks; a message is done when its bytes were taken.
+// Messages to standard output, in large blocks. Into a file or a terminal they are done when they
+// are written; into a pipe, with PipeOutput, a group's are when its reader has taken them.
 //
 // Threads: one.
 // Owner:   main.
@@ -7,7 +8,9 @@
 #include <cstdint>
 #include <deque>
 #include <memory>
+#include <vector>
 
+#include "cli/far_end.h"
 #include "output.h"
 #include "record/writer.h"
 
@@ -21,7 +24,10 @@ public:
     Result<> put(const Delivery& delivery) override;
     void pass(client::PulledQueue& queue, std::int64_t next) override;
     Result<> flush() override;
-    bool is_reader_gone() const override;
+    /// io: nobody reads the output any more.
+    Result<> advance() override;
+    void add_fds(std::vector<pollfd>& fds) const override;
+    bool is_reader_gone() const override { return far_end_.exists() && far_end_.is_gone(); }
 
 private:
     /// Where in the output a queue has come to an offset.
@@ -34,11 +40,9 @@ private:
     void take_marks();
 
     record::Writer writer_;
+    const cli::FarEnd far_end_;
     const bool commits_;
     std::deque<Mark> marks_;  // those whose bytes may not have been taken yet
 };
-
-/// Ends the program as a filter does that nobody reads any more.
-[[noreturn]] void end_by_sigpipe();
 
 }  // namespace mqd::mqpull

@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/parse.h"
 #include "client/allocate.h"
+#include "client/calls.h"
 #include "client/errors.h"
 #include "json/value.h"
 #include "wire/bodies/heartbeat.h"
@@ -148,31 +149,79 @@ void Membership::rebalance_soon() {
     rebalance_at_ms_ = std::min(rebalance_at_ms_, monotonic_ms() + rebalance_again_ms / 2);
 }
 
-Result<std::optional<std::int64_t>> Membership::stored_offset(const Queue& queue) {
-    wire::QueryConsumerOffset header;
-    header.consumer_group = options_.group;
-    header.topic = queue.topic;
-    header.queue_id = queue.id;
-    const auto answer =
-        client_.call(queue.address, wire::request_code::query_consumer_offset, header);
-    if (!answer) {
-        if (answer.error().remote_code == wire::response_code::query_not_found)
-            return std::optional<std::int64_t>();
-        return answer.error();
+// Offsets
+
+Result<std::vector<std::optional<std::int64_t>>> Membership::stored_offsets(
+    const std::vector<Queue>& queues) {
+    Calls calls(client_);
+    for (const auto& queue : queues) {
+        wire::QueryConsumerOffset header;
+        header.consumer_group = options_.group;
+        header.topic = queue.topic;
+        header.queue_id = queue.id;
+        header.set_zero_if_not_found = false;
+        calls.add(queue.address, wire::request_code::query_consumer_offset, header);
     }
-    const auto offset = parse_int<std::int64_t>(answer->find("offset"));
-    if (!offset) return Error{Errc::corrupt, queue.address + ": an answer without offset"};
-    // Below 0 stands for none with old brokers.
-    return *offset < 0 ? std::optional<std::int64_t>() : offset;
+    std::vector<std::optional<std::int64_t>> offsets;
+    const auto answers = calls.wait();
+    for (std::size_t i = 0; i < queues.size(); ++i) {
+        offsets.emplace_back();
+        if (!answers[i]) {
+            if (answers[i].error().remote_code == wire::response_code::query_not_found) continue;
+            return answers[i].error();
+        }
+        const auto offset = parse_int<std::int64_t>(answers[i]->find("offset"));
+        if (!offset) return Error{Errc::corrupt, queues[i].address + ": an answer without offset"};
+        // Below 0 stands for none with old brokers.
+        if (*offset >= 0) offsets.back() = *offset;
+    }
+    return offsets;
 }
 
-void Membership::commit(const Queue& queue, std::int64_t offset) {
+Result<std::optional<std::int64_t>> Membership::stored_offset(const Queue& queue) {
+    TRY(const auto offsets, stored_offsets({queue}));
+    return offsets.front();
+}
+
+wire::UpdateConsumerOffset Membership::header_of(const Commit& commit) const {
     wire::UpdateConsumerOffset header;
     header.consumer_group = options_.group;
-    header.topic = queue.topic;
-    header.queue_id = queue.id;
-    header.commit_offset = offset;
-    client_.channel(queue.address)->oneway(wire::request_code::update_consumer_offset, header);
+    header.topic = commit.queue.topic;
+    header.queue_id = commit.queue.id;
+    header.commit_offset = commit.offset;
+    if (commit.only_if_held) header.held = true;
+    return header;
+}
+
+void Membership::commit(const Commit& commit) {
+    client_.channel(commit.queue.address)
+        ->oneway(wire::request_code::update_consumer_offset, header_of(commit));
+}
+
+Result<> Membership::commit_first(const std::vector<Commit>& commits) {
+    Calls calls(client_);
+    for (const auto& commit : commits) {
+        auto header = header_of(commit);
+        header.first = true;
+        calls.add(commit.queue.address, wire::request_code::update_consumer_offset, header);
+    }
+    for (const auto& answer : calls.wait())
+        if (!answer) return answer.error();
+    return {};
+}
+
+std::vector<Result<>> Membership::commit_and_wait(const std::vector<Commit>& commits,
+                                                  bool is_durable) {
+    Calls calls(client_);
+    for (const auto& commit : commits) {
+        auto header = header_of(commit);
+        if (is_durable) header.durable = true;
+        calls.add(commit.queue.address, wire::request_code::update_consumer_offset, header);
+    }
+    std::vector<Result<>> done;
+    for (const auto& answer : calls.wait())
+        done.push_back(answer ? Result<>() : Result<>(answer.error()));
+    return done;
 }
 
 void Membership::leave() {

@@ -18,6 +18,7 @@
 #include "client/queues.h"
 #include "client/start.h"
 #include "filter/tags.h"
+#include "wire/headers/offsets.h"
 
 namespace mqd::client {
 
@@ -53,10 +54,27 @@ public:
     /// Not before long, since something is still to be settled.
     void rebalance_soon();
 
-    /// Nothing: the group never committed one.
+    /// What the group has committed, in the order of the queues; nothing: it never did. What a
+    /// broker would choose for it does not count.
+    Result<std::vector<std::optional<std::int64_t>>> stored_offsets(
+        const std::vector<Queue>& queues);
     Result<std::optional<std::int64_t>> stored_offset(const Queue& queue);
+
+    struct Commit {
+        Queue queue;
+        std::int64_t offset = 0;
+        /// A broker of mqd: it counts only while we hold the queue's lock over this connection.
+        bool only_if_held = false;
+    };
     /// Tells nobody whether it arrived.
-    void commit(const Queue& queue, std::int64_t offset);
+    void commit(const Commit& commit);
+    void commit(const Queue& queue, std::int64_t offset) { commit({queue, offset, false}); }
+    /// Where a new group begins. At a broker of mqd it changes nothing where there is an offset
+    /// already, so that of several members who see a new group the first one says where.
+    Result<> commit_first(const std::vector<Commit>& commits);
+    /// All at once, each answered. `is_durable`: by a broker of mqd when it is on disk. refused:
+    /// the queue is not ours any more.
+    std::vector<Result<>> commit_and_wait(const std::vector<Commit>& commits, bool is_durable);
     /// After the last commit; the others take over at once.
     void leave();
 
@@ -70,6 +88,7 @@ private:
     Result<> learn_brokers();
     Result<> keep_share(std::vector<Queue>& queues);
     std::string heartbeat() const;
+    wire::UpdateConsumerOffset header_of(const Commit& commit) const;
 
     Client& client_;
     const Options options_;

@@ -32,8 +32,8 @@ struct PulledQueue : std::enable_shared_from_this<PulledQueue> {
     std::int64_t committed = -1;
     bool is_pulling = false;
     bool is_done = false;
-    bool is_leaving = false;  ///< begin nothing new: it will be dropped
-    bool is_dropped = false;  ///< not ours any more: answers are thrown away
+    bool is_dropped = false;  ///< read no more: what has begun may end, and nothing new begins
+    bool is_lost = false;     ///< another member's, which gets again what is not committed
     int failures = 0;
     std::int64_t failing_since_ms = 0;
     std::int64_t retry_at_ms = 0;

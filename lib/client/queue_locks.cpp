@@ -1,10 +1,12 @@
 #include "client/queue_locks.h"
 
 #include <algorithm>
+#include <iterator>
 
 #include "base/clock.h"
 #include "wire/bodies/queues.h"
 #include "wire/codes.h"
+#include "wire/headers/clients.h"
 
 namespace mqd::client {
 namespace {
@@ -31,30 +33,60 @@ std::string body_of(const std::string& group, const std::string& client_id,
 std::vector<Queue> QueueLocks::keep(const std::vector<Queue>& queues) {
     std::vector<Queue> ours;
     for (const auto& [address, asked] : by_address(queues)) {
-        // A lock is as old as the question.
-        const std::int64_t now_ms = monotonic_ms();
-        const auto body = body_of(group_, client_id_, asked);
-        const auto answer = client_.call(address, wire::request_code::lock_batch_mq,
-                                         wire::NoHeader{}, as_bytes(body));
-        const auto granted = answer ? wire::LockBatchAnswer::read(answer->body)
-                                    : Result<wire::LockBatchAnswer>(answer.error());
-        for (const auto& queue : asked) {
-            const auto known = granted_ms_.find(queue);
-            if (!granted) {
-                const bool is_believed =
-                    known != granted_ms_.end() && now_ms - known->second < believed_ms;
-                if (is_believed) ours.push_back(queue);
-                continue;
-            }
-            const wire::MessageQueue wanted{queue.broker, queue.id, queue.topic};
-            const auto& all = granted->queues;
-            if (std::find(all.begin(), all.end(), wanted) == all.end()) {
-                granted_ms_.erase(queue);
-                continue;
-            }
-            granted_ms_[queue] = now_ms;
-            ours.push_back(queue);
+        auto some = asks_for_locks(address) ? keep_at(address, asked) : asked;
+        std::move(some.begin(), some.end(), std::back_inserter(ours));
+    }
+    return ours;
+}
+
+/// A lock on nothing tells, without an effect on any broker, whether it is one of ours.
+bool QueueLocks::asks_for_locks(const std::string& address) {
+    if (hold_ == Hold::order || knows_hold_.contains(address)) return true;
+    const auto answer = lock(address, {});
+    // Who does not answer now takes nothing away, and gives nothing that is not ours.
+    return !answer || !answer->find("mqdHold").empty();
+}
+
+Result<remoting::Answer> QueueLocks::lock(const std::string& address,
+                                          const std::vector<Queue>& queues) {
+    wire::LockHeader header;
+    header.hold = hold_ == Hold::order ? wire::LockHeader::order : wire::LockHeader::share;
+    const auto body = body_of(group_, client_id_, queues);
+    auto answer = client_.call(address, wire::request_code::lock_batch_mq, header, as_bytes(body));
+    if (!answer) return answer;
+    if (answer->find("mqdHold") == *header.hold) {
+        knows_hold_.insert(address);
+    } else {
+        knows_hold_.erase(address);
+    }
+    return answer;
+}
+
+std::vector<Queue> QueueLocks::keep_at(const std::string& address,
+                                       const std::vector<Queue>& asked) {
+    std::vector<Queue> ours;
+    // A lock is as old as the question.
+    const std::int64_t now_ms = monotonic_ms();
+    const auto answer = lock(address, asked);
+    const auto granted = answer ? wire::LockBatchAnswer::read(answer->body)
+                                : Result<wire::LockBatchAnswer>(answer.error());
+    for (const auto& queue : asked) {
+        const auto known = granted_ms_.find(queue);
+        if (!granted) {
+            const bool is_believed = known != granted_ms_.end() &&
+                                     (hold_ == Hold::share || now_ms - known->second < believed_ms);
+            if (is_believed) ours.push_back(queue);
+            continue;
         }
+        const wire::MessageQueue wanted{queue.broker, queue.id, queue.topic};
+        const auto& all = granted->queues;
+        if (std::find(all.begin(), all.end(), wanted) == all.end()) {
+            granted_ms_.erase(queue);
+            continue;
+        }
+        granted_ms_.erase(queue);  // its broker may be elsewhere by now
+        granted_ms_.emplace(queue, now_ms);
+        ours.push_back(queue);
     }
     return ours;
 }

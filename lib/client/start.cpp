@@ -74,10 +74,9 @@ std::int64_t start_offset(const From& from, const Bounds& bounds) {
 }
 
 std::int64_t group_start_offset(const From& from, const Bounds& bounds,
-                                std::optional<std::int64_t> stored, bool is_retry_topic) {
+                                std::optional<std::int64_t> stored, bool is_new_group) {
     if (stored) return *stored;
-    if (!is_retry_topic) return start_offset(from, bounds);
-    return from.kind == From::Kind::time ? bounds.max : bounds.min;
+    return is_new_group ? start_offset(from, bounds) : bounds.min;
 }
 
 Result<std::vector<Bounds>> queue_bounds(Client& client, const std::vector<Queue>& queues,

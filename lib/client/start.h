@@ -39,10 +39,12 @@ struct Bounds {
 
 /// Without a stored offset; always within [min, max].
 std::int64_t start_offset(const From& from, const Bounds& bounds);
-/// What a group's member begins with: `stored` is what the broker answered to 14. Its retry topic
-/// is read from the front whatever `from` says, but for a time.
+
+/// What a group's member begins with: `stored` is what the broker answered to 14. Without one, a
+/// group that is new to the topic begins where `from` says; a queue that a topic got later, and
+/// the group's retries, are read from their first message on.
 std::int64_t group_start_offset(const From& from, const Bounds& bounds,
-                                std::optional<std::int64_t> stored, bool is_retry_topic);
+                                std::optional<std::int64_t> stored, bool is_new_group);
 
 /// Of each queue, in the same order; all are asked at once.
 Result<std::vector<Bounds>> queue_bounds(Client& client, const std::vector<Queue>& queues,

@@ -43,3 +43,24 @@ holds() {
 @test "reports/small-broker" { holds reports/small-broker; }
 
 @test "reports/hole-after-copytruncate" { holds reports/hole-after-copytruncate; }
+
+@test "group-from-end" {
+  start_broker
+  holds group-from-end.sh
+}
+
+@test "reader-dies" {
+  start_broker
+  cd "$BATS_TEST_TMPDIR"
+  holds reader-dies.sh
+}
+
+@test "reader-dies-commit" {
+  start_broker
+  holds reader-dies-commit.sh
+}
+
+@test "retry-lag" {
+  start_broker
+  holds retry-lag.sh
+}

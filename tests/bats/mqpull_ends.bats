@@ -96,13 +96,11 @@ has_lines() { [ -e "$1" ] && [ "$(wc -l < "$1")" -ge "$2" ]; }
   status=0
   stop_daemon $puller || status=$?
   [ "$status" = 143 ]
-  [ "$(cat "$BATS_TEST_TMPDIR/err")" = 'mqpull: standard output: its reader has not taken everything' ]
-  # What went into the pipe is committed, and nothing else.
-  { echo "$first"; cat <&"$pipe"; } > "$BATS_TEST_TMPDIR/out"
+  [ "$(cat "$BATS_TEST_TMPDIR/err")" = 'mqpull: standard output: its reader has not taken everything, and what it left is not committed' ]
+  # What the reader has taken is committed, and nothing of what still lies in the pipe.
+  [ "$first" = 'line 1 of the input' ]
+  [ "$(lag_of T g)" = 19999 ]
   exec {pipe}<&-
-  local whole
-  whole=$(grep -c 'input$' "$BATS_TEST_TMPDIR/out")
-  [ "$(lag_of T g)" = $((20000 - whole)) ]
 }
 
 @test "a second signal ends at once, without a commit" {

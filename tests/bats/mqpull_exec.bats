@@ -223,7 +223,8 @@ start_quick_broker() {
   run --separate-stderr mqpull -t T -g g --from beginning -e --exec-batch 3 --exec '! grep 5 > /dev/null'
   [ "$status" = 0 ]
   [ "$stderr" = 'mqpull: 1 of 3 commands failed; messages sent back: 3' ]
-  [ "$(lag_of T g)" = 0 ]
+  # The retries are still to be done.
+  [ "$(lag_of T g)" = 3 ]
   has_retries() { [ "$(mqpull -t '%RETRY%g' --from beginning -e | sort -n)" = $'4\n5\n6' ]; }
   wait_until has_retries
 }
@@ -256,7 +257,8 @@ start_quick_broker() {
   status=0
   wait $puller || status=$?
   [ "$status" = 143 ]
-  [ "$(lag_of T g)" = 3 ]
+  # Whether the broker has stored the one that was given back after all, nobody knows.
+  [ "$(mqpull -t T -g g --lag | awk '/^T / { s += $6 } END { print s }')" = 3 ]
 }
 
 @test "members come and go, one is killed, and every message is done at least once" {

@@ -99,3 +99,21 @@ has_lines() { [ -e "$1" ] && [ "$(wc -l < "$1")" -ge "$2" ]; }
   # Nobody was killed, so nothing comes twice either.
   for queue in 0 1 2 3; do seq $((total / 4)) | cmp - <(sed -n "s/^$queue //p" "$log"); done
 }
+
+@test "after a kill the others have the queues within seconds, not after a minute" {
+  start_broker
+  mqsend -q -t T --create < /dev/null
+  cd "$BATS_TEST_TMPDIR"
+  mqpull -q -t T -g g --from beginning --orderly > out1 3>&- &
+  local first=$!
+  sent() { local queue; for queue in 0 1 2 3; do echo "$queue" | mqsend -q -t T --queue $queue; done; }
+  sent
+  wait_until has_lines out1 4
+  kill -9 $first
+  wait $first || true
+  mqpull -q -t T -g g --from beginning --orderly > out2 3>&- &
+  sent
+  all_came() { [ "$(sort -u out2 | wc -l)" = 4 ]; }
+  wait_until all_came
+  stop_daemon $! || true
+}

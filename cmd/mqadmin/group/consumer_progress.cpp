@@ -41,9 +41,12 @@ struct Options {
 struct Progress {
     std::vector<std::pair<wire::MessageQueue, wire::ConsumeOffset>> offsets;
     double tps = 0;
+    /// By broker: retries that wait for their delay, where there are some. Only mqd's brokers tell.
+    std::vector<std::pair<std::string, std::int64_t>> delayed;
 
     std::int64_t diff_total() const {
         std::int64_t total = 0;
+        for (const auto& [broker, count] : delayed) total += count;
         for (const auto& [queue, o] : offsets) total += o.broker_offset - o.consumer_offset;
         return total;
     }
@@ -77,16 +80,23 @@ Result<std::vector<Target>> brokers_of_group(Admin& admin, const Options& option
     return brokers;
 }
 
+bool wants_retries(const Options& options, const std::string& group) {
+    return options.topic.empty() || options.topic == fmt::format("{}{}", retry_prefix, group);
+}
+
 Result<> add_offsets(Admin& admin, const Target& broker, const Options& options,
                      const std::string& group, Progress& into) {
     wire::GetConsumeStats header;
     header.consumer_group = group;
     if (!options.topic.empty()) header.topic = options.topic;
+    header.wants_delayed_retries = wants_retries(options, group);
     TRY(const auto answer,
         admin.client().call(broker.address, wire::request_code::get_consume_stats, header));
     TRY(const auto stats, wire::ConsumeStats::read(answer.body));
     into.offsets.insert(into.offsets.end(), stats.offsets.begin(), stats.offsets.end());
     into.tps += stats.consume_tps;
+    const auto delayed = parse_int<std::int64_t>(answer.find("mqdDelayedRetries"));
+    if (delayed.value_or(0) > 0) into.delayed.emplace_back(broker.name, *delayed);
     return {};
 }
 
@@ -159,6 +169,20 @@ void add_row(cli::Rows& rows, const Options& options, const wire::MessageQueue& 
     rows.add(std::move(cells), std::move(object));
 }
 
+void add_delayed_row(cli::Rows& rows, const Options& options, const std::string& broker,
+                     std::int64_t count) {
+    const auto topic = fmt::format("{}{}", retry_prefix, options.group);
+    auto object = json::Value::object({{"group", options.group},
+                                       {"topic", topic},
+                                       {"broker", broker},
+                                       {"delayed", true},
+                                       {"diff", count}});
+    std::vector<std::string> cells = {topic, broker, "delayed", "-", "-", std::to_string(count),
+                                      "0",   ""};
+    if (options.show_client) cells.insert(cells.begin() + 5, "N/A");
+    rows.add(std::move(cells), std::move(object));
+}
+
 int one_group(Admin& admin, const Options& options) {
     auto& cli = admin.cli;
     const auto brokers = brokers_of_group(admin, options, options.group);
@@ -167,7 +191,7 @@ int one_group(Admin& admin, const Options& options) {
     const int status = admin.each(*brokers, [&](const Target& broker) {
         return add_offsets(admin, broker, options, options.group, progress);
     });
-    if (progress.offsets.empty() && status == 0)
+    if (progress.offsets.empty() && progress.delayed.empty() && status == 0)
         return cli.fail(
             {Errc::not_found,
              fmt::format("group '{}' has no offsets{} on {}", options.group,
@@ -190,6 +214,8 @@ int one_group(Admin& admin, const Options& options) {
         const auto client = clients.find(queue);
         add_row(rows, options, queue, offset, client == clients.end() ? "" : client->second);
     }
+    for (const auto& [broker, count] : progress.delayed)
+        add_delayed_row(rows, options, broker, count);
     auto totals = json::Value::object({{"diff", progress.diff_total()},
                                        {"inflight", progress.inflight_total()},
                                        {"consumeTps", progress.tps}});

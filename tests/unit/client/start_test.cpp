@@ -36,13 +36,13 @@ TEST_CASE("a group goes on from its offset, even one that the queue has no more"
     }
 }
 
-TEST_CASE("a group without an offset starts as --from says, but has its retries from the front") {
-    CHECK(group_start_offset({Kind::end, 0}, bounds, {}, false) == 200);
-    CHECK(group_start_offset({Kind::beginning, 0}, bounds, {}, false) == 100);
-    CHECK(group_start_offset({Kind::time, 1}, bounds, {}, false) == 150);
-    CHECK(group_start_offset({Kind::end, 0}, bounds, {}, true) == 100);
+TEST_CASE("a new group starts as --from says, but new queues and retries from the front") {
+    CHECK(group_start_offset({Kind::end, 0}, bounds, {}, true) == 200);
     CHECK(group_start_offset({Kind::beginning, 0}, bounds, {}, true) == 100);
-    CHECK(group_start_offset({Kind::time, 1}, bounds, {}, true) == 200);
+    CHECK(group_start_offset({Kind::time, 1}, bounds, {}, true) == 150);
+    CHECK(group_start_offset({Kind::end, 0}, bounds, {}, false) == 100);
+    CHECK(group_start_offset({Kind::beginning, 0}, bounds, {}, false) == 100);
+    CHECK(group_start_offset({Kind::time, 1}, bounds, {}, false) == 100);
 }
 
 TEST_CASE("--from is read as it is written") {
