@@ -41,9 +41,10 @@ Arrivals::Parked Arrivals::park(Wait wait) {
     // Watched first, looked at afterwards: a message that the dispatcher did not announce to us is
     // one that max() shows.
     wait.queue->watch();
-    if (wait.queue->max() > wait.from) {
+    const bool is_gone = wait.queue->deleted();
+    if (is_gone || wait.queue->max() > wait.from) {
         wait.queue->unwatch();
-        return {Parked::State::grown, 0};
+        return {is_gone ? Parked::State::gone : Parked::State::grown, 0};
     }
     if (waits_.empty()) next_sweep_ms_ = clock_.monotonic_ms() + sweep_ms;
     const std::uint64_t id = ++last_id_;
@@ -108,7 +109,7 @@ void Arrivals::arrived(std::span<const store::Arrival> arrivals) {
     for (const auto& wake : woken) wake();
 }
 
-/// Wakes a portion of those whose queue has more than they know of.
+/// Wakes a portion of those whose queue has more than they know of, or less: it lost its end.
 void Arrivals::sweep(std::int64_t now, std::vector<std::function<void()>>& woken) {
     std::vector<std::uint64_t> behind;
     std::size_t looks = 0;
@@ -117,7 +118,7 @@ void Arrivals::sweep(std::int64_t now, std::vector<std::function<void()>>& woken
         const QueueOffset max = queue->first->max();
         for (const std::uint64_t id : queue->second) {
             ++looks;
-            if (max > waits_.at(id).wait.from) behind.push_back(id);
+            if (max != waits_.at(id).wait.from) behind.push_back(id);
             if (behind.size() == sweep_wakes) break;
         }
         if (behind.size() == sweep_wakes) break;  // this queue may have more

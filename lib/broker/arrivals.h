@@ -51,11 +51,11 @@ public:
     void stop();
 
     struct Parked {
-        enum class State { waiting, grown, full } state = State::full;
+        enum class State { waiting, grown, gone, full } state = State::full;
         std::uint64_t id = 0;
     };
-    /// grown: the queue has more than `from` by now; read again, nothing was parked. full: too
-    /// many wait already.
+    /// grown: the queue has more than `from` by now; read again, nothing was parked. gone: it has
+    /// been deleted. full: too many wait already.
     Parked park(Wait wait);
     void cancel(std::uint64_t id);
     /// Wakes all that wait for this queue: there is other news than a message.

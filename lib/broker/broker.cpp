@@ -9,12 +9,14 @@
 #include "base/log.h"
 #include "broker/names.h"
 #include "message/record.h"
+#include "message/sys_flag.h"
 
 namespace mqd::broker {
 namespace {
 
 constexpr std::int64_t tick_ms = 1000;
 constexpr std::int64_t client_scan_ms = 10'000;
+constexpr std::int64_t refusal_log_every_ms = 1000;
 constexpr std::int64_t topics_pause_factor = 9;  // a tenth of the time goes into saving them
 
 std::int64_t memory_bytes() {
@@ -27,6 +29,7 @@ Broker::Broker(const Clock& clock, store::Store& store, const Settings& settings
     : settings_(settings),
       clock_(clock),
       store_(store),
+      opened_at_(store.end()),
       clients_(clock),
       locks_(clock),
       arrivals_(
@@ -254,6 +257,7 @@ void Broker::member_gone(std::string_view group) {
     const auto left = clients_.standing(group, {});
     if (!left.online) {
         filters_->left(group);
+        offsets_->members_gone(group);
     } else if (left.model == Model::clustering) {
         tell_members(group);
     }
@@ -277,15 +281,74 @@ std::optional<std::int64_t> Broker::first_offset(const Topic* topic, std::int32_
     return 0;
 }
 
+Result<> Broker::put_topics(std::vector<TopicConfig> configs) {
+    std::vector<TopicRef> before;
+    for (const auto& config : configs)
+        if (auto topic = topics_->find(config.name)) before.push_back(std::move(topic));
+    TRY_OK(topics_->put_all(std::move(configs)));
+    for (const auto& topic : before) wake_unreadable(*topic);
+    return {};
+}
+
+/// What waits at its queues that can be read no more finds out why.
+void Broker::wake_unreadable(const Topic& before) {
+    const auto now = topics_->find(before.name());
+    const bool is_readable = now != nullptr && (now->config().perm & message::perm::read) != 0;
+    for (std::int32_t id = is_readable ? now->config().read_queues : 0; id < before.queues(); ++id)
+        if (auto* const queue = before.find_queue(id)) arrivals_->wake(*queue);
+}
+
+/// Groups whose members may have in mind how far they had come in it.
+std::vector<std::string> Broker::readers_of(std::string_view topic) const {
+    auto groups = clients_.groups_subscribed(topic);
+    std::erase_if(groups, [&](const std::string& group) {
+        return clients_.standing(group, topic).model != Model::clustering;
+    });
+    return groups;
+}
+
 Result<bool> Broker::delete_topic(std::string_view name) {
+    const auto topic = topics_->find(name);
+    // Its handles, while the store still finds them by name.
+    std::vector<store::Queue*> queues;
+    if (topic != nullptr)
+        for (std::int32_t id = 0; id < topic->queues(); ++id)
+            if (auto* const queue = topic->find_queue(id)) queues.push_back(queue);
     auto removed = topics_->remove(name);
-    if (removed && *removed) {
-        offsets_->remove_topic(name);
-        filters_->remove_topic(name);
-        counters_.traffic().forget_topic(name);
-        save_soon();
-    }
+    if (!removed || !*removed) return removed;
+    offsets_->remove_topic(name, readers_of(name));
+    locks_.remove_topic(name);
+    filters_->remove_topic(name);
+    counters_.traffic().forget_topic(name);
+    save_soon();
+    for (auto* const queue : queues) arrivals_->wake(*queue);
     return removed;
+}
+
+Broker::Committed Broker::commit(std::string_view group, const Topic& topic, std::int32_t queue,
+                                 std::int64_t offset, bool only_first) {
+    // Of a topic that has fewer queues now, the others are still there.
+    const store::Queue* is = topic.find_queue(queue);
+    if (is == nullptr) is = store_.find_queue(topic.name(), queue);
+    const std::int64_t end = is == nullptr ? 0 : is->max().value;
+    if (offset <= end && only_first) {
+        offsets_->commit_first(group, topic.name(), queue, offset);
+        return Committed::yes;
+    }
+    if (offset <= end)
+        return offsets_->commit(group, topic.name(), queue, offset) ? Committed::yes
+                                                                    : Committed::reset_pending;
+    // A client that does not know of it yet says so again and again.
+    const std::int64_t now = clock_.monotonic_ms();
+    std::int64_t logged = refusal_logged_ms_;
+    if ((logged == 0 || now - logged >= refusal_log_every_ms) &&
+        refusal_logged_ms_.compare_exchange_strong(logged, now))
+        log::warn("commit_refused", {{"group", group},
+                                     {"topic", topic.name()},
+                                     {"queue", queue},
+                                     {"offset", offset},
+                                     {"end", end}});
+    return Committed::beyond_end;
 }
 
 Result<> Broker::delete_unknown_topics() {

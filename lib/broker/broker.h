@@ -6,6 +6,7 @@
 //          counters; Arrivals, Delay, Timers and Transactions have theirs.
 // Owner:   main; the Store outlives it, front ends do not.
 
+#include <atomic>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -91,9 +92,26 @@ public:
     /// Nothing: the client decides.
     std::optional<std::int64_t> first_offset(const Topic* topic, std::int32_t queue) const;
 
-    /// The topic with its queues, its groups' offsets and its place in the table. False: there
-    /// was none. io: as Store::delete_topic.
+    /// Made or changed, all of them or none, as Topics::put_all(); pulls that wait at a queue which
+    /// is not to be read any more are told.
+    Result<> put_topics(std::vector<TopicConfig> configs);
+    /// The topic with its queues, its groups' offsets and locks, and its place in the table; pulls
+    /// that wait there are told. False: there was none. io: as Store::delete_topic.
     Result<bool> delete_topic(std::string_view name);
+    /// Since this run began, a topic of that name was deleted: whoever asks for what lies behind
+    /// the queue's end means that one.
+    bool was_made_anew(const store::Queue& queue) const {
+        return queue.since() > 0 && queue.since() >= opened_at_.value;
+    }
+
+    enum class Committed {
+        yes,
+        reset_pending,  ///< nothing happened: see Offsets::commit()
+        beyond_end,     ///< nothing happened: the queue has not come so far, which is logged
+    };
+    /// A group's offset, from a client; `only_first`: as Offsets::commit_first().
+    Committed commit(std::string_view group, const Topic& topic, std::int32_t queue,
+                     std::int64_t offset, bool only_first = false);
     /// What the store has of topics that are in no table, with their offsets. io: as Store's.
     Result<> delete_unknown_topics();
 
@@ -101,6 +119,8 @@ private:
     Broker(const Clock& clock, store::Store& store, const Settings& settings);
     void stop();
     void tell_members(std::string_view group);
+    std::vector<std::string> readers_of(std::string_view topic) const;
+    void wake_unreadable(const Topic& before);
     void member_gone(std::string_view group);
     void run();
     Result<> save_tables();
@@ -110,6 +130,7 @@ private:
     const Settings& settings_;
     const Clock& clock_;
     store::Store& store_;
+    const PhysicalOffset opened_at_;  // the end of the log
     std::unique_ptr<Topics> topics_;
     std::unique_ptr<Groups> groups_;
     std::unique_ptr<Offsets> offsets_;
@@ -123,6 +144,8 @@ private:
     std::shared_ptr<Timers> timers_;              // the same
     std::shared_ptr<Transactions> transactions_;  // the same
     std::function<void(const std::string&, const TopicRef&)> topic_listener_;
+
+    std::atomic<std::int64_t> refusal_logged_ms_ = 0;  // monotonic
 
     Mutex mutex_;
     Condition wake_;

@@ -198,15 +198,32 @@ void Offsets::remove_group(std::string_view group) {
     changed();
 }
 
-void Offsets::remove_topic(std::string_view topic) {
+void Offsets::remove_topic(std::string_view topic, const std::vector<std::string>& readers) {
     const Lock lock(mutex_);
     for (auto& [group, topics] : groups_) {
         const auto found = topics.find(topic);
         if (found == topics.end()) continue;
         forget(found->second);
-        topics.erase(found);
+        if (std::find(readers.begin(), readers.end(), group) == readers.end()) {
+            topics.erase(found);
+        } else {
+            for (auto& [queue, is] : found->second) is = {-1, -1, 0};
+            resets_ += static_cast<std::int64_t>(found->second.size());
+        }
         changed();
     }
+}
+
+void Offsets::members_gone(std::string_view group) {
+    if (resets_ == 0) return;
+    const Lock lock(mutex_);
+    const auto found = groups_.find(group);
+    if (found == groups_.end()) return;
+    for (auto& [topic, queues] : found->second)
+        resets_ -= static_cast<std::int64_t>(std::erase_if(queues, [](const auto& queue) {
+            return queue.second.reset >= 0 && queue.second.committed < 0;
+        }));
+    std::erase_if(found->second, [](const auto& topic) { return topic.second.empty(); });
 }
 
 json::Value Offsets::to_json() const {

@@ -61,7 +61,12 @@ public:
     std::vector<std::string> topics_of(std::string_view group) const;
     std::vector<std::string> groups_of(std::string_view topic) const;
     void remove_group(std::string_view group);
-    void remove_topic(std::string_view topic);
+    /// `readers`: groups that may go on to ask for what they had come to. The next pull of each, of
+    /// a new topic of that name, is told as after a reset to begin at 0, and no commit counts
+    /// before.
+    void remove_topic(std::string_view topic, const std::vector<std::string>& readers = {});
+    /// Of a group without a member nobody has anything to be told.
+    void members_gone(std::string_view group);
 
     json::Value to_json() const;
     /// Writes the file if something changed since the last time. Called by one thread.

@@ -97,4 +97,10 @@ void QueueLocks::expire() {
         entry = entry->second.has_ended(now) ? end_lock(entry) : std::next(entry);
 }
 
+void QueueLocks::remove_topic(std::string_view topic) {
+    const Lock lock(mutex_);
+    for (auto entry = held_.begin(); entry != held_.end();)
+        entry = entry->first.second.topic == topic ? end_lock(entry) : std::next(entry);
+}
+
 }  // namespace mqd::broker

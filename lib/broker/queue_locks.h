@@ -66,6 +66,7 @@ public:
     void left(const Peer& connection, std::string_view group);
     /// Forgets what has run out.
     void expire();
+    void remove_topic(std::string_view topic);
 
 private:
     using Key = std::pair<std::string, QueueName>;

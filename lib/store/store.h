@@ -167,6 +167,10 @@ public:
     virtual std::int32_t id() const = 0;
     virtual QueueOffset min() const = 0;  ///< first offset still readable
     virtual QueueOffset max() const = 0;  ///< one past the last readable one (dispatched)
+    virtual bool deleted() const = 0;     ///< with its topic; never undone
+    /// Where the log ended when a topic of this name was last deleted, 0: none was, or its records
+    /// have expired. Who once saw a lower one read another queue of the same name.
+    virtual std::int64_t since() const = 0;
 
     /// While watched, every arrival is announced to Store::on_arrival.
     void watch() { watchers_.fetch_add(1); }

@@ -69,7 +69,8 @@ public:
     }
     bool loaded() const { return state_.load(std::memory_order_acquire) != State::unloaded; }
     bool usable() const { return state_.load(std::memory_order_acquire) == State::loaded; }
-    bool deleted() const { return deleted_.load(std::memory_order_acquire); }
+    bool deleted() const override { return deleted_.load(std::memory_order_acquire); }
+    std::int64_t since() const override { return ignore_before_; }
     void mark_deleted() { deleted_.store(true, std::memory_order_release); }
     /// Closed, it takes no appends.
     bool closed() const { return closed_.load(std::memory_order_acquire); }

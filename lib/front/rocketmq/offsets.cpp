@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "front/rocketmq/convert.h"
 #include "front/rocketmq/read_elsewhere.h"
 #include "front/rocketmq/requests.h"
 #include "front/rocketmq/saved.h"
@@ -49,7 +50,8 @@ void update_consumer_offset(const Call& call) {
     if (call.broker.groups().find(header->consumer_group) == nullptr)
         return call.refuse(rc::subscription_group_not_exist,
                            fmt::format("Group {} not exist!", header->consumer_group));
-    if (call.connection->worker.topics.find(header->topic) == nullptr)
+    const auto* const topic = call.connection->worker.topics.find(header->topic);
+    if (topic == nullptr)
         return call.refuse(rc::topic_not_exist, fmt::format("Topic {} not exist!", header->topic));
     if (header->queue_id < 0 || header->commit_offset < 0)
         return call.refuse(rc::invalid_parameter, "QueueId or commitOffset is negative");
@@ -57,23 +59,22 @@ void update_consumer_offset(const Call& call) {
         return call.refuse(rc::no_permission,
                            fmt::format("queue {} of {} is not locked over this connection",
                                        header->queue_id, header->topic));
-    auto& offsets = call.broker.offsets();
-    bool is_committed = true;
-    if (header->first.value_or(false)) {
-        offsets.commit_first(header->consumer_group, header->topic, header->queue_id,
-                             header->commit_offset);
-    } else {
-        is_committed = offsets.commit(header->consumer_group, header->topic, header->queue_id,
-                                      header->commit_offset);
+    using Committed = broker::Broker::Committed;
+    switch (call.broker.commit(header->consumer_group, *topic, header->queue_id,
+                               header->commit_offset, header->first.value_or(false))) {
+        case Committed::yes:
+            break;
+        case Committed::reset_pending:
+            // Its next pull is told where to go on.
+            return call.refuse(rc::success, "Offset has been previously reset");
+        case Committed::beyond_end:
+            return call.refuse(rc::invalid_parameter,
+                               fmt::format("offset {} lies beyond the end of queue {} of {}",
+                                           header->commit_offset, header->queue_id, header->topic));
     }
-    if (is_committed && header->durable.value_or(false))
-        return call.broker.save_offsets_soon(
-            [ticket = call.session.ticket(call.request)](const Result<>& saved) {
-                reply_outcome(ticket, saved);
-            });
-    if (is_committed) return call.reply();
-    // Its next pull is told where to go on.
-    call.refuse(rc::success, "Offset has been previously reset");
+    if (!header->durable.value_or(false)) return call.reply();
+    call.broker.save_offsets_soon([ticket = call.session.ticket(call.request)](
+                                      const Result<>& saved) { reply_outcome(ticket, saved); });
 }
 
 void get_all_consumer_offset(const Call& call) {
@@ -109,7 +110,8 @@ void get_min_offset(const Call& call) {
     const auto header = call.header<wire::QueueHeader>();
     if (!header) return call.refuse(header.error());
     const auto* queue = find_queue(call, header->topic, header->queue_id);
-    call.reply(wire::OffsetResponse{queue == nullptr ? 0 : queue->min().value});
+    if (queue == nullptr) return call.reply(wire::OffsetResponse{0});
+    call.reply(wire::OffsetResponse{queue->min().value, since_of(*queue)});
 }
 
 void get_earliest_store_time(const Call& call) {

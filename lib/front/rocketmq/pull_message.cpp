@@ -7,6 +7,7 @@
 #include <algorithm>
 
 #include "base/clock.h"
+#include "front/rocketmq/convert.h"
 #include "front/rocketmq/expressions.h"
 #include "front/rocketmq/read_elsewhere.h"
 #include "front/rocketmq/requests.h"
@@ -57,6 +58,11 @@ std::optional<Answer> refused(std::int32_t code, std::string remark,
     return answer;
 }
 
+Answer no_topic(std::string_view topic) {
+    return {
+        rc::topic_not_exist, fmt::format("topic[{}] not exist, apply first please!", topic), {}};
+}
+
 std::optional<Answer> check_queue(const Pull& pull, const broker::Topic*& topic,
                                   broker::GroupRef& group) {
     const auto& header = pull.header;
@@ -78,9 +84,7 @@ std::optional<Answer> check_queue(const Pull& pull, const broker::Topic*& topic,
                        fmt::format("subscription group no permission, {}", header.consumer_group),
                        2);
     topic = pull.connection.worker.topics.find(header.topic);
-    if (topic == nullptr)
-        return refused(rc::topic_not_exist,
-                       fmt::format("topic[{}] not exist, apply first please!", header.topic));
+    if (topic == nullptr) return no_topic(header.topic);
     if ((topic->config().perm & message::perm::read) == 0)
         return refused(rc::no_permission,
                        fmt::format("the topic[{}] pulling message is forbidden", header.topic), 3);
@@ -215,9 +219,11 @@ store::ReadLimits limits_of(const Pull& pull) {
 void answer_pull(const Pull& pull, remoting::Session& session, const remoting::Ticket& ticket,
                  bool may_hold);
 
-/// True: the answer comes later.
-bool hold(const Pull& pull, remoting::Session& session, const remoting::Ticket& ticket,
-          store::Queue& queue, const broker::SubscriptionRef& filter, bool& grown) {
+using Parked = broker::Arrivals::Parked::State;
+
+/// waiting: the answer comes later.
+Parked hold(const Pull& pull, remoting::Session& session, const remoting::Ticket& ticket,
+            store::Queue& queue, const broker::SubscriptionRef& filter) {
     auto& broker = pull.service.broker();
     const auto& settings = broker.settings();
     const std::int64_t wait_ms =
@@ -241,12 +247,11 @@ bool hold(const Pull& pull, remoting::Session& session, const remoting::Ticket& 
         });
     };
     const auto parked = broker.arrivals().park(std::move(wait));
-    grown = parked.state == broker::Arrivals::Parked::State::grown;
-    if (parked.state != broker::Arrivals::Parked::State::waiting) return false;
+    if (parked.state != Parked::waiting) return parked.state;
     // This is the session's thread: a wake-up comes behind us.
     held->id = parked.id;
     std::static_pointer_cast<Connection>(session.context)->held_pulls.insert(parked.id);
-    return true;
+    return parked.state;
 }
 
 /// What a read gave, and how long it took.
@@ -283,9 +288,17 @@ void answer_with(const Pull& pull, remoting::Session& session, const remoting::T
                  const Flags& flags, Read read) {
     const auto& header = pull.header;
     const auto& result = read.result;
+    // While it was read, or since it was found.
+    if (read.queue.deleted())
+        return send_answer(pull, session, ticket, no_topic(header.topic), nullptr);
     Answer answer{
         code_of(result.status, header.queue_offset), std::string(name_of(result.status)), {}};
     answer.header.next_begin_offset = result.next.value;
+    // All of the new topic is new to who asks for something behind its end.
+    if (result.status == ReadStatus::offset_overflow_badly &&
+        pull.service.broker().was_made_anew(read.queue))
+        answer.header.next_begin_offset = result.min.value;
+    answer.header.queue_since = since_of(read.queue);
     answer.header.min_offset = result.min.value;
     answer.header.max_offset = result.max.value;
     answer.header.topic_sys_flag = flags.topic;
@@ -308,6 +321,7 @@ bool answer_reset(const Pull& pull, remoting::Session& session, const remoting::
     answer.header.next_begin_offset = *to;
     answer.header.min_offset = queue.min().value;
     answer.header.max_offset = queue.max().value;
+    answer.header.queue_since = since_of(queue);
     answer.header.topic_sys_flag = flags.topic;
     answer.header.group_sys_flag = flags.group;
     send_answer(pull, session, ticket, answer, nullptr);
@@ -360,8 +374,7 @@ void answer_pull(const Pull& pull, remoting::Session& session, const remoting::T
     const Flags flags{topic->config().sys_flag, group->sys_flag()};
     if (answer_reset(pull, session, ticket, queue, flags)) return;
     if (may_hold && header.has(wire::pull_flag::commit_offset) && header.commit_offset >= 0)
-        broker.offsets().commit(header.consumer_group, header.topic, header.queue_id,
-                                header.commit_offset);
+        broker.commit(header.consumer_group, *topic, header.queue_id, header.commit_offset);
 
     const auto limits = limits_of(pull);
     const auto* only = filter->matches_all() ? nullptr : filter.get();
@@ -370,10 +383,10 @@ void answer_pull(const Pull& pull, remoting::Session& session, const remoting::T
         auto result =
             broker.store().read_now(queue, QueueOffset{header.queue_offset}, limits, only);
         if (!result) return pull_elsewhere(pull, session, ticket, queue, filter, flags, may_hold);
-        bool grown = false;
         if (is_to_wait(pull, ticket, may_hold, *result)) {
-            if (hold(pull, session, ticket, queue, filter, grown)) return;
-            if (grown) continue;
+            const auto parked = hold(pull, session, ticket, queue, filter);
+            if (parked == Parked::waiting) return;
+            if (parked == Parked::grown) continue;
         }
         return answer_with(pull, session, ticket, flags,
                            {queue, std::move(*result), monotonic_us() - begin_us});

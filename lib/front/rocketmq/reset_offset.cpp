@@ -83,7 +83,7 @@ void reset_here(const Call& call, const wire::ResetOffset& header, const Wanted&
     if (only >= 0 && offset != -1) {
         auto* const queue = topic->find_queue(only);
         const std::int64_t min = queue == nullptr ? 0 : queue->min().value;
-        const std::int64_t max = max_of(queue) + 1;
+        const std::int64_t max = max_of(queue);
         if (offset < min || offset > max)
             return call.refuse(rc::system_error,
                                fmt::format("Target offset {} not in consume queue range [{}-{}]",

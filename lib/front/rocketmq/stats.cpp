@@ -84,7 +84,9 @@ void add_progress(broker::Broker& broker, std::string_view group, const std::str
         wire::ConsumeOffset out;
         out.broker_offset = queue == nullptr ? 0 : queue->max().value;
         if (place != places.end()) {
-            out.consumer_offset = std::max<std::int64_t>(0, place->second.committed);
+            // Monitors subtract: a queue that lost its end has no lag below 0.
+            out.consumer_offset =
+                std::clamp<std::int64_t>(place->second.committed, 0, out.broker_offset);
             out.pull_offset = std::max(out.consumer_offset, place->second.pulled);
         }
         out.last_timestamp = store_time(broker, queue, out.consumer_offset - 1);

@@ -97,7 +97,9 @@ void create_topic(const Call& call) {
     auto changed = config.check();
     if (changed) changed = change_attributes(config, header->attributes.value_or(""));
     if (!changed) return refuse(call, changed.error());
-    if (const auto made = call.broker.topics().put(std::move(config)); !made)
+    std::vector<broker::TopicConfig> configs;
+    configs.push_back(std::move(config));
+    if (const auto made = call.broker.put_topics(std::move(configs)); !made)
         return refuse(call, made.error());
     reply_when_saved(call);
 }
@@ -112,7 +114,7 @@ void create_topics(const Call& call) {
         if (fits) fits = config.check();
         if (!fits) return refuse(call, fits.error());
     }
-    if (const auto made = call.broker.topics().put_all(std::move(configs)); !made)
+    if (const auto made = call.broker.put_topics(std::move(configs)); !made)
         return refuse(call, made.error());
     reply_when_saved(call);
 }

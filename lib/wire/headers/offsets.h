@@ -75,9 +75,13 @@ struct QueueHeader {
 
 struct OffsetResponse {
     std::int64_t offset = 0;
+    /// mqd's own, to 31: as in PullMessageResponse.
+    std::optional<std::int64_t> queue_since = std::nullopt;
 
     static constexpr auto fields() {
-        return std::tuple{required("offset", &OffsetResponse::offset)};
+        using H = OffsetResponse;
+        return std::tuple{required("offset", &H::offset),
+                          optional("mqdQueueSince", &H::queue_since)};
     }
 };
 

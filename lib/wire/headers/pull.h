@@ -55,6 +55,9 @@ struct PullMessageResponse {
     std::optional<std::int32_t> topic_sys_flag;
     std::optional<std::int32_t> group_sys_flag;
     std::optional<std::int32_t> forbidden_type;
+    /// mqd's own: where the log ended when a topic of this name was last deleted. A reader that
+    /// knew a lower one, or none, has read another topic.
+    std::optional<std::int64_t> queue_since;
 
     static constexpr auto fields() {
         using H = PullMessageResponse;
@@ -64,7 +67,8 @@ struct PullMessageResponse {
                           required("maxOffset", &H::max_offset),
                           optional("topicSysFlag", &H::topic_sys_flag),
                           optional("groupSysFlag", &H::group_sys_flag),
-                          optional("forbiddenType", &H::forbidden_type)};
+                          optional("forbiddenType", &H::forbidden_type),
+                          optional("mqdQueueSince", &H::queue_since)};
     }
 };
 

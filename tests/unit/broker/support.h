@@ -43,6 +43,9 @@ struct FakeQueue final : store::Queue {
     std::int32_t id() const override { return number; }
     QueueOffset min() const override { return {}; }
     QueueOffset max() const override { return end; }
+    bool is_deleted = false;
+    bool deleted() const override { return is_deleted; }
+    std::int64_t since() const override { return 0; }
 };
 
 inline broker::Settings settings_in(const Folder& folder) {
