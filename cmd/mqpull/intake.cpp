@@ -45,7 +45,7 @@ Result<BlockReader*> Intake::next() {
     if (order_ == Order::any_accepted) return heads_.empty() ? nullptr : heads_.begin()->lane;
     const std::int64_t due = due_ms();
     const bool is_known =
-        !heads_.empty() && (asked_.empty() || (due >= 0 && monotonic_ms() >= due));
+        !heads_.empty() && (!waits_for_others() || (due >= 0 && monotonic_ms() >= due));
     return is_known ? heads_.begin()->lane : nullptr;
 }
 
@@ -103,6 +103,13 @@ void Intake::finished(BlockReader& reader) {
     lane.since_ms = monotonic_ms();
     asked_.insert(&lane);
     puller_.ask(*lane.queue);
+}
+
+/// Of those that are asked for more, for one that has not come to where merging ends.
+bool Intake::waits_for_others() const {
+    return std::any_of(asked_.begin(), asked_.end(), [](const Lane* lane) {
+        return lane->queue->arrival < 0 || lane->queue->next < lane->queue->arrival;
+    });
 }
 
 std::int64_t Intake::due_ms() const {

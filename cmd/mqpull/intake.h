@@ -69,6 +69,7 @@ private:
     Result<> take_blocks();
     Result<> line_up(Lane& lane);
     void leave_line(Lane& lane);
+    bool waits_for_others() const;
 
     client::Puller& puller_;
     const Order order_;

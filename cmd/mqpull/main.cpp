@@ -68,7 +68,13 @@ int main(int argc, char** argv) {
                            [&](std::string_view what) { cli.warn(what); }};
     auto client = client::Client::open(std::move(client_options));
     if (!client) return cli.fail(client.error());
-    if (o.lag) return cli.finish(print_lag(**client, o.settings));
+    auto& waiting = o.settings.waiting;
+    waiting.say = [&](std::string_view what) { cli.warn(what); };
+    if (cli.quiet()) waiting.told_after_ms = waiting.timeout_ms;
+    waiting.stop_fd = cli::interrupt_fd();
+    if (o.lag)
+        return cli.finish(
+            client::try_again(waiting, [&] { return print_lag(**client, o.settings); }));
     // A closed pipe shows as an error of write(), so that offsets can be committed first.
     ::signal(SIGPIPE, SIG_IGN);
     const auto output = make_output(cli, **client, o);

@@ -5,7 +5,6 @@
 #include <algorithm>
 
 #include "ack_output.h"
-#include "base/clock.h"
 #include "base/parse.h"
 #include "cli/process.h"
 #include "cli/progress.h"
@@ -120,23 +119,34 @@ void describe(cli::Parser& cli, Options& o) {
     Settings& s = o.settings;
     cli.common(o.server);
     cli.section("What");
-    cli.required("-t,--topic", o.topics, "TOPIC[,TOPIC...]", "what to read");
+    cli.positional("TOPIC", o.topics_in_place, "what to read, several topics with commas between");
+    cli.option("-t,--topic", o.topics, "TOPIC[,TOPIC...]", "the same");
+    cli.flag("--wait", o.waits,
+             "for a topic that does not exist yet (with -g, without -e: always)");
     cli.option("-g,--group", s.group, "G",
                "share the queues with the group, commit what is written out");
     cli.flag("--orderly", s.is_orderly, "with -g: no queue in two places at once, and in order");
     cli.flag("--broadcast", s.broadcasts, "with -g: every member of the group gets everything");
     cli.option("--queue", s.queue, parse_queue, "N", "only queues of this number");
     cli.option("--broker", s.broker, "B", "only on the broker of this name");
+    cli.option("--brokers", s.brokers, parse_brokers, "N|A,B",
+               "so many brokers, or these, must hold the topic and answer");
     cli.option("--tag", o.tags, "'A || B'", "only messages with one of these tags");
     cli.option("--sql", o.sql, "EXPR", "only messages whose properties match the SQL92 expression");
     cli.section("From where to where");
     cli.option("--from", s.from, client::parse_from, "WHERE",
                "beginning, end (default), OFFSET, -N (the last N of each queue) or @TIME");
-    cli.option("--until", s.until, client::parse_until, "WHERE", "OFFSET or @TIME, not included");
+    cli.option("-N,--last", s.last, parse_count, "N",
+               "the newest N of all queues together, and with -e nothing else");
+    cli.exclusive({"--last", "--from"});
+    cli.option("--until", s.until, client::parse_until, "WHERE",
+               "OFFSET or @TIME, not included, or the end as with -e");
     cli.flag("-e,--exit", s.stops_at_end, "stop at the end of the topic as it is now");
     cli.option("-c,--count", s.count, parse_count, "N", "stop after N messages");
     cli.option("--idle", s.idle_ms, parse_idle, "D", "stop after D without a message");
     cli.option("--rate", s.rate, parse_rate, "N", "at most N messages a second");
+    cli.option("--timeout", s.waiting.timeout_ms, parse_duration_ms, "D",
+               "for servers that are not there at the start (default: 10s; 0: no limit)");
     cli.flag("--fail-empty", s.fails_empty, "status 1 when nothing came");
     cli.section("Output");
     cli.option("--out", s.format, record::parse_format, record::format_help,
@@ -168,18 +178,21 @@ void describe(cli::Parser& cli, Options& o) {
     cli.flag("--lag", o.lag, "print what the group has left, a line a queue, and stop");
     cli.exclusive({"--lag", "--exec", "--ack-fd", "--to-dir"});
     cli.exclusive({"--lag", "--broadcast", "--orderly"});
-    cli.example("mqpull -t logs", "what comes from now on");
-    cli.example("mqpull -t orders --from -10 -e --out json", "the last ten of each queue");
-    cli.example("mqpull -t orders -g billing | ./bill", "each message once, from where it stopped");
-    cli.example("mqpull -t orders -g billing --exec ./bill --jobs 4",
+    cli.exclusive({"--lag", "--wait"});
+    cli.example("mqpull logs", "what comes from now on");
+    cli.example("mqpull orders -N 10 -e --out json", "the ten newest");
+    cli.example("mqpull orders -g billing | ./bill", "each message once, from where it stopped");
+    cli.example("mqpull orders -g billing --exec ./bill --jobs 4",
                 "each in a run of its own, and again if that fails");
 }
 
 std::optional<int> settle(cli::Parser& cli, Options& o) {
     Settings& s = o.settings;
-    for (const auto topic : split(o.topics, ','))
+    if (o.topics_in_place && cli.given("--topic"))
+        return cli.usage_error("topics are given by position or by -t, not both");
+    for (const auto topic : split(o.topics_in_place.value_or(o.topics), ','))
         if (!topic.empty()) s.topics.emplace_back(topic);
-    if (s.topics.empty()) return cli.usage_error("-t names no topic");
+    if (s.topics.empty()) return cli.usage_error("no topic is given");
     if (const auto wrong = settle_filter(o)) return cli.usage_error(*wrong);
     if (o.json_body && s.format.output != record::Output::json)
         return cli.usage_error("--json-body needs --out json");
@@ -191,8 +204,12 @@ std::optional<int> settle(cli::Parser& cli, Options& o) {
         if (cli.given(name) && s.group.empty())
             return cli.usage_error(fmt::format("{} needs -g GROUP", name));
     if (o.lag && s.group.empty()) return cli.usage_error("--lag needs -g GROUP");
-    // Nothing of what is wanted is still to come.
-    if (s.until.time_ms && *s.until.time_ms <= wall_ms()) s.stops_at_end = true;
+    if (cli.given("--until")) s.stops_at_end = true;
+    if (s.last && !s.is_group()) {
+        s.merges_at_first = !s.merges;
+        s.merges = true;
+    }
+    s.waits = o.waits || (s.is_group() && !s.stops_at_end && !o.lag);
     return std::nullopt;
 }
 

@@ -18,7 +18,9 @@ namespace mqd::mqpull {
 struct Options {
     cli::Server server;
     Settings settings;
+    std::optional<std::string> topics_in_place;
     std::string topics;
+    bool waits = false;
     std::string tags;
     std::string sql;
     bool json_body = false;

@@ -19,12 +19,9 @@
 namespace mqd::mqpull {
 namespace {
 
-/// The tools' own: brokers have it from the start, so that reading leaves no trace.
-constexpr std::string_view plain_group = "TOOLS_CONSUMER";
 constexpr std::int64_t commit_every_ms = 5000;
 constexpr std::int64_t give_up_ms = 10'000;
-/// What was stored before --until's time may still be on its way here.
-constexpr std::int64_t until_grace_ms = 200;
+constexpr std::int64_t missing_every_ms = 1000;
 /// Before signals, members and commits are looked at again.
 constexpr int turn_messages = 4096;
 constexpr std::size_t body_bytes_max = 64 << 20;
@@ -44,13 +41,22 @@ Intake::Order intake_order(const Settings& settings) {
 
 client::Puller::Options puller_options(const Settings& settings) {
     client::Puller::Options options;
-    options.group = settings.group.empty() ? std::string(plain_group) : settings.group;
+    options.group = settings.group.empty() ? std::string(client::tools_group) : settings.group;
     options.subscription = settings.expression;
     options.expression_type = settings.expression_type();
     options.suspends = !settings.stops_at_end;
     options.asks_ahead = intake_order(settings) == Intake::Order::as_they_come;
     options.give_up_ms = settings.stops_at_end ? give_up_ms : -1;
+    options.waits_for_topics = !settings.stops_at_end;
+    options.waiting = settings.waiting;
     return options;
+}
+
+/// What comes from now on is what was stored since, where nobody can tell the end of now.
+client::From from_absent(const Settings& settings) {
+    using Kind = client::From::Kind;
+    if (settings.from.kind != Kind::end || settings.stops_at_end) return settings.from;
+    return {Kind::time, wall_ms()};
 }
 
 /// Messages on a terminal show by themselves that it goes on.
@@ -61,27 +67,6 @@ std::optional<bool> wants_progress(const Settings& settings) {
 
 }  // namespace
 
-Result<std::vector<client::Queue>> wanted_queues(client::Client& client, const Settings& settings) {
-    std::vector<client::Queue> all;
-    for (const auto& topic : settings.topics) {
-        TRY(const auto route, client.route(topic));
-        auto queues = client::subscribe_queues(topic, route);
-        if (queues.empty())
-            return Error{Errc::refused, fmt::format("topic '{}' has no readable queue", topic)};
-        std::move(queues.begin(), queues.end(), std::back_inserter(all));
-    }
-    std::erase_if(all, [&](const client::Queue& q) {
-        return (settings.queue && q.id != *settings.queue) ||
-               (!settings.broker.empty() && q.broker != settings.broker);
-    });
-    if (!all.empty()) return all;
-    const auto number = settings.queue ? fmt::format(" {}", *settings.queue) : std::string();
-    const auto where =
-        settings.broker.empty() ? "" : fmt::format(" on broker '{}'", settings.broker);
-    return Error{Errc::not_found, fmt::format("there is no queue{} of '{}'{}", number,
-                                              fmt::join(settings.topics, ","), where)};
-}
-
 Pulling::Pulling(cli::Parser& cli, client::Client& client, const Settings& settings, Output& output)
     : cli_(cli),
       client_(client),
@@ -91,6 +76,9 @@ Pulling::Pulling(cli::Parser& cli, client::Client& client, const Settings& setti
       pace_(settings.rate),
       intake_(puller_, intake_order(settings), !settings.stops_at_end),
       progress_(wants_progress(settings), cli.quiet(), STDERR_FILENO),
+      losses_([&cli](std::string_view what) { cli.warn(what); }),
+      absent_(client, from_absent(settings), settings.waiting),
+      missing_line_(settings.waiting),
       active_ms_(monotonic_ms()),
       commit_at_ms_(monotonic_ms() + commit_every_ms),
       routes_(client) {
@@ -110,6 +98,7 @@ int Pulling::run() {
     const bool is_pipe_closed =
         !result && result.error().code == Errc::io && output_.is_reader_gone();
     progress_.clear();
+    losses_.tell(monotonic_ms(), true);
     if (const auto report = output_.report(); report && !is_pipe_closed)
         output_.has_failed() ? cli_.warn(*report) : cli_.note(*report);
     auto left = leave(is_pipe_closed);
@@ -119,9 +108,17 @@ int Pulling::run() {
     // That it went on is good to know, also where all of it went well.
     if (cli_.verbose() > 0 || puller_.retries() > 0)
         cli_.note(fmt::format("{} messages, {} requests repeated", count_, puller_.retries()));
-    const bool has_failed = output_.has_failed() || (settings_.fails_empty && count_ == 0);
-    return cli::exit_status_after_signals(has_failed ? cli::exit_status::failed
-                                                     : cli::exit_status::done);
+    return cli::exit_status_after_signals(status());
+}
+
+int Pulling::status() const {
+    // Who follows a topic by himself has been told; who says -e or -g wants all of it.
+    const bool has_lost = losses_.any() && (settings_.stops_at_end || settings_.is_group());
+    const bool is_empty = settings_.fails_empty && count_ == 0;
+    if (!missed_.empty() && count_ == 0) return cli::exit_status::unreachable;
+    return output_.has_failed() || has_lost || is_empty || !missed_.empty()
+               ? cli::exit_status::failed
+               : cli::exit_status::done;
 }
 
 Result<> Pulling::leave(bool is_pipe_closed) {
@@ -136,15 +133,17 @@ Result<> Pulling::leave(bool is_pipe_closed) {
 
 Result<> Pulling::begin() {
     if (settings_.count && *settings_.count == 0) return {};
-    TRY(const auto queues, wanted_queues(client_, settings_));
-    TRY_OK(check_expression(queues));
-    if (!settings_.stops_at_end || !settings_.group.empty())
+    const auto& waiting = settings_.waiting;
+    TRY(auto sources, client::try_again(waiting, [&] { return find_sources(client_, settings_); }));
+    TRY_OK(check_expression(sources.queues));
+    wait_for(sources.missing);
+    if (!settings_.stops_at_end || settings_.is_group())
         for (const auto& topic : settings_.topics) routes_.watch(topic);
-    if (settings_.group.empty()) {
-        has_queues_ = true;
-        return take_on(queues, settings_.from);
+    if (settings_.last) {
+        auto found = client::try_again(waiting, [&] { return find_newest(sources.queues); });
+        if (!found && newest_.empty()) return found;
     }
-    return join();
+    return settings_.is_group() ? join() : begin_plain(std::move(sources.queues));
 }
 
 Result<> Pulling::join() {
@@ -161,17 +160,66 @@ Result<> Pulling::join() {
     using Hold = client::QueueLocks::Hold;
     client::QueueLocks locks(client_, settings_.group, membership_->client_id(),
                              settings_.is_orderly ? Hold::order : Hold::share);
-    client::Waiting waiting;
-    waiting.say = [this](std::string_view what) { cli_.warn(what); };
-    if (cli_.quiet()) waiting.told_after_ms = give_up_ms;
-    holding_.emplace(client_, *membership_, puller_, output_, std::move(locks), waiting);
+    holding_.emplace(client_, *membership_, puller_, output_, std::move(locks), settings_.waiting);
     return {};
 }
 
+/// Until one broker has answered or, with --brokers, all. The others may come later.
+Result<> Pulling::begin_plain(std::vector<client::Queue> queues) {
+    has_queues_ = missing_.empty();
+    if (settings_.stops_at_end && settings_.waiting.timeout_ms > 0)
+        absent_until_ms_ = monotonic_ms() + settings_.waiting.timeout_ms;
+    if (queues.empty()) return {};
+    Error why;
+    TRY_OK(client::try_again(settings_.waiting, [&] { return take_on_present(queues, why); }));
+    absent_.add(std::move(queues), std::move(why));
+    return {};
+}
+
+/// Leaves in `queues` those whose broker does not answer.
+Result<> Pulling::take_on_present(std::vector<client::Queue>& queues, Error& why) {
+    auto answers = client::BoundsQuestion(client_, queues, settings_.from).wait();
+    std::vector<client::Queue> absent;
+    for (std::size_t i = 0; i < queues.size(); ++i) {
+        if (answers[i]) {
+            begin_queue(queues[i], start_of(queues[i], settings_.from, *answers[i]), *answers[i]);
+            continue;
+        }
+        why = std::move(answers[i]).error();
+        if (why.code != Errc::unavailable) return why;
+        absent.push_back(queues[i]);
+    }
+    queues = std::move(absent);
+    const bool must_wait = settings_.brokers.any() || puller_.queues().empty();
+    if (!queues.empty() && must_wait) return why;
+    return {};
+}
+
+/// Where the newest messages of all queues begin, or of those whose broker answers.
+Result<> Pulling::find_newest(const std::vector<client::Queue>& queues) {
+    std::vector<client::Queue> present;
+    std::vector<client::Bounds> bounds;
+    Result<> all;
+    auto answers = client::BoundsQuestion(client_, queues, {}).wait();
+    for (std::size_t i = 0; i < queues.size(); ++i) {
+        if (answers[i]) {
+            present.push_back(queues[i]);
+            bounds.push_back(*answers[i]);
+        } else {
+            if (answers[i].error().code != Errc::unavailable) return answers[i].error();
+            all = answers[i].error();
+        }
+    }
+    TRY(const auto starts, client::newest_starts(client_, present, bounds, *settings_.last));
+    newest_.clear();
+    for (std::size_t i = 0; i < present.size(); ++i) newest_[present[i]] = starts[i];
+    return all;
+}
+
 Result<> Pulling::check_expression(const std::vector<client::Queue>& queues) const {
-    if (!settings_.is_sql) return {};
+    if (!settings_.is_sql || queues.empty()) return {};
     wire::CheckClientBody body;
-    body.group = settings_.group.empty() ? std::string(plain_group) : settings_.group;
+    body.group = settings_.group.empty() ? std::string(client::tools_group) : settings_.group;
     body.subscription = wire::SubscriptionData();
     body.subscription->topic = queues.front().topic;
     body.subscription->sub_string = settings_.expression;
@@ -182,9 +230,10 @@ Result<> Pulling::check_expression(const std::vector<client::Queue>& queues) con
     for (const auto& address : brokers) {
         auto answer = client_.call(address, wire::request_code::check_client_config,
                                    wire::NoHeader{}, as_bytes(text));
-        if (answer) continue;
+        // Who does not answer says so when it is read.
+        if (answer || answer.error().remote_code < 0) continue;
         // A broker that does not filter by properties calls it a system error, which it is not.
-        if (answer.error().remote_code >= 0) answer.error().code = Errc::refused;
+        answer.error().code = Errc::refused;
         return answer.error();
     }
     return {};
@@ -193,7 +242,10 @@ Result<> Pulling::check_expression(const std::vector<client::Queue>& queues) con
 Result<> Pulling::loop() {
     while (!cli::interrupted()) {
         if (membership_ && membership_->wants_rebalance()) TRY_OK(share_out());
-        if (routes_.take()) TRY_OK(look_for_queues());
+        const bool is_due = look_again_ms_ >= 0 && monotonic_ms() >= look_again_ms_;
+        if (routes_.take() || is_due) TRY_OK(look_for_queues());
+        if (missing_routes_) TRY_OK(look_for_topics());
+        if (absent_.any()) take_absent();
         TRY_OK(output_.advance());
         if (holding_ && holding_->advance()) TRY_OK(share_out());
         if (output_.is_working()) active_ms_ = monotonic_ms();
@@ -201,6 +253,7 @@ Result<> Pulling::loop() {
         TRY(const bool has_moved, move_on());
         if (!has_moved || monotonic_ms() >= commit_at_ms_) TRY_OK(output_.flush());
         tick();
+        losses_.tell(monotonic_ms());
         show_progress();
         if (!has_moved && !is_over()) wait();
     }
@@ -236,14 +289,11 @@ void Pulling::tick() {
 
 bool Pulling::is_over() const {
     if (settings_.count && count_ >= static_cast<std::uint64_t>(*settings_.count)) return true;
-    if (!has_queues_ || !intake_.at_end()) return false;
-    const bool has_end =
-        settings_.stops_at_end || settings_.until.offset || settings_.until.time_ms;
-    if (has_end && puller_.all_done()) return true;
-    if (settings_.until.time_ms && wall_ms() >= *settings_.until.time_ms + until_grace_ms &&
-        monotonic_ms() - active_ms_ >= until_grace_ms && !settings_.stops_at_end)
-        return true;
-    return settings_.idle_ms && monotonic_ms() - active_ms_ >= *settings_.idle_ms;
+    if (!intake_.at_end()) return false;
+    const bool is_idle = settings_.idle_ms && monotonic_ms() - active_ms_ >= *settings_.idle_ms;
+    // How long it takes to join is no idleness; that a topic does not come is.
+    if (!has_queues_) return is_idle && !missing_.empty();
+    return is_idle || (settings_.stops_at_end && puller_.all_done() && !absent_.any());
 }
 
 // Records
@@ -259,8 +309,7 @@ Result<bool> Pulling::move_on() {
         if (!reader) return has_moved;
         client::PulledQueue& queue = *reader->block().queue;
         if (reader->at_end()) {
-            TRY_OK(pass(queue, reader->block().next));
-            intake_.finished(*reader);
+            TRY_OK(pass(*reader));
             has_moved = true;
             continue;
         }
@@ -279,16 +328,98 @@ Result<bool> Pulling::move_on() {
     return true;
 }
 
-Result<> Pulling::pass(client::PulledQueue& queue, std::int64_t next) {
-    if (next < queue.taken) {
-        // The broker has moved us back: the queue is a new one, or has lost its end.
-        TRY_OK(output_.settle());
-        queue.start = queue.taken = next;
-        queue.ledger = client::Ledger(next);
-        return {};
+Result<> Pulling::pass(BlockReader& reader) {
+    const client::Block& block = reader.block();
+    client::PulledQueue& queue = *block.queue;
+    tell(block);
+    if (block.begins_again()) return begin_again(block);
+    const std::int64_t next = std::min(block.next, queue.stop);
+    if (next > queue.taken) {
+        if (block.news == client::Block::News::none && settings_.is_unfiltered())
+            lose(queue, Losses::Why::unreadable, queue.taken, next);
+        queue.taken = next;
     }
-    queue.taken = std::min(next, queue.stop);
     output_.pass(queue, queue.taken);
+    const bool is_removed = block.news == client::Block::News::removed;
+    if (is_removed && !settings_.stops_at_end) return stop_reading({&queue});
+    intake_.finished(reader);
+    return {};
+}
+
+void Pulling::tell(const client::Block& block) {
+    using News = client::Block::News;
+    const client::PulledQueue& queue = *block.queue;
+    const client::Queue& of = queue.queue;
+    switch (block.news) {
+        case News::none:
+            break;
+        case News::passed_over:
+            lose(queue, Losses::Why::deleted, queue.taken, block.next);
+            break;
+        case News::moved:
+            cli_.note(fmt::format("{}: the group was moved from {} to {}", of.to_string(),
+                                  queue.taken, block.next));
+            break;
+        case News::shortened:
+            cli_.warn(fmt::format("{} ends before {} now: goes on at {}", of.to_string(),
+                                  queue.taken, block.next));
+            break;
+        case News::made_anew:
+            new_topics_.insert(of.topic);
+            lose(queue, Losses::Why::gone, queue.taken, queue.end);
+            tell_once(
+                queue, block.news,
+                fmt::format("topic '{}' was deleted and made anew on {}{}", of.topic, of.broker,
+                            settings_.stops_at_end ? "" : ": reads it from its beginning"));
+            break;
+        case News::missing:
+            new_topics_.insert(of.topic);
+            lose(queue, Losses::Why::gone, queue.taken, queue.end);
+            tell_once(queue, block.news,
+                      fmt::format("topic '{}' was deleted on {}{}", of.topic, of.broker,
+                                  settings_.stops_at_end ? "" : ": waits for a new one"));
+            break;
+        case News::given_up:
+            miss(of, *queue.why);
+            break;
+        case News::removed:
+            tell_removed(queue);
+            break;
+    }
+}
+
+void Pulling::tell_removed(const client::PulledQueue& queue) {
+    const client::Queue& of = queue.queue;
+    cli_.warn(fmt::format("topic '{}' has no queue {} on {} any more", of.topic, of.id, of.broker));
+    lose(queue, Losses::Why::gone, queue.taken, queue.end);
+}
+
+void Pulling::tell_once(const client::PulledQueue& queue, client::Block::News news,
+                        const std::string& what) {
+    const std::pair now{news, queue.since};
+    auto [said, is_new] = said_.try_emplace({queue.queue.topic, queue.queue.broker}, now);
+    if (is_new || std::exchange(said->second, now) != now) cli_.warn(what);
+}
+
+void Pulling::lose(const client::PulledQueue& queue, Losses::Why why, std::int64_t from,
+                   std::int64_t to) {
+    losses_.add(queue.queue, why, from, std::min(to, queue.stop));
+}
+
+Result<> Pulling::begin_again(client::Block block) {
+    TRY_OK(output_.settle());
+    const auto before = block.queue->shared_from_this();
+    if (holding_) Holding::lose(*before);
+    intake_.drop(*before);
+    puller_.drop(*before);
+    // Of the topic that was there on arrival nothing is left.
+    if (settings_.stops_at_end && block.news == client::Block::News::made_anew) return {};
+    auto& added = puller_.add(before->queue, block.next, before->stop);
+    added.since = before->since;
+    if (before->arrival >= 0) added.arrival = block.next;
+    intake_.add(added);
+    // With its topic went the queue's lock.
+    if (membership_) membership_->rebalance_now();
     return {};
 }
 
@@ -296,6 +427,8 @@ Result<bool> Pulling::handle(client::PulledQueue& queue, message::RecordView& me
                              bool is_part) {
     const std::int64_t offset = message.queue_offset.value;
     if (offset < queue.taken) return true;
+    if (offset > queue.taken && settings_.is_unfiltered())
+        lose(queue, Losses::Why::unreadable, queue.taken, offset);
     const bool is_behind =
         settings_.until.time_ms && message.store_ts_ms >= *settings_.until.time_ms;
     if (offset >= queue.stop || is_behind) {
@@ -327,6 +460,38 @@ Result<bool> Pulling::handle(client::PulledQueue& queue, message::RecordView& me
 
 // Queues
 
+/// Where a queue is begun of which nobody has kept how far it was read.
+std::int64_t Pulling::start_of(const client::Queue& queue, const client::From& from,
+                               const client::Bounds& bounds) {
+    if (const auto left = left_at_.find(queue); left != left_at_.end()) {
+        const auto [offset, since] = left->second;
+        left_at_.erase(left);
+        return since == bounds.since ? std::clamp(offset, bounds.min, bounds.max) : bounds.min;
+    }
+    if (const auto newest = newest_.find(queue); newest != newest_.end())
+        return std::clamp(newest->second, bounds.min, bounds.max);
+    const bool is_late =
+        from.kind == client::From::Kind::offset && from.value > 0 && from.value < bounds.min;
+    if (is_late)
+        cli_.warn(fmt::format("{} begins at {}: what lay before is not there any more",
+                              queue.to_string(), bounds.min));
+    return client::start_offset(from, bounds);
+}
+
+void Pulling::begin_queue(const client::Queue& queue, std::int64_t start,
+                          const client::Bounds& bounds) {
+    std::int64_t stop = settings_.until.offset.value_or(client::offset_max);
+    if (settings_.stops_at_end) stop = std::min(stop, bounds.max);
+    client_.options().talk(client::Talk::trouble, "reads {} on {} from {} on", queue.to_string(),
+                           queue.address, start);
+    auto& added = puller_.add(queue, start, stop);
+    added.committed = start;
+    added.end = bounds.max;
+    added.since = bounds.since;
+    if (settings_.merges_at_first) added.arrival = bounds.max;
+    intake_.add(added);
+}
+
 Result<> Pulling::take_on(const std::vector<client::Queue>& queues, const client::From& from) {
     if (queues.empty()) return {};
     TRY(const auto bounds, client::queue_bounds(client_, queues, from));
@@ -334,17 +499,11 @@ Result<> Pulling::take_on(const std::vector<client::Queue>& queues, const client
     if (settings_.commits()) {
         TRY(starts, group_starts(queues, bounds));
     } else {
-        for (const auto& is : bounds) starts.push_back(client::start_offset(from, is));
+        for (std::size_t i = 0; i < queues.size(); ++i)
+            starts.push_back(start_of(queues[i], from, bounds[i]));
     }
     for (std::size_t i = 0; i < queues.size(); ++i) {
-        const client::Queue& queue = queues[i];
-        std::int64_t stop = settings_.until.offset.value_or(client::offset_max);
-        if (settings_.stops_at_end) stop = std::min(stop, bounds[i].max);
-        client_.options().talk(client::Talk::trouble, "reads {} on {} from {} on",
-                               queue.to_string(), queue.address, starts[i]);
-        auto& added = puller_.add(queue, starts[i], stop);
-        intake_.add(added);
-        added.committed = starts[i];
+        begin_queue(queues[i], starts[i], bounds[i]);
     }
     return {};
 }
@@ -353,6 +512,7 @@ Result<> Pulling::take_on(const std::vector<client::Queue>& queues, const client
 Result<std::vector<std::int64_t>> Pulling::group_starts(const std::vector<client::Queue>& queues,
                                                         const std::vector<client::Bounds>& bounds) {
     std::map<std::string, bool> is_new = {{membership_->retry_topic(), false}};
+    for (const auto& topic : new_topics_) is_new[topic] = false;
     TRY(auto stored, membership_->stored_offsets(queues));
     for (std::size_t i = 0; i < queues.size(); ++i) {
         if (stored[i] || is_new.contains(queues[i].topic)) continue;
@@ -362,9 +522,11 @@ Result<std::vector<std::int64_t>> Pulling::group_starts(const std::vector<client
         TRY(stored, membership_->stored_offsets(queues));
     }
     std::vector<std::int64_t> starts;
-    for (std::size_t i = 0; i < queues.size(); ++i)
-        starts.push_back(client::group_start_offset(settings_.from, bounds[i], stored[i],
-                                                    is_new[queues[i].topic]));
+    for (std::size_t i = 0; i < queues.size(); ++i) {
+        const bool begins = !stored[i] && is_new[queues[i].topic];
+        starts.push_back(begins ? start_of(queues[i], settings_.from, bounds[i])
+                                : stored[i].value_or(bounds[i].min));
+    }
     return starts;
 }
 
@@ -381,9 +543,61 @@ Result<bool> Pulling::is_new_group(const std::string& topic) {
     TRY(const auto bounds, client::queue_bounds(client_, queues, settings_.from));
     std::vector<client::Membership::Commit> commits;
     for (std::size_t i = 0; i < queues.size(); ++i)
-        commits.push_back({queues[i], client::start_offset(settings_.from, bounds[i])});
+        commits.push_back({queues[i], start_of(queues[i], settings_.from, bounds[i])});
     TRY_OK(membership_->commit_first(commits));
     return true;
+}
+
+// Who is not there
+
+/// Topics that do not exist.
+void Pulling::wait_for(const std::vector<std::string>& topics) {
+    if (topics.empty()) return;
+    missing_.insert(topics.begin(), topics.end());
+    // What they have then is new, whatever --from says but a time.
+    if (settings_.from.kind != client::From::Kind::time)
+        new_topics_.insert(topics.begin(), topics.end());
+    missing_routes_.emplace(client_, missing_every_ms);
+    for (const auto& topic : topics) missing_routes_->watch(topic);
+    say_missing();
+}
+
+void Pulling::say_missing() {
+    missing_line_.waits(fmt::format("topic{} '{}' {} not exist on {}",
+                                    missing_.size() == 1 ? "" : "s", fmt::join(missing_, "', '"),
+                                    missing_.size() == 1 ? "does" : "do",
+                                    fmt::join(client_.options().namesrv, ";")));
+}
+
+Result<> Pulling::look_for_topics() {
+    bool has_found = false;
+    while (const auto seen = missing_routes_->take()) {
+        missing_.erase(seen->topic);
+        has_found = true;
+    }
+    if (!missing_.empty()) {
+        say_missing();
+    } else {
+        missing_line_.goes_on();
+        missing_routes_.reset();
+    }
+    return has_found ? look_for_queues() : Result<>();
+}
+
+void Pulling::take_absent() {
+    for (const auto& [queue, bounds] : absent_.take())
+        begin_queue(queue, start_of(queue, absent_.from(), bounds), bounds);
+    const bool is_late = absent_until_ms_ >= 0 && monotonic_ms() >= absent_until_ms_;
+    if (!absent_.any() || !is_late) return;
+    const auto [queues, why] = absent_.give_up();
+    for (const auto& queue : queues) miss(queue, why);
+}
+
+/// Of the queue not everything was read, and nothing more will be.
+void Pulling::miss(const client::Queue& queue, const Error& why) {
+    if (!missed_.insert(queue.broker).second) return;
+    progress_.clear();
+    cli_.warn(fmt::format("broker '{}' was not read to the end: {}", queue.broker, why.what));
 }
 
 /// The group's queues, when the members or the routes have changed.
@@ -400,7 +614,7 @@ Result<> Pulling::share_out() {
     TRY_OK(settle_on(std::move(*assigned)));
     // The first ones may still be another member's.
     const bool has_all = not_shared_since_ms_ < 0 && (!holding_ || holding_->has_all());
-    if (!has_queues_ && has_all) {
+    if (!has_queues_ && has_all && missing_.empty()) {
         has_queues_ = true;
         active_ms_ = monotonic_ms();  // how long it took to join is no idleness
     }
@@ -419,9 +633,25 @@ Result<> Pulling::not_shared(const Error& error) {
 /// A route has changed: the topic may have grown, a broker may have moved.
 Result<> Pulling::look_for_queues() {
     if (membership_) return membership_->rebalance_now(), Result<>();
-    auto queues = wanted_queues(client_, settings_);
-    if (!queues) return {};  // the next round tries again
-    return settle_on(std::move(*queues));
+    auto found = find_sources(client_, settings_);
+    look_again_ms_ = found ? -1 : monotonic_ms() + missing_every_ms;
+    if (!found) return {};
+    keep_absent(found->queues);
+    TRY_OK(settle_on(std::move(found->queues)));
+    has_queues_ = has_queues_ || missing_.empty();
+    return {};
+}
+
+/// A broker that is not in the route is away, and comes back with what it had; one that is there
+/// with fewer queues has fewer.
+void Pulling::keep_absent(std::vector<client::Queue>& queues) const {
+    std::set<std::pair<std::string_view, std::string_view>> present;
+    for (const auto& queue : queues) present.emplace(queue.topic, queue.broker);
+    std::vector<client::Queue> absent;
+    for (const auto* const pulled : puller_.queues())
+        if (!present.contains({pulled->queue.topic, pulled->queue.broker}))
+            absent.push_back(pulled->queue);
+    queues.insert(queues.end(), absent.begin(), absent.end());
 }
 
 Result<> Pulling::settle_on(std::vector<client::Queue> queues) {
@@ -429,6 +659,8 @@ Result<> Pulling::settle_on(std::vector<client::Queue> queues) {
     for (auto* const pulled : puller_.queues())
         if (std::find(queues.begin(), queues.end(), pulled->queue) == queues.end())
             given_away.push_back(pulled);
+    if (!membership_)
+        for (const auto* const queue : given_away) tell_removed(*queue);
     TRY_OK(stop_reading(given_away));
     if (holding_) queues = holding_->lock(queues);
     for (auto* const pulled : puller_.queues()) {
@@ -445,9 +677,10 @@ Result<> Pulling::settle_on(std::vector<client::Queue> queues) {
     }
     // What a topic got while it was being read is new from its first message on; a group's offsets
     // say so by themselves.
-    const client::From from = has_queues_ && !settings_.commits()
-                                  ? client::From{client::From::Kind::beginning, 0}
-                                  : settings_.from;
+    const bool is_late = membership_ ? has_queues_ && !settings_.commits() : true;
+    const bool is_by_time = settings_.from.kind == client::From::Kind::time;
+    const client::From from =
+        is_late && !is_by_time ? client::From{client::From::Kind::beginning, 0} : settings_.from;
     const auto taken = take_on(queues, from);
     if (taken) {
         trouble_.clear();
@@ -474,6 +707,7 @@ Result<> Pulling::stop_reading(const std::vector<client::PulledQueue*>& queues) 
 }
 
 void Pulling::drop(client::PulledQueue& queue) {
+    if (!membership_) left_at_[queue.queue] = {queue.taken, queue.since};
     intake_.drop(queue);
     puller_.drop(queue);
 }
@@ -515,7 +749,17 @@ std::int64_t Pulling::add_sources(std::int64_t until_ms) {
         until_ms = sooner(until_ms, membership_->due_ms());
     }
     fds_.push_back({routes_.fd(), POLLIN, 0});
-    until_ms = sooner(until_ms, routes_.due_ms());
+    until_ms = sooner(sooner(until_ms, routes_.due_ms()), look_again_ms_);
+    until_ms = sooner(until_ms, losses_.due_ms());
+    if (missing_routes_) {
+        fds_.push_back({missing_routes_->fd(), POLLIN, 0});
+        until_ms = sooner(sooner(until_ms, missing_routes_->due_ms()), missing_line_.due_ms());
+    }
+    if (absent_.any()) {
+        fds_.push_back({absent_.fd(), POLLIN, 0});
+        until_ms = sooner(until_ms, absent_.due_ms());
+        until_ms = sooner(until_ms, absent_until_ms_);
+    }
     if (intake_.wants_blocks()) {
         fds_.push_back({puller_.fd(), POLLIN, 0});
         until_ms = sooner(until_ms, puller_.due_ms());
@@ -523,12 +767,8 @@ std::int64_t Pulling::add_sources(std::int64_t until_ms) {
     if (is_blocked_) return until_ms;
     if (waits_for_pace_) return sooner(until_ms, pace_.due_ms());
     if (!intake_.at_end()) return sooner(until_ms, intake_.due_ms());
-    if (settings_.idle_ms) until_ms = sooner(until_ms, active_ms_ + *settings_.idle_ms);
-    if (settings_.until.time_ms) {
-        const auto left_ms = *settings_.until.time_ms + until_grace_ms - wall_ms();
-        until_ms =
-            sooner(until_ms, std::max(monotonic_ms() + left_ms, active_ms_ + until_grace_ms));
-    }
+    if (settings_.idle_ms && (has_queues_ || !missing_.empty()))
+        until_ms = sooner(until_ms, active_ms_ + *settings_.idle_ms);
     return until_ms;
 }
 

@@ -5,38 +5,59 @@
 // Owner:   main.
 
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
+#include "absent.h"
 #include "cli/parser.h"
 #include "cli/progress.h"
 #include "client/client.h"
 #include "client/membership.h"
+#include "client/newest.h"
 #include "client/puller.h"
 #include "client/route_watch.h"
 #include "client/start.h"
+#include "client/waiting.h"
 #include "filter/tags.h"
 #include "holding.h"
 #include "intake.h"
+#include "losses.h"
 #include "output.h"
 #include "pace.h"
 #include "record/format.h"
 
 namespace mqd::mqpull {
 
+/// Who must hold each topic and answer.
+struct BrokersWanted {
+    std::size_t count = 0;
+    std::vector<std::string> names;
+
+    bool any() const { return count > 0 || !names.empty(); }
+};
+/// N, or names with commas between; `2,` is a name. invalid: neither.
+Result<BrokersWanted> parse_brokers(std::string_view text);
+
 struct Settings {
     std::vector<std::string> topics;
+    bool waits = false;       ///< for topics that do not exist yet
+    client::Waiting waiting;  ///< for servers
     std::string group;        ///< empty: a plain reader
     bool broadcasts = false;  ///< as each of the group's members
     /// The group's offsets are the broker's to keep.
     bool commits() const { return !group.empty() && !broadcasts; }
     client::From from;
+    std::optional<std::int64_t> last;  ///< instead: the newest so many of all queues together
     client::Until until;
     std::optional<std::int32_t> queue;
     std::string broker;
+    BrokersWanted brokers;
     std::string expression = "*";  ///< what the broker filters by
     bool is_sql = false;           ///< SQL92 then, else tags
     filter::Tags tags;
@@ -44,9 +65,14 @@ struct Settings {
     std::string expression_type() const { return is_sql ? "SQL92" : "TAG"; }
     bool stops_at_end = false;
     bool fails_empty = false;
-    bool merges = false;      ///< across queues by store time
-    bool is_orderly = false;  ///< a group's queues are locked, one message of each at a time
+    bool merges = false;           ///< across queues by store time
+    bool merges_at_first = false;  ///< and no longer than up to the end of now
+    bool is_orderly = false;       ///< a group's queues are locked, one message of each at a time
     bool runs_commands = false;
+
+    /// A gap in a queue's offsets is nothing that the filter held back.
+    bool is_unfiltered() const { return !is_sql && tags.matches_all(); }
+    bool is_group() const { return !group.empty(); }
     std::optional<std::int64_t> count;
     std::optional<std::int64_t> idle_ms;
     std::optional<std::int64_t> rate;  ///< messages a second
@@ -54,7 +80,14 @@ struct Settings {
     record::Format format;
 };
 
-/// Of the topics, as far as --queue and --broker want them. not_found: a topic, or nothing is left.
+struct Sources {
+    std::vector<client::Queue> queues;
+    std::vector<std::string> missing;  ///< topics that do not exist
+};
+/// Of the topics, as far as --queue and --broker want them. not_found: a topic that is not waited
+/// for, or nothing is left. unavailable: who must hold a topic does not.
+Result<Sources> find_sources(client::Client& client, const Settings& settings);
+/// The same of those that are there.
 Result<std::vector<client::Queue>> wanted_queues(client::Client& client, const Settings& settings);
 
 class Pulling {
@@ -84,10 +117,33 @@ private:
     Result<bool> move_on();
     /// False: the queue's end, or enough.
     Result<bool> handle(client::PulledQueue& queue, message::RecordView& message, bool is_part);
-    Result<> pass(client::PulledQueue& queue, std::int64_t next);
+    /// At the end of a block.
+    Result<> pass(BlockReader& reader);
+    /// Says what the broker has told instead of records.
+    void tell(const client::Block& block);
+    void tell_removed(const client::PulledQueue& queue);
+    void tell_once(const client::PulledQueue& queue, client::Block::News news,
+                   const std::string& what);
+    /// The queue's numbers are others now: what is under way there ends by itself.
+    Result<> begin_again(client::Block block);
+    /// [from, to) is not there, as far as anybody wants it.
+    void lose(const client::PulledQueue& queue, Losses::Why why, std::int64_t from,
+              std::int64_t to);
+    int status() const;
     Result<> share_out();
     Result<> not_shared(const Error& error);
     Result<> take_on(const std::vector<client::Queue>& queues, const client::From& from);
+    Result<> begin_plain(std::vector<client::Queue> queues);
+    Result<> take_on_present(std::vector<client::Queue>& queues, Error& why);
+    Result<> find_newest(const std::vector<client::Queue>& queues);
+    std::int64_t start_of(const client::Queue& queue, const client::From& from,
+                          const client::Bounds& bounds);
+    void begin_queue(const client::Queue& queue, std::int64_t start, const client::Bounds& bounds);
+    void wait_for(const std::vector<std::string>& topics);
+    void say_missing();
+    Result<> look_for_topics();
+    void take_absent();
+    void miss(const client::Queue& queue, const Error& why);
     Result<std::vector<std::int64_t>> group_starts(const std::vector<client::Queue>& queues,
                                                    const std::vector<client::Bounds>& bounds);
     Result<bool> is_new_group(const std::string& topic);
@@ -96,6 +152,7 @@ private:
     Result<> stop_reading(const std::vector<client::PulledQueue*>& queues);
     void drop(client::PulledQueue& queue);
     Result<> look_for_queues();
+    void keep_absent(std::vector<client::Queue>& queues) const;
     void show_progress();
     void wait();
     /// What a wait ends by while messages are still to come; gives the time it ends at.
@@ -112,6 +169,21 @@ private:
     Intake intake_;
     std::vector<pollfd> fds_;
     cli::Progress progress_;
+    Losses losses_;
+    /// Of a topic on a broker, what was last said of all of its queues, and of which such topic.
+    std::map<std::pair<std::string, std::string>, std::pair<client::Block::News, std::int64_t>>
+        said_;
+    /// Queues that are gone and may come back: where their reading ended, and PulledQueue::since.
+    std::map<client::Queue, std::pair<std::int64_t, std::int64_t>> left_at_;
+    std::map<client::Queue, std::int64_t> newest_;  ///< where --last begins
+    Absent absent_;
+    std::int64_t absent_until_ms_ = -1;  ///< with -e they are waited for so long; -1: for ever
+    std::set<std::string> new_topics_;   ///< that came to be while they were waited for
+    std::set<std::string> missing_;      ///< topics that do not exist yet
+    std::optional<client::RouteWatch> missing_routes_;
+    client::WaitLine missing_line_;
+    std::int64_t look_again_ms_ = -1;  ///< for queues, since nobody could tell
+    std::set<std::string> missed_;     ///< brokers that were not read to the end
     std::uint64_t count_ = 0;
     std::uint64_t shown_count_ = 0;
     std::uint64_t body_bytes_ = 0;

@@ -52,19 +52,26 @@ Result<std::unique_ptr<Membership>> Membership::join(Client& client, Options opt
     });
     TRY_OK(member->learn_brokers());
     TRY_OK(member->heartbeats_.beat_and_wait());
+    member->has_joined_ = true;
     return member;
 }
 
 Result<> Membership::learn_brokers() {
     std::vector<std::string> found;
     for (const auto& topic : options_.topics) {
-        TRY(const auto route, client_.route(topic));
-        for (const auto& broker : route.brokers)
+        const auto route = client_.route(topic);
+        if (!route && route.error().code == Errc::not_found) continue;  // not there yet, or again
+        if (!route) return route.error();
+        for (const auto& broker : route->brokers)
             for (const auto& [id, address] : broker.broker_addrs) found.push_back(address);
     }
     std::sort(found.begin(), found.end());
     found.erase(std::unique(found.begin(), found.end()), found.end());
+    const auto known = heartbeats_.brokers();
+    const bool is_new = !std::includes(known.begin(), known.end(), found.begin(), found.end());
     heartbeats_.set_brokers(std::move(found));
+    // Before it is asked who the members are.
+    if (is_new && has_joined_) heartbeats_.beat();
     return {};
 }
 
@@ -133,13 +140,15 @@ Result<std::vector<Queue>> Membership::assigned() {
     std::vector<Queue> ours;
     for (const auto& topic : topics) {
         const auto route = client_.route(topic);
-        if (!route) {
-            if (topic == retry_topic_ && route.error().code == Errc::not_found) continue;
-            return route.error();
+        if (!route && route.error().code != Errc::not_found) return route.error();
+        auto& share = shares_[topic];
+        // One that was deleted may be made anew: what was ours stays so.
+        if (route) {
+            auto all = subscribe_queues(topic, *route);
+            if (!options_.broadcasts) TRY_OK(keep_share(all));
+            share = std::move(all);
         }
-        auto all = subscribe_queues(topic, *route);
-        if (!options_.broadcasts) TRY_OK(keep_share(all));
-        std::move(all.begin(), all.end(), std::back_inserter(ours));
+        ours.insert(ours.end(), share.begin(), share.end());
     }
     rebalance_at_ms_ = monotonic_ms() + rebalance_ms;
     return ours;

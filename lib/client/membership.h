@@ -7,6 +7,7 @@
 // Owner:   the tool's main. The client outlives it.
 
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -33,8 +34,8 @@ public:
         From from;
         bool broadcasts = false;  ///< every member has all queues, and keeps its own offsets
     };
-    /// Every broker of the topics knows the member when this returns.
-    /// not_found: a topic. unavailable: no name server, or a broker.
+    /// Every broker of the topics that are there knows the member when this returns.
+    /// unavailable: no name server, or a broker.
     static Result<std::unique_ptr<Membership>> join(Client& client, Options options);
     ~Membership();
     Membership(const Membership&) = delete;
@@ -98,6 +99,8 @@ private:
     std::shared_ptr<Mailbox<int>> wishes_ = std::make_shared<Mailbox<int>>();
     std::vector<int> taken_;
     std::int64_t rebalance_at_ms_ = 0;
+    bool has_joined_ = false;
+    std::map<std::string, std::vector<Queue>> shares_;  ///< what was ours of each topic
     Heartbeats heartbeats_;
 };
 

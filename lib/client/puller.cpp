@@ -21,11 +21,17 @@ constexpr std::size_t block_bytes_max = 1 << 20;
 constexpr std::size_t block_bytes_min = 64 << 10;
 constexpr std::int64_t suspend_ms = 15'000;
 constexpr std::int64_t answer_within_ms = 10'000;
+constexpr std::int64_t missing_again_ms = 1000;
 
 /// A broker's no that may be a yes a moment later, beside those of errc_of().
 bool passes_by_itself(std::int32_t code) {
     namespace c = wire::response_code;
     return code == c::subscription_not_exist || code == c::subscription_not_latest;
+}
+
+/// What brokers call it when the log has lost what the queue still names.
+bool tells_of_a_gap(std::string_view remark) {
+    return remark == "MESSAGE_WAS_REMOVING" || remark == "OFFSET_FOUND_NULL";
 }
 
 }  // namespace
@@ -135,37 +141,88 @@ Result<bool> Puller::take(Block& into) {
 
 Result<bool> Puller::accept(PulledQueue& queue, Result<remoting::Answer> answer, Block& into) {
     namespace code = wire::response_code;
-    if (!answer) {
-        TRY_OK(failed(queue, answer.error()));
-        return false;
-    }
+    into = Block();
+    into.queue = &queue;
+    into.from = into.next = queue.next;
+    if (!answer) return failed(queue, answer.error(), into);
     switch (answer->code) {
         case code::success:
         case code::pull_not_found:
         case code::pull_retry_immediately:
         case code::pull_offset_moved:
-            break;
+            return goes_on(queue, *answer, into);
         default:
-            TRY_OK(failed(queue, error_of(queue.queue.address, answer->code, answer->remark)));
-            return false;
+            return refused(queue, *answer, into);
     }
-    const auto next = parse_int<std::int64_t>(answer->find("nextBeginOffset"));
+}
+
+Result<bool> Puller::refused(PulledQueue& queue, const remoting::Answer& answer, Block& into) {
+    namespace code = wire::response_code;
+    if (answer.code == code::topic_not_exist) {
+        into.news = Block::News::missing;
+        queue.failures = 0;
+        if (!troubled_.empty()) tell_answer(queue.queue.broker);
+        if (!options_.waits_for_topics) return queue.is_done = true;
+        queue.retry_at_ms = monotonic_ms() + missing_again_ms;
+        return !std::exchange(queue.is_missing, true);
+    }
+    // Old brokers call it a system error.
+    const bool is_removed =
+        (answer.code == code::invalid_parameter || answer.code == code::system_error) &&
+        answer.remark.starts_with("queueId[");
+    if (is_removed) {
+        into.news = Block::News::removed;
+        return queue.is_done = true;
+    }
+    return failed(queue, error_of(queue.queue.address, answer.code, answer.remark), into);
+}
+
+/// Brokers that do not number their topics have said in between that there was none.
+bool Puller::is_anew(PulledQueue& queue, const remoting::Answer& answer) {
+    const auto since = parse_int<std::int64_t>(answer.find("mqdQueueSince")).value_or(0);
+    const bool was_missing = std::exchange(queue.is_missing, false);
+    if (since <= queue.since) return was_missing && since == 0;
+    queue.since = since;
+    return true;
+}
+
+Result<bool> Puller::goes_on(PulledQueue& queue, remoting::Answer& answer, Block& into) {
+    namespace code = wire::response_code;
+    using News = Block::News;
+    const auto next = parse_int<std::int64_t>(answer.find("nextBeginOffset"));
     if (!next || *next < 0)
         return Error{Errc::corrupt, fmt::format("{}: a pull's answer without nextBeginOffset",
                                                 queue.queue.address)};
-    const bool stands_still = answer->code != code::success && *next == queue.next;
+    const bool stands_still = answer.code != code::success && *next == queue.next;
     queue.failures = 0;
-    into.queue = &queue;
-    into.records = answer->code == code::success ? std::move(answer->body) : std::string();
+    if (!troubled_.empty()) tell_answer(queue.queue.broker);
     into.next = *next;
+    if (is_anew(queue, answer)) {
+        into.news = News::made_anew;
+        into.next = parse_int<std::int64_t>(answer.find("minOffset")).value_or(0);
+    } else if (answer.code == code::success) {
+        into.records = std::move(answer.body);
+    } else if (answer.code == code::pull_offset_moved) {
+        if (*next != queue.next)
+            into.news = answer.remark == "OFFSET_RESET" ? News::moved
+                        : *next < queue.next            ? News::shortened
+                                                        : News::passed_over;
+    } else if (*next < queue.next) {
+        into.news = News::shortened;
+    } else if (*next > queue.next && tells_of_a_gap(answer.remark)) {
+        into.news = News::passed_over;
+    }
+    if (into.news != News::made_anew)
+        queue.end = parse_int<std::int64_t>(answer.find("maxOffset")).value_or(queue.end);
     client_.options().talk(Talk::everything, "{} on {}: {} bytes from {} to {}",
                            queue.queue.to_string(), queue.queue.address, into.records.size(),
-                           queue.next, *next);
-    queue.next = *next;
+                           into.from, into.next);
+    queue.next = into.next;
     // Without anything to wait for, nothing new at an offset below `stop` is as good as its end.
-    queue.is_done = *next >= queue.stop || (stands_still && !options_.suspends);
+    queue.is_done =
+        into.begins_again() || queue.next >= queue.stop || (stands_still && !options_.suspends);
     // A broker that says "again at once" about the same offset would keep both of us busy.
-    if (stands_still && answer->code != code::pull_not_found) {
+    if (stands_still && answer.code != code::pull_not_found) {
         queue.retry_at_ms = monotonic_ms() + backoff_ms(1);
     } else if (options_.asks_ahead) {
         pull(queue);
@@ -184,20 +241,36 @@ void Puller::find_again(const std::string& topic) {
             if (known->queue == now) known->queue.address = now.address;
 }
 
-Result<> Puller::failed(PulledQueue& queue, const Error& error) {
+Result<bool> Puller::failed(PulledQueue& queue, const Error& error, Block& into) {
     const bool may_pass = error.code == Errc::unavailable || passes_by_itself(error.remote_code);
     if (!may_pass) return error;
     const std::int64_t now_ms = monotonic_ms();
     if (queue.failures++ == 0) queue.failing_since_ms = now_ms;
-    if (options_.give_up_ms >= 0 && now_ms - queue.failing_since_ms >= options_.give_up_ms)
-        return error;
+    if (options_.give_up_ms >= 0 && now_ms - queue.failing_since_ms >= options_.give_up_ms) {
+        troubled_.erase(queue.queue.broker);
+        queue.why = error;
+        into.news = Block::News::given_up;
+        return queue.is_done = true;
+    }
     if (queue.failures > 1) find_again(queue.queue.topic);
     ++retries_;
     queue.retry_at_ms = now_ms + backoff_ms(queue.failures);
+    tell_trouble(queue.queue.broker, error);
     client_.options().talk(Talk::trouble, "{} is asked again at {} in {} ms: {}",
                            queue.queue.to_string(), queue.queue.address, queue.retry_at_ms - now_ms,
                            error.what);
-    return {};
+    return false;
+}
+
+void Puller::tell_trouble(const std::string& broker, const Error& error) {
+    troubled_.try_emplace(broker, options_.waiting).first->second.waits(error.what);
+}
+
+void Puller::tell_answer(const std::string& broker) {
+    const auto troubled = troubled_.find(broker);
+    if (troubled == troubled_.end()) return;
+    troubled->second.goes_on();
+    troubled_.erase(troubled);
 }
 
 }  // namespace mqd::client

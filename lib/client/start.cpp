@@ -7,7 +7,6 @@
 #include "base/clock.h"
 #include "base/parse.h"
 #include "client/errors.h"
-#include "client/mailbox.h"
 #include "wire/codes.h"
 #include "wire/headers/offsets.h"
 
@@ -79,62 +78,108 @@ std::int64_t group_start_offset(const From& from, const Bounds& bounds,
     return is_new_group ? start_offset(from, bounds) : bounds.min;
 }
 
+BoundsQuestion::BoundsQuestion(Client& client, std::vector<Queue> queues, const From& from)
+    : queues_(std::move(queues)), bounds_(queues_.size(), Bounds()) {
+    for (std::size_t i = 0; i < queues_.size(); ++i) {
+        wire::QueueHeader header;
+        header.topic = queues_[i].topic;
+        header.queue_id = queues_[i].id;
+        ask(client, i, What::min, wire::request_code::get_min_offset, header);
+        ask(client, i, What::max, wire::request_code::get_max_offset, header);
+        if (from.kind == From::Kind::time) ask_by_time(client, i, from.value);
+    }
+}
+
+BoundsQuestion BoundsQuestion::by_time(Client& client, std::vector<Queue> queues,
+                                       std::int64_t time_ms) {
+    BoundsQuestion question;
+    question.queues_ = std::move(queues);
+    question.bounds_.assign(question.queues_.size(), Bounds());
+    for (std::size_t i = 0; i < question.queues_.size(); ++i)
+        question.ask_by_time(client, i, time_ms);
+    return question;
+}
+
+template <class H>
+void BoundsQuestion::ask(Client& client, std::size_t queue, What what, std::int32_t code,
+                         const H& header) {
+    ++waiting_;
+    client.channel(queues_[queue].address)
+        ->call(code, header, {}, client.options().timeout_ms,
+               [mailbox = mailbox_, queue, what](Result<remoting::Answer> answer) {
+                   mailbox->put({queue, what, std::move(answer)});
+               });
+}
+
+void BoundsQuestion::ask_by_time(Client& client, std::size_t queue, std::int64_t time_ms) {
+    wire::SearchOffset search;
+    search.topic = queues_[queue].topic;
+    search.queue_id = queues_[queue].id;
+    search.timestamp = time_ms;
+    ask(client, queue, What::by_time, wire::request_code::search_offset_by_timestamp, search);
+}
+
+void BoundsQuestion::settle(const Asked& asked) {
+    auto& is = bounds_[asked.queue];
+    auto offset = offset_in(queues_[asked.queue].address, asked.answer);
+    if (!offset) {
+        if (is) is = std::move(offset).error();
+        return;
+    }
+    if (!is) return;
+    switch (asked.what) {
+        case What::min:
+            is->min = *offset;
+            is->since = parse_int<std::int64_t>(asked.answer->find("mqdQueueSince")).value_or(0);
+            break;
+        case What::max:
+            is->max = *offset;
+            break;
+        case What::by_time:
+            is->by_time = *offset;
+            break;
+    }
+}
+
+bool BoundsQuestion::is_answered() {
+    std::vector<Asked> taken;
+    mailbox_->take(taken);
+    for (const auto& asked : taken) settle(asked);
+    waiting_ -= taken.size();
+    return waiting_ == 0;
+}
+
+std::vector<Result<Bounds>> BoundsQuestion::wait() {
+    // Each has its deadline in the channel.
+    while (!is_answered()) wait_for_either(mailbox_->fd(), -1, -1);
+    return answers();
+}
+
+std::vector<Result<Bounds>> BoundsQuestion::answers() {
+    // The two were asked apart, and the log may have been cut in between.
+    for (auto& is : bounds_)
+        if (is) is->max = std::max(is->min, is->max);
+    return std::move(bounds_);
+}
+
 Result<std::vector<Bounds>> queue_bounds(Client& client, const std::vector<Queue>& queues,
                                          const From& from) {
-    struct Asked {
-        std::size_t queue;
-        int what;  // 0: min, 1: max, 2: by time
-        Result<remoting::Answer> answer;
-    };
-    const auto mailbox = std::make_shared<Mailbox<Asked>>();
-    std::size_t waiting = 0;
-    for (std::size_t i = 0; i < queues.size(); ++i) {
-        const auto channel = client.channel(queues[i].address);
-        const auto ask = [&](std::int32_t code, const auto& header, int what) {
-            ++waiting;
-            channel->call(code, header, {}, client.options().timeout_ms,
-                          [mailbox, i, what](Result<remoting::Answer> answer) {
-                              mailbox->put({i, what, std::move(answer)});
-                          });
-        };
-        wire::QueueHeader header;
-        header.topic = queues[i].topic;
-        header.queue_id = queues[i].id;
-        ask(wire::request_code::get_min_offset, header, 0);
-        ask(wire::request_code::get_max_offset, header, 1);
-        if (from.kind != From::Kind::time) continue;
-        wire::SearchOffset search;
-        search.topic = queues[i].topic;
-        search.queue_id = queues[i].id;
-        search.timestamp = from.value;
-        ask(wire::request_code::search_offset_by_timestamp, search, 2);
+    std::vector<Bounds> bounds;
+    for (auto& is : BoundsQuestion(client, queues, from).wait()) {
+        if (!is) return std::move(is).error();
+        bounds.push_back(*is);
     }
-    std::vector<Bounds> bounds(queues.size());
-    std::vector<Asked> taken;
-    Result<> failed;
-    while (waiting > 0) {
-        // Each has its deadline in the channel.
-        wait_for_either(mailbox->fd(), -1, -1);
-        mailbox->take(taken);
-        for (const auto& [queue, what, answer] : taken) {
-            --waiting;
-            auto offset = offset_in(queues[queue].address, answer);
-            if (!offset) {
-                if (failed) failed = std::move(offset).error();
-            } else if (what == 0) {
-                bounds[queue].min = *offset;
-            } else if (what == 1) {
-                bounds[queue].max = *offset;
-            } else {
-                bounds[queue].by_time = *offset;
-            }
-        }
-        taken.clear();
-    }
-    TRY_OK(std::move(failed));
-    // The two were asked apart, and the log may have been cut in between.
-    for (auto& b : bounds) b.max = std::max(b.min, b.max);
     return bounds;
+}
+
+Result<std::vector<std::int64_t>> offsets_by_time(Client& client, const std::vector<Queue>& queues,
+                                                  std::int64_t time_ms) {
+    std::vector<std::int64_t> offsets;
+    for (auto& is : BoundsQuestion::by_time(client, queues, time_ms).wait()) {
+        if (!is) return std::move(is).error();
+        offsets.push_back(is->by_time.value_or(0));
+    }
+    return offsets;
 }
 
 }  // namespace mqd::client

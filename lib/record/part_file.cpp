@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <filesystem>
 #include <utility>
 #include <vector>
 
@@ -28,6 +29,35 @@ Error failed(const Folder& folder, std::string_view name) {
 
 bool is_there(const Folder& folder, const std::string& name) {
     return ::faccessat(folder.fd(), name.c_str(), F_OK, AT_SYMLINK_NOFOLLOW) == 0;
+}
+
+constexpr int folder_flags = O_RDONLY | O_DIRECTORY | O_CLOEXEC;
+
+/// A new name is there after a crash when the folder that it stands in is on disk.
+Result<> sync_folder_of(const std::filesystem::path& path) {
+    const auto parent = path.has_parent_path() ? path.parent_path() : std::filesystem::path(".");
+    const int fd = ::open(parent.c_str(), folder_flags);
+    if (fd < 0) return path_error(parent.string());
+    const bool is_synced = ::fsync(fd) == 0;
+    auto error = is_synced ? Error{} : errno_error(parent.string());
+    ::close(fd);
+    if (!is_synced) return error;
+    return {};
+}
+
+/// Those of the path that are missing, from the top down.
+Result<> make_folders(const std::filesystem::path& path) {
+    std::filesystem::path so_far;
+    for (const auto& name : path) {
+        so_far /= name;
+        if (name.empty() || name == "/") continue;
+        if (::mkdir(so_far.c_str(), 0777) == 0) {
+            TRY_OK(sync_folder_of(so_far));
+        } else if (errno != EEXIST) {
+            return path_error(so_far.string());
+        }
+    }
+    return {};
 }
 
 struct CloseList {
@@ -52,7 +82,11 @@ Result<std::vector<std::string>> names_in(const Folder& folder) {
 // Folder
 
 Result<std::unique_ptr<Folder>> Folder::open(std::string path) {
-    const int fd = ::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    int fd = ::open(path.c_str(), folder_flags);
+    if (fd < 0 && errno == ENOENT && !path.empty()) {
+        TRY_OK(make_folders(path));
+        fd = ::open(path.c_str(), folder_flags);
+    }
     if (fd < 0) return path_error(path);
     return std::unique_ptr<Folder>(new Folder(std::move(path), fd));
 }

@@ -19,7 +19,8 @@ namespace mqd::record {
 /// A folder that files are put in.
 class Folder {
 public:
-    /// not_found: there is none of that name. refused, io: it cannot be opened.
+    /// Makes it, and those above it that are missing, on disk when this returns. refused, io: it
+    /// cannot be made or opened.
     static Result<std::unique_ptr<Folder>> open(std::string path);
     ~Folder();
     Folder(const Folder&) = delete;

@@ -64,3 +64,5 @@ holds() {
   start_broker
   holds retry-lag.sh
 }
+
+@test "stress/topic-made-anew" { holds stress/topic-made-anew; }

@@ -12,7 +12,7 @@ lag_of() { mqpull -t "$1" -g "$2" --lag | awk '{ s += $6 } END { print s }'; }
 names() { (cd "$dir" && LC_ALL=C ls -A | tr '\n' ' '); }
 has_file() { [ -e "$dir/$1" ]; }
 
-@test "wrong usage of --to-dir and its company is one line, and a folder that is not there is status 4" {
+@test "wrong usage of --to-dir and its company is one line" {
   for wrong in '--to-dir d' '--name n' '--rotate 1h' "--to-dir $dir --name a/b" "--to-dir $dir --name %q" "--to-dir $dir --name a --rotate 1x" "--to-dir $dir --name a --rotate 0" "--to-dir $dir --name a --exec true" '--to-dir= --name='; do
     # shellcheck disable=SC2086  # words
     run --separate-stderr mqpull -t T $wrong
@@ -21,9 +21,16 @@ has_file() { [ -e "$dir/$1" ]; }
     [ "${#stderr_lines[@]}" = 1 ]
     [[ $stderr == mqpull:* ]]
   done
-  run --separate-stderr mqpull -t T --to-dir "$BATS_TEST_TMPDIR/none" --name a
+}
+
+@test "--to-dir makes its folder, and those above it" {
+  start_broker
+  fill T 10
+  mqpull -t T --from beginning -e --to-dir "$dir/a/b" --name out
+  [ "$(wc -l < "$dir/a/b/out")" = 10 ]
+  run --separate-stderr mqpull -t T --from beginning -e --to-dir "$dir/a/b/out/c" --name out
   [ "$status" = 4 ]
-  [ "$stderr" = "mqpull: $BATS_TEST_TMPDIR/none: No such file or directory" ]
+  [ "$stderr" = "mqpull: $dir/a/b/out/c: Not a directory" ]
 }
 
 @test "a file has what standard output would have, and its offsets are committed" {

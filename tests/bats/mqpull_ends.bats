@@ -139,9 +139,13 @@ has_lines() { [ -e "$1" ] && [ "$(wc -l < "$1")" -ge "$2" ]; }
   local puller=$!
   wait_until has_lines "$BATS_TEST_TMPDIR/out" 3
   stop_daemon "$broker_pid"
-  run --separate-stderr mqpull -t T -e
+  run --separate-stderr mqpull -t T -e --timeout 500ms
   [ "$status" = 3 ]
   [ "${#stderr_lines[@]}" = 1 ]
+  run --separate-stderr mqpull -t T -e --timeout 2s
+  [ "$status" = 3 ]
+  [ "${#stderr_lines[@]}" = 2 ]
+  [[ ${stderr_lines[0]} == 'mqpull: waiting: '* ]]
   kill -0 $puller
   start_daemon broker broker mqd-broker --standalone --store "$BATS_TEST_TMPDIR/store" --listen "$broker" --namesrv-port "${namesrv##*:}"
   fill T 1

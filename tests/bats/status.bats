@@ -13,7 +13,7 @@ ends() {
   run --separate-stderr "$@"
   [ "$status" = "$wanted" ] || { echo "status $status, not $wanted: $* ($stderr)"; return 1; }
   local said
-  said=$(grep -cv -e '^mqsend: read ' <<< "$stderr" || true)
+  said=$(grep -cv -e '^mqsend: read ' -e '^mqpull: waiting: ' <<< "$stderr" || true)
   [ "$said" -le 1 ] || { echo "$said lines: $stderr"; return 1; }
   [ "$wanted" = 0 ] || [[ $stderr == mq* ]]
 }
@@ -81,9 +81,9 @@ status_of() { ended=0; "$@" || ended=$?; }
   ends 3 mqsend -t T -n 127.0.0.1:1 --timeout 200ms <<< a
   ends 3 mqsend -t T -n '127.0.0.1:1;127.0.0.1:2' --timeout 200ms <<< a
   [[ $stderr == *'127.0.0.1:1;127.0.0.1:2'* ]]
-  ends 3 mqpull -t T -n 127.0.0.1:1
-  ends 3 mqpull -t T -g g -n 127.0.0.1:1
-  ends 3 mqpull -t T -g g --lag -n 127.0.0.1:1
+  ends 3 mqpull -t T -n 127.0.0.1:1 --timeout 2s
+  ends 3 mqpull -t T -g g -n 127.0.0.1:1 --timeout 100ms
+  ends 3 mqpull -t T -g g --lag -n 127.0.0.1:1 --timeout 100ms
   start_broker
   mqadmin updateTopic -t T -c DefaultCluster > /dev/null
   ends 3 mqsend -t T --request --timeout 100ms <<< a
@@ -93,7 +93,7 @@ status_of() { ended=0; "$@" || ended=$?; }
   freeze "$broker_pid"
   ends 3 mqsend -t T --timeout 500ms <<< a
   [ "${#stderr_lines[@]}" = 2 ]
-  ends 3 mqpull -t T -e
+  ends 3 mqpull -t T -e --timeout 1s
   kill -CONT "$broker_pid"
 }
 
@@ -111,13 +111,16 @@ status_of() { ended=0; "$@" || ended=$?; }
   ends 4 mqsend -t T --metrics no/such/folder <<< a
   ends 4 mqsend -t T --follow file --state no/such/folder
   ends 4 mqsend --drain --spool no-such-spool
+  ends 4 mqpull none
   ends 4 mqpull -t none
-  ends 4 mqpull -t none -g g
+  ends 4 mqpull -t none -g g -e
+  ends 4 mqpull -t none -g g --lag
   ends 4 mqpull -t T --queue 99 -e
   [ "$stderr" = "mqpull: there is no queue 99 of 'T'" ]
   ends 4 mqpull -t T --broker b -e
   [ "$stderr" = "mqpull: there is no queue of 'T' on broker 'b'" ]
-  ends 4 mqpull -t T --to-dir none --name x -e
+  : > file
+  ends 4 mqpull -t T --to-dir file/none --name x -e
 }
 
 @test "5: it is not permitted" {

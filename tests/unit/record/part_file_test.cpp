@@ -106,10 +106,17 @@ TEST_CASE("of .part files only those that nobody writes, and of our names, are a
     REQUIRE(file->finish());
 }
 
-TEST_CASE("a folder that is not there is not found, and one that takes no file is an error") {
-    const auto missing = Folder::open("/tmp/mqd-no-such-folder");
-    REQUIRE_FALSE(missing);
-    CHECK(missing.error().code == Errc::not_found);
+TEST_CASE("a folder is made with those above it, and one that takes no file is an error") {
+    const Place place;
+    const auto deep = std::string(place.path) + "/a/b//c/";
+    CHECK(Folder::open(deep));
+    CHECK(Folder::open(deep));
+    CHECK(std::filesystem::is_directory(std::string(place.path) + "/a/b/c"));
+    const auto in_proc = Folder::open("/proc/a/b");
+    REQUIRE_FALSE(in_proc);
+    CHECK(in_proc.error().what.starts_with("/proc/a: "));
+    CHECK_FALSE(Folder::open(""));
+    CHECK_FALSE(Folder::open("/dev/null/a"));
     auto proc = Folder::open("/proc");
     REQUIRE(proc);
     const auto file = PartFile::create(**proc, *FileNames::parse("a.txt"), 0);
