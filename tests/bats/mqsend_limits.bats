@@ -95,6 +95,25 @@ small_broker() { # BYTES [KEY=VALUE...]
   all_of T | cmp - in
 }
 
+@test "one-way messages that a broker does not store are counted, told and logged" {
+  small_broker 65536
+  # Properties that leave no room for what a broker adds later: the broker alone knows.
+  local value
+  value=$(printf '%032000d' 0)
+  { echo '{"body":"a"}'; printf '{"body":"b","properties":{"p":"%s"}}\n' "$value"; echo '{"body":"c"}'; } > in
+  run --separate-stderr mqsend -t T --oneway --in json --on-error skip in
+  [ "$status" = 1 ]
+  [[ $stderr == *'did not store '*'one-way message'*'oneway_send_not_stored'* ]]
+  logged broker 'oneway_send_not_stored count=[0-9]+ topic=T '
+  # A topic that nobody may write to.
+  mqadmin updateTopic -b "$broker" -t R -p 4 > /dev/null
+  mqsend -q -t R --oneway --timeout 1s <<< a && false
+  # What is acknowledged is refused alone, and for that reason.
+  run --separate-stderr mqsend -t A --in json --on-error skip in
+  [ "$(sums)" = 'read 3 = acknowledged 2 + refused 1 + unknown 0' ]
+  [ "$(all_of A | tr -d '\n' | fold -w1 | sort | tr -d '\n')" = ac ]
+}
+
 @test "one-way messages that were written to a connection that broke are unknown, status 1, and the run goes on" {
   start_broker
   mkfifo fifo

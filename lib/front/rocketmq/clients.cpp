@@ -57,7 +57,7 @@ void heart_beat(const Call& call) {
     }
     call.broker.heartbeat(call.connection, client, std::move(consuming), beat->producer_groups,
                           unit_mode);
-    call.reply();
+    call.reply(wire::HeartBeatResponse{call.broker.settings().message_bytes_max});
 }
 
 void unregister_client(const Call& call) {

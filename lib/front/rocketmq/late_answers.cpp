@@ -48,6 +48,7 @@ void LateAnswers::give(std::int32_t code) {
         if (is.inner_batch) header.batch_id = is.unique_key;
         header.region = settings.region;
         header.trace_on = settings.trace_on;
+        header.message_bytes_max = settings.message_bytes_max;
         session_.reply(to, code, header, {}, remark);
     }
 }

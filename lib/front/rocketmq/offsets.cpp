@@ -103,7 +103,10 @@ void get_max_offset(const Call& call) {
     const auto header = call.header<wire::QueueHeader>();
     if (!header) return call.refuse(header.error());
     const auto* queue = find_queue(call, header->topic, header->queue_id);
-    call.reply(wire::OffsetResponse{queue == nullptr ? 0 : queue->max().value});
+    wire::MaxOffsetResponse answer;
+    answer.offset = queue == nullptr ? 0 : queue->max().value;
+    if (const auto lost = call.connection->oneways_lost; lost > 0) answer.oneways_lost = lost;
+    call.reply(answer);
 }
 
 void get_min_offset(const Call& call) {

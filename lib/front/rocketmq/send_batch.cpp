@@ -72,7 +72,8 @@ void SendBatch::flush(remoting::Session& session) {
         const auto& pending = pending_[i];
         if (!unit.stored) {
             broker.counters().put_failed();
-            if (pending.oneway) log_lost(session, unit);
+            if (pending.oneway)
+                lost(session, unit.count, unit.queue->topic(), why_text(unit.why_not));
             answer(session, ticket, pending, unit, send_code_of(unit.why_not));
             continue;
         }
@@ -102,17 +103,25 @@ void SendBatch::flush(remoting::Session& session) {
     units_.clear();
 }
 
-// Nobody else hears of them, but a full disk must not be filled further by log lines.
-void SendBatch::log_lost(const remoting::Session& session, const store::Append& unit) {
-    lost_ += unit.count;
-    const std::int64_t now = monotonic_ms();
-    if (now - lost_logged_ms_ < 1000) return;
-    log::warn("oneway_send_not_stored", {{"count", lost_},
-                                         {"topic", unit.queue->topic()},
-                                         {"client", session.remote()},
-                                         {"reason", why_text(unit.why_not)}});
-    lost_ = 0;
-    lost_logged_ms_ = now;
+void SendBatch::lost(const remoting::Session& session, std::uint32_t count, std::string_view topic,
+                     std::string_view reason) {
+    std::static_pointer_cast<Connection>(session.context)->oneways_lost += count;
+    lost_.count += count;
+    lost_.topic = topic;
+    lost_.client = session.remote();
+    lost_.reason = reason;
+    // A full disk must not be filled further by log lines.
+    if (monotonic_ms() - lost_.logged_ms >= 1000) log_lost();
+}
+
+void SendBatch::log_lost() {
+    if (lost_.count == 0) return;
+    log::warn("oneway_send_not_stored", {{"count", lost_.count},
+                                         {"topic", lost_.topic},
+                                         {"client", lost_.client},
+                                         {"reason", lost_.reason}});
+    lost_.count = 0;
+    lost_.logged_ms = monotonic_ms();
 }
 
 std::string_view SendBatch::key_of(const Pending& is) const {
@@ -154,6 +163,7 @@ void SendBatch::answer(remoting::Session& session, remoting::Ticket& ticket, con
     if (pending.inner_batch) header.batch_id = header.transaction_id;
     header.region = service_.broker().settings().region;
     header.trace_on = service_.broker().settings().trace_on;
+    header.message_bytes_max = service_.broker().settings().message_bytes_max;
     session.reply(ticket, code, header);
 }
 

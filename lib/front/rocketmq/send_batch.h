@@ -44,6 +44,13 @@ public:
     void flush(remoting::Session& session);
     bool is_large() const { return records_.size() > bytes_max; }
 
+    /// One-way messages are not stored: the log has a line of it, at most one a second, and the
+    /// connection counts them for whoever asks behind them.
+    void lost(const remoting::Session& session, std::uint32_t count, std::string_view topic,
+              std::string_view reason);
+    /// What no line has told of yet.
+    void log_lost();
+
 private:
     static constexpr std::size_t bytes_max = 1 << 20;
     struct Pending {
@@ -61,7 +68,6 @@ private:
     std::string_view offset_ids(const store::Append& unit);
     std::string_view key_of(const Pending& is) const;
     std::string_view handle_of(const Pending& is) const;
-    void log_lost(const remoting::Session& session, const store::Append& unit);
 
     Service& service_;
     broker::TrafficCache& traffic_;
@@ -71,8 +77,11 @@ private:
     std::vector<store::Append> units_;
     std::vector<LateAnswers::Answer> late_;
     std::string ids_;
-    std::int64_t lost_ = 0;  // one-way messages refused since the last log line
-    std::int64_t lost_logged_ms_ = 0;
+    struct Lost {
+        std::int64_t count = 0;             // since the last line
+        std::string topic, client, reason;  // of the last one
+        std::int64_t logged_ms = 0;
+    } lost_;
 };
 
 }  // namespace mqd::front::rocketmq

@@ -2,9 +2,12 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "base/parse.h"
 #include "broker/names.h"
 #include "front/rocketmq/errors.h"
+#include "message/record.h"
 #include "message/sys_flag.h"
 
 namespace mqd::front::rocketmq {
@@ -36,6 +39,17 @@ Refusal find_topic(const Call& call, const wire::SendMessage& header, const brok
 }
 
 }  // namespace
+
+std::uint32_t messages_of(const wire::SendMessage& header, Bytes body) {
+    if (!header.batch) return 1;
+    std::uint32_t count = 0;
+    message::BatchReader items(body);
+    while (!items.at_end()) {
+        if (!items.next()) break;
+        ++count;
+    }
+    return std::max(count, 1U);
+}
 
 Refusal check_send(const Call& call, const wire::SendMessage& header, const broker::Topic*& topic) {
     const std::int64_t from_ms = call.broker.settings().accept_sends_from_ms;

@@ -19,6 +19,10 @@ struct Refusal {
     bool is_refused() const { return code != wire::response_code::success; }
 };
 
+/// How many messages a request to send has; of a broken batch those before the break, but one at
+/// least.
+std::uint32_t messages_of(const wire::SendMessage& header, Bytes body);
+
 /// On success `topic` is where the message goes, made now if it may be.
 Refusal check_send(const Call& call, const wire::SendMessage& header, const broker::Topic*& topic);
 

@@ -9,6 +9,7 @@
 
 #include "base/random.h"
 #include "broker/half_message.h"
+#include "broker/later_properties.h"
 #include "broker/names.h"
 #include "broker/send_back.h"
 #include "front/rocketmq/errors.h"
@@ -59,14 +60,31 @@ Refusal check_batch_kind(const Call& call, const SendProperties& properties, con
     return check_kind(call, properties, draft);
 }
 
-/// `reserve`: bytes that are added later.
-Refusal check_properties(const Draft& draft, std::size_t reserve = 0) {
-    const std::size_t separator_and_crc = 1 + (draft.append_crc ? message::crc_property_bytes : 0);
-    if (draft.properties.size() + draft.more_properties.size() + separator_and_crc + reserve >
-        message::properties_bytes_max)
+/// A record's other fields, its topic among them, and what ends a file.
+constexpr std::size_t record_bytes_around = 512;
+
+/// What is stored must fit with all that is added later, or it could not be sent back, asked about
+/// or buried: its properties, and its record in a file of the log.
+Refusal check_length(const Call& call, const Draft& draft, bool is_half = false) {
+    const std::size_t more = draft.more_properties.size() + 1;
+    // A client that sends it back brings what was added here, and gets it once more.
+    const std::size_t later =
+        broker::later_properties_bytes(is_half) + draft.more_properties.size();
+    std::size_t bytes = draft.properties.size() + more;
+    // What has been sent back carries some of it already.
+    if (bytes + later > message::properties_bytes_max &&
+        bytes + message::crc_property_bytes + 1 <= message::properties_bytes_max)
+        bytes = broker::without_later_properties(draft.properties).size() + more;
+    if (bytes + later > message::properties_bytes_max)
         return {rc::message_illegal,
-                fmt::format("the message's properties are longer than {} bytes",
-                            message::properties_bytes_max)};
+                fmt::format("the message's properties have {} bytes, with those that the broker "
+                            "adds; {} are allowed",
+                            bytes, message::properties_bytes_max - later)};
+    const auto file_bytes = static_cast<std::size_t>(call.broker.settings().commit_log_file_bytes);
+    if (draft.body.size() + record_bytes_around + bytes + later > file_bytes)
+        return {rc::message_illegal,
+                fmt::format("the message has {} bytes, more than a file of the commit log holds",
+                            draft.body.size() + bytes)};
     return {};
 }
 
@@ -168,7 +186,7 @@ Refusal add_one(const Call& call, Draft draft, store::Queue* queue) {
         draft.properties = keyed;
     }
     const std::int32_t queue_id = draft.queue_id;
-    const std::size_t reserve = is_half(known, draft) ? broker::copied_properties_more_max : 0;
+    const bool is_half_message = is_half(known, draft);
     std::string handle;
     if (out_ms && !broker::is_retry_topic(draft.topic))
         handle = RecallHandle{std::string(draft.topic), call.broker.settings().name, *out_ms,
@@ -182,7 +200,8 @@ Refusal add_one(const Call& call, Draft draft, store::Queue* queue) {
         draft.properties = aside->properties;
         draft.sys_flag &= ~message::sys_flag::transaction_mask;
     }
-    if (auto refusal = check_properties(draft, reserve); refusal.is_refused()) return refusal;
+    if (auto refusal = check_length(call, draft, is_half_message); refusal.is_refused())
+        return refusal;
     const std::size_t begin = sends.records().size();
     message::encode(draft, sends.records());
     sends.add(call.request,
@@ -213,7 +232,7 @@ Refusal encode_batch(const Call& call, Draft draft, std::string_view shared, Buf
             message::append_property(more, message::property::uniq_key, call.service.unique_key());
             draft.more_properties = more;
         }
-        if (auto refusal = check_properties(draft); refusal.is_refused()) return refusal;
+        if (auto refusal = check_length(call, draft); refusal.is_refused()) return refusal;
         message::encode(draft, records);
         ++count;
     }
@@ -258,7 +277,7 @@ Refusal add_inner_batch(const Call& call, const wire::SendMessage& header, Draft
     draft.sys_flag |= message::sys_flag::need_unwrap | message::sys_flag::inner_batch;
     draft.body = call.body();
     draft.more_properties = more;
-    if (auto refusal = check_properties(draft); refusal.is_refused()) return refusal;
+    if (auto refusal = check_length(call, draft); refusal.is_refused()) return refusal;
     const std::size_t begin = sends.records().size();
     message::encode(draft, sends.records());
     sends.add(call.request,
@@ -302,17 +321,32 @@ Refusal add(const Call& call, const wire::SendMessage& header, const broker::Top
     return add_one(call, draft, *queue);
 }
 
+void refuse(const Call& call, const wire::SendMessage& header, const Refusal& refusal) {
+    if (call.request.is_oneway()) {
+        const auto count = messages_of(header, call.request.body);
+        return call.connection->worker.sends.lost(call.session, count, header.topic,
+                                                  refusal.remark);
+    }
+    if (refusal.code != rc::message_illegal) return call.refuse(refusal.code, refusal.remark);
+    // Whoever sent a batch that is too long makes smaller ones then.
+    call.session.reply(call.request, refusal.code,
+                       wire::SendRefusal{call.broker.settings().message_bytes_max}, {},
+                       refusal.remark);
+}
+
 }  // namespace
 
 void send_message(const Call& call) {
+    auto& sends = call.connection->worker.sends;
     const auto header = wire::read_send_message(call.request);
-    if (!header) return call.refuse(header.error());
-
+    if (!header) {
+        if (call.request.is_oneway()) sends.lost(call.session, 1, "", header.error().what);
+        return call.refuse(header.error());
+    }
     const broker::Topic* topic = nullptr;
     auto refusal = check_send(call, *header, topic);
     if (!refusal.is_refused()) refusal = add(call, *header, *topic);
-    if (refusal.is_refused()) return call.refuse(refusal.code, refusal.remark);
-    auto& sends = call.connection->worker.sends;
+    if (refusal.is_refused()) return refuse(call, *header, refusal);
     if (sends.is_large()) sends.flush(call.session);
 }
 

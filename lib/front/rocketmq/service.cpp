@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "front/rocketmq/requests.h"
+#include "front/rocketmq/send_checks.h"
 #include "message/properties.h"
 #include "wire/headers/clients.h"
 
@@ -67,9 +68,20 @@ void Service::on_open(remoting::Session& session) {
     session.context = std::make_shared<Connection>(session, worker_of(session.loop()));
 }
 
+/// Of a send that is not even looked at; others that are one-way tell nobody anything.
+void Service::note_lost_oneway(remoting::Session& session, const wire::Command& request,
+                               std::string_view why) {
+    const Request* known = find_request(request.code);
+    if (!request.is_oneway() || known == nullptr || known->kind != Request::Kind::send) return;
+    const auto header = wire::read_send_message(request);
+    const std::uint32_t count = header ? messages_of(*header, request.body) : 1;
+    connection_of(session)->worker.sends.lost(session, count, header ? header->topic : "", why);
+}
+
 void Service::on_request(remoting::Session& session, const wire::Command& request) {
     const auto state = state_.load(std::memory_order_acquire);
     if (state == State::starting) {
+        note_lost_oneway(session, request, "the broker is starting");
         session.reply(request, wire::response_code::system_busy,
                       std::string_view("the broker is starting"));
         return;
@@ -111,6 +123,7 @@ void Service::on_close(remoting::Session& session) {
     for (const auto id : connection->held_pulls) broker_.arrivals().cancel(id);
     connection->held_pulls.clear();
     connection->disk_reads.clear();
+    connection->worker.sends.log_lost();
     broker_.disconnected(*connection);
 }
 

@@ -58,6 +58,7 @@ public:
     std::vector<std::shared_ptr<Deferred>> deferred;
     std::vector<std::shared_ptr<LateAnswers>> late;
     DiskReads disk_reads;
+    std::int64_t oneways_lost = 0;  ///< one-way messages of its that were not stored
 
 private:
     const std::string address_;
@@ -128,6 +129,8 @@ public:
 
 private:
     Worker& worker_of(net::Loop& loop);
+    void note_lost_oneway(remoting::Session& session, const wire::Command& request,
+                          std::string_view why);
 
     broker::Broker& broker_;
     std::string address_;

@@ -1,5 +1,6 @@
 #include <functional>
 
+#include "broker/later_properties.h"
 #include "broker/names.h"
 #include "support.h"
 #include "wire/headers/messages.h"
@@ -308,13 +309,56 @@ TEST_CASE_FIXTURE(Delaying, "a broker without write permission takes nothing bac
     CHECK(send_back(0).code == rc::no_permission);
 }
 
-TEST_CASE_FIXTURE(Delaying, "a message that does not fit any more with what a retry adds") {
+TEST_CASE_FIXTURE(Delaying, "whatever is accepted can be delayed, sent back, retried and buried") {
+    settings.append_crc = true;
     go();
-    const auto big = properties({{"k", std::string(32'670, 'v')}, {"UNIQ_KEY", "ID"}});
-    REQUIRE(send(big).code == rc::success);
-    CHECK(send_back(0).code == rc::system_error);
-    CHECK(send(properties({{"k", std::string(32'670, 'v')}, {"DELAY", "1"}, {"UNIQ_KEY", "ID"}}))
-              .code == rc::message_illegal);
+    const std::string topic(broker::topic_name_max, 't');
+    const std::string group(broker::group_name_max, 'g');
+    REQUIRE(broker->find_or_create_group(group) != nullptr);
+    const auto of_bytes = [](std::size_t bytes, bool delays) {
+        const auto others = properties({{"UNIQ_KEY", "ID"}, {"DELAY", delays ? "1" : "0"}});
+        return properties({{"k", std::string(bytes - others.size() - 3, 'v')}}) + others;
+    };
+    // The longest that the door lets in, with what the broker adds there; DELAY is added later.
+    const auto door = message::properties_bytes_max - broker::later_properties_bytes(false) -
+                      2 * service->stamp().size() - 1;
+    const auto delay_bytes = properties({{"DELAY", "1"}}).size();
+    std::int64_t taken = 0;
+    for (const bool delays : {false, true}) {
+        CAPTURE(delays);
+        const auto longest = door + delay_bytes;
+        CHECK(send(of_bytes(longest + 1, delays), "x", topic).code == rc::message_illegal);
+        CHECK(send(of_bytes(longest - 1, delays), "x", topic).code == rc::success);
+        stored(topic, taken++);
+        REQUIRE(send(of_bytes(longest, delays), "x", topic).code == rc::success);
+        auto message = stored(topic, taken++);
+        // Again and again, then once by its client, and in the end it is buried.
+        for (int round = 0; round < 3; ++round) {
+            REQUIRE(send_back(message.at.value, 1, 100, group).code == rc::success);
+            message = stored("%RETRY%" + group, count("%RETRY%" + group));
+        }
+        CHECK(message.reconsume_times == 3);
+        auto own = message::without_property(message.properties, "__CRC32#");
+        for (const auto* const name : {"RECONSUME_TIME", "MAX_RECONSUME_TIMES"})
+            message::append_property(own, name, "2147483647");
+        message::append_property(own, "CONSUME_START_TIME", "1795220817748");
+        message::append_property(own, "DELAY", "1");
+        const auto before = count("%RETRY%" + group);
+        REQUIRE(send(own, "x", "%RETRY%" + group, 4, 100).code == rc::success);
+        message = stored("%RETRY%" + group, before);
+        REQUIRE(send_back(message.at.value, -1, 100, group).code == rc::success);
+        CHECK(stored("%DLQ%" + group, delays ? 1 : 0).reconsume_times == 5);
+    }
+}
+
+TEST_CASE_FIXTURE(Delaying, "a message must fit into a file of the log with what a retry adds") {
+    settings.commit_log_file_bytes = 1 << 20;
+    settings.message_bytes_max = (1 << 20) - 1;
+    go();
+    CHECK(send("", std::string((1 << 20) - 1200, 'x')).code == rc::message_illegal);
+    CHECK(send("", std::string((1 << 20) - 2000, 'x')).code == rc::success);
+    CHECK(send_back(0).code == rc::success);
+    CHECK(stored("%RETRY%G").body.size() == (1 << 20) - 2000);
 }
 
 TEST_CASE_FIXTURE(Delaying, "a retry that a client sends itself waits and arrives like others") {

@@ -191,3 +191,36 @@ TEST_CASE_FIXTURE(Transacting, "a producer is asked, and what was given up is ta
     CHECK(user->call(code::resume_check_half_message, resume).code == rc::success);
     stored(broker::check_max_topic, 1);  // given up once more
 }
+
+TEST_CASE_FIXTURE(Transacting, "the longest half message is asked about as often as any") {
+    settings.transaction_timeout_ms = 0;
+    settings.transaction_check_interval_ms = 20;
+    settings.transaction_check_max = 3;
+    settings.append_crc = true;
+    go();
+    const auto half_of = [&](std::size_t bytes) {
+        return send(properties({{"TRAN_MSG", "true"},
+                                {"PGROUP", "P"},
+                                {"UNIQ_KEY", "ID"},
+                                {"k", std::string(bytes, 'v')}}));
+    };
+    std::size_t fits = 1, too_long = message::properties_bytes_max;
+    REQUIRE(half_of(too_long).code == rc::message_illegal);
+    while (too_long - fits > 1) {
+        const auto bytes = (fits + too_long) / 2;
+        (half_of(bytes).code == rc::success ? fits : too_long) = bytes;
+    }
+    // Only what needs the room for questions is kept off.
+    CHECK(fits > message::properties_bytes_max - 1000);
+    beat();
+    REQUIRE(half_of(fits).code == rc::success);
+    std::int64_t seen = 0;
+    for (message::RecordView given_up;; ++seen) {
+        given_up = stored(broker::check_max_topic, seen);
+        CHECK(value(given_up, "TRANSACTION_CHECK_TIMES") == "3");
+        if (value(given_up, "k").size() == fits) break;
+    }
+    const auto committed = half_of(fits);
+    REQUIRE(end(committed, 8).code == rc::success);
+    CHECK(value(stored("T", 0, 3), "k").size() == fits);
+}
