@@ -190,7 +190,8 @@ std::optional<int> settle(cli::Parser& cli, Options& o) {
     Settings& s = o.settings;
     if (o.topics_in_place && cli.given("--topic"))
         return cli.usage_error("topics are given by position or by -t, not both");
-    for (const auto topic : split(o.topics_in_place.value_or(o.topics), ','))
+    const std::string topics = o.topics_in_place.value_or(o.topics);
+    for (const auto topic : split(topics, ','))
         if (!topic.empty()) s.topics.emplace_back(topic);
     if (s.topics.empty()) return cli.usage_error("no topic is given");
     if (const auto wrong = settle_filter(o)) return cli.usage_error(*wrong);

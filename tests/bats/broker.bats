@@ -180,7 +180,7 @@ hex_of() { od -An -tx1 -v | tr -d ' \n'; }
   [ "$answer_code" = 1 ]
   ask 34 '{}' '{"clientID":'
   [ "$answer_code" = 1 ]
-  ask 310 '{"b":"T","c":"TBW102","e":"0","m":"true"}' 'no batch at all'
+  ask 310 '{"a":"P","b":"T","c":"TBW102","d":"4","e":"0","f":"0","g":"1","h":"0","m":"true"}' 'no batch at all'
   [ "$answer_code" = 13 ]
   disconnect
 }

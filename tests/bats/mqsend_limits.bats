@@ -99,7 +99,7 @@ small_broker() { # BYTES [KEY=VALUE...]
   small_broker 65536
   # Properties that leave no room for what a broker adds later: the broker alone knows.
   local value
-  value=$(printf '%032000d' 0)
+  value=$(printf '%032200d' 0)
   { echo '{"body":"a"}'; printf '{"body":"b","properties":{"p":"%s"}}\n' "$value"; echo '{"body":"c"}'; } > in
   run --separate-stderr mqsend -t T --oneway --in json --on-error skip in
   [ "$status" = 1 ]

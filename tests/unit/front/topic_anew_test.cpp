@@ -190,6 +190,7 @@ TEST_CASE_FIXTURE(Anew, "who reads by himself, or has left, is not led by what a
 
 TEST_CASE_FIXTURE(Anew, "an offset behind a queue's end is not committed") {
     go(3);
+    join("G");
     CHECK(commit(3).code == rc::success);
     CHECK(commit(4).code == rc::invalid_parameter);
     auto header = pull_header(0, 1 + 4);
