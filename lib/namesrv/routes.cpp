@@ -162,9 +162,11 @@ void Routes::set_queue(std::string_view name, wire::QueueData queue) {
     topic.encoded.reset();
 }
 
-void Routes::add_queue(std::string_view topic, const wire::QueueData& queue) {
+bool Routes::add_queue(std::string_view topic, const wire::QueueData& queue) {
     Lock lock(mutex_);
-    if (find(queue.broker_name) != nullptr) set_queue(topic, queue);
+    if (find(queue.broker_name) == nullptr) return false;
+    set_queue(topic, queue);
+    return true;
 }
 
 void Routes::drop_topics(std::string_view broker, const std::set<std::string_view>& keep) {

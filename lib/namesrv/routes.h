@@ -109,8 +109,8 @@ public:
     std::size_t restore_write(std::string_view broker);
     /// 216: from all brokers, or from those of one cluster. False: nothing was there.
     bool delete_topic(std::string_view topic, std::optional<std::string_view> cluster);
-    /// 217: ignored unless the broker is known.
-    void add_queue(std::string_view topic, const wire::QueueData& queue);
+    /// 217. False: ignored, since the broker is not known.
+    bool add_queue(std::string_view topic, const wire::QueueData& queue);
 
 private:
     struct Live {

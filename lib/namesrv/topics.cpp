@@ -137,7 +137,11 @@ void register_topic_in_namesrv(Context& context, remoting::Session& session,
     if (!header) return;
     const auto route = wire::TopicRouteData::read(as_text(request.body));
     if (!route) return session.reply(request, code::system_error, route.error().what);
-    for (const auto& queue : route->queues) context.routes.add_queue(header->topic, queue);
+    for (const auto& queue : route->queues)
+        if (!context.routes.add_queue(header->topic, queue))
+            log::warn("queue_ignored", {{"topic", header->topic},
+                                        {"broker", queue.broker_name},
+                                        {"why", "no such broker is registered"}});
     session.reply(request, code::success);
 }
 
