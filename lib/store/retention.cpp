@@ -113,17 +113,31 @@ bool Retention::is_hour() const {
 
 // ---- the log
 
+/// When it was last written, at the latest. A file written while the clock was ahead says that this
+/// lies in the future; those after it were written later than it was.
+Result<std::int64_t> Retention::written_ms(const LogFile& oldest) const {
+    TRY(std::int64_t out, parts_.files.modified_ms(oldest.path));
+    const std::int64_t now_ms = parts_.clock.wall_ms();
+    if (out <= now_ms) return out;
+    for (const auto& file : parts_.log.files()) {
+        const auto written = parts_.files.modified_ms(file->path);
+        if (written) out = std::min(out, *written);
+        if (out <= now_ms) break;
+    }
+    return out;
+}
+
 /// False when the round takes no more of them.
 bool Retention::take_log_file() {
     const auto file = parts_.log.oldest();
     if (files_left_ == 0 || !file || file->limit() > parts_.done_with() || parts_.log.failed())
         return false;
-    const auto written_ms = parts_.files.modified_ms(file->path);
-    if (!written_ms && written_ms.error().code != Errc::not_found) {
-        log::warn("log_file_not_removed", {{"why", written_ms.error().what}});
+    const auto written = written_ms(*file);
+    if (!written && written.error().code != Errc::not_found) {
+        log::warn("log_file_not_removed", {{"why", written.error().what}});
         return false;
     }
-    const bool expired = !written_ms || *written_ms + options_.keep_ms <= parts_.clock.wall_ms();
+    const bool expired = !written || *written + options_.keep_ms <= parts_.clock.wall_ms();
     if (!expired && !is_space_short()) return false;
     const auto ok = parts_.log.remove_oldest();
     if (parts_.log.begin() >= file->limit())

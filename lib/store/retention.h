@@ -69,6 +69,7 @@ private:
     bool is_hour() const;
     bool is_space_short();
     bool take_log_file();
+    Result<std::int64_t> written_ms(const LogFile& oldest) const;
     void clean_some_queues();
     void take_index_file();
     void let_go();

@@ -241,6 +241,24 @@ TEST_CASE("expired log files go in the hour, so many a round and with a pause") 
     CHECK(is.begin() == 4);
 }
 
+TEST_CASE("files that were written while the clock was ahead go when younger ones are old") {
+    Parts is;
+    is.start();
+    is.age(5, 60 * hour_ms);
+    is.age(2, -1000 * hour_ms);
+    is.retention->delete_expired(1);
+    is.run(10'000);
+    CHECK(is.begin() == 0);  // the third is 60 hours old, and 72 are kept
+    is.clock.pass(11 * hour_ms);
+    is.retention->delete_expired(1);
+    is.run(10'000);
+    CHECK(is.begin() == 0);
+    is.clock.pass(2 * hour_ms);
+    is.retention->delete_expired(1);
+    is.run(20'000);
+    CHECK(is.begin() == 5);
+}
+
 TEST_CASE("the last log file stays, whatever its age") {
     Parts is;
     is.rules.keep_ms = 0;
