@@ -8,6 +8,7 @@
 
 #include "base/log.h"
 #include "broker/names.h"
+#include "broker/position.h"
 #include "message/record.h"
 #include "message/sys_flag.h"
 
@@ -15,6 +16,7 @@ namespace mqd::broker {
 namespace {
 
 constexpr std::int64_t tick_ms = 1000;
+constexpr std::size_t held_at_once = 64;
 constexpr std::int64_t client_scan_ms = 10'000;
 constexpr std::int64_t refusal_log_every_ms = 1000;
 constexpr std::int64_t topics_pause_factor = 9;  // a tenth of the time goes into saving them
@@ -51,6 +53,14 @@ Result<std::unique_ptr<Broker>> Broker::open(store::Files& files, const Clock& c
     TRY(broker->transactions_,
         Transactions::open(files, {clock, store, settings, *broker->topics_, *broker->offsets_,
                                    broker->clients_, broker->counters_}));
+    // After the transactions, which look at theirs themselves.
+    broker->offsets_->hold_against(
+        [&store, opened_at = store.end()](std::string_view topic, std::int32_t id) {
+            auto* const queue = store.find_queue(topic, id);
+            if (queue == nullptr) return std::optional(QueueRange());
+            const auto range = range_before(store, *queue, opened_at);
+            return queue->usable() ? std::optional(range) : std::nullopt;
+        });
     store.on_arrival(
         [arrivals = broker->arrivals_, delay = broker->delay_, timers = broker->timers_,
          transactions = broker->transactions_](std::span<const store::Arrival> arrived) {
@@ -148,6 +158,7 @@ void Broker::run() {
     std::int64_t next_transactions =
         clock_.monotonic_ms() + settings_.transaction_counts_interval_ms;
     std::int64_t next_scan = clock_.monotonic_ms() + client_scan_ms;
+    bool holding = true;
     const auto report = [](const Result<>& saved) {
         if (!saved) log::error("table_not_saved", {{"error", saved.error().what}});
     };
@@ -157,13 +168,14 @@ void Broker::run() {
         {
             const Lock lock(mutex_);
             const std::int64_t wait_ms = next_tick - clock_.monotonic_ms();
-            if (!stopping_ && !save_wanted_ && wait_ms > 0)
+            if (!stopping_ && !save_wanted_ && wait_ms > 0 && !holding)
                 wake_.wait_for(mutex_, std::chrono::milliseconds(wait_ms));
             save = std::exchange(save_wanted_, false);
             with_offsets = std::exchange(save_offsets_wanted_, false);
             waiting.swap(saved_);
             if (stopping_ && !save) return;
         }
+        holding = holding && offsets_->hold_some(held_at_once);
         if (save) {
             auto saved = save_tables();
             if (saved && with_offsets) saved = offsets_->save();

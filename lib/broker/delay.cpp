@@ -3,11 +3,14 @@
 #include <pthread.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "base/log.h"
 #include "broker/names.h"
+#include "broker/position.h"
 #include "message/properties.h"
 #include "message/record.h"
+#include "message/stored_time.h"
 
 namespace mqd::broker {
 namespace {
@@ -21,10 +24,9 @@ constexpr std::int64_t retry_ms = 100;
 /// The wall clock may be set while we sleep.
 constexpr std::int64_t sleep_ms_max = 1000;
 
-// A due time farther away than the level waits means that the clock was set back.
-bool is_due(std::int64_t due_ms, std::int64_t now_ms, std::int64_t wait_ms) {
-    return due_ms <= now_ms || due_ms > now_ms + wait_ms;
-}
+/// A clock that is put back by less is one that is being slowed down.
+constexpr std::int64_t step_ms_min = 50;
+constexpr std::string_view reader = "delay";
 
 }  // namespace
 
@@ -46,8 +48,8 @@ public:
     bool record_matches(const message::RecordView& record) const override {
         // Before its own storing it can only be a tag's hash: of a message without DELAY, or with
         // the code in a consume queue extension.
-        const bool is_time = code_ >= record.store_ts_ms;
-        found_.push_back({record, is_time ? code_ : record.store_ts_ms + wait_ms_});
+        const std::int64_t stored_ms = message::stored_ms(record);
+        found_.push_back({record, code_ >= stored_ms ? code_ : stored_ms + wait_ms_});
         return true;
     }
     const std::vector<Waiting>& found() const { return found_; }
@@ -79,20 +81,46 @@ Result<std::shared_ptr<Delay>> Delay::open(store::Files& files, const Clock& clo
         level.level = n;
         level.wait_ms = delay->delay_levels_.wait_ms(n);
         level.queue = store.queue(schedule_topic, n - 1);
-        const auto saved = delay->offsets_.find(n);
-        level.next = saved.value_or(0);
         level.queue->watch();
         delay->levels_.push_back(level);
     }
-    TRY(const auto left, delay->mark_.load());
-    if (left) delay->go_on_from(*left);
-    for (auto& level : delay->levels_) {
-        level.next = std::clamp(level.next, level.queue->min().value,
-                                std::max(level.queue->min(), level.queue->max()).value);
-        if (delay->offsets_.find(level.level) || level.queue->max().value > 0)
-            delay->offsets_.set(level.level, level.next);
-    }
+    TRY_OK(delay->find_progress());
     return delay;
+}
+
+Result<> Delay::find_progress() {
+    for (auto& level : levels_) level.next = offsets_.find(level.level).value_or(0);
+    TRY(const auto left, mark_.load());
+    if (left) go_on_from(*left);
+    wall_ms_ = clock_.wall_ms();
+    monotonic_ms_ = clock_.monotonic_ms();
+    for (auto& level : levels_) {
+        const auto range = range_of(*level.queue);
+        if (!level.queue->usable()) {  // what is saved is for the next start
+            level.next = range.end;
+            continue;
+        }
+        const Reader is{reader, level.queue->topic(), level.queue->id()};
+        if (level.next > range.end)
+            level.next = held_to_end(is, level.next, {range.begin, waiting_from(level, range)});
+        level.next = held_to_begin(is, level.next, range);
+        level.bounds = offsets_.due_bounds(level.level);
+        level.bounds.cut(range.end);
+        if (store_.newest_ms() > wall_ms_) bound(level, wall_ms_);
+        if (offsets_.find(level.level) || range.end > 0) offsets_.set(level.level, level.next);
+    }
+    return {};
+}
+
+/// The end of a queue that is not the one whose progress is known, but that what is not due yet has
+/// not been delivered.
+std::int64_t Delay::waiting_from(const Level& level, const QueueRange& range) const {
+    for (std::int64_t at = range.end; at > range.begin; --at) {
+        Collector collector(level.wait_ms);
+        store_.read(*level.queue, {at - 1}, {.messages = 1}, &collector);
+        if (collector.found().empty() || collector.found().front().due_ms <= wall_ms_) return at;
+    }
+    return range.begin;
 }
 
 void Delay::start() {
@@ -126,10 +154,12 @@ Place Delay::place(std::string_view properties, std::int64_t level, std::string_
     out.properties = message::without_properties(
         properties,
         {property::delay, property::real_topic, property::real_qid, property::timer_delay_sec,
-         property::timer_delay_ms, property::timer_deliver_ms});
+         property::timer_delay_ms, property::timer_deliver_ms, property::stored_ms});
     message::append_property(out.properties, property::delay, std::to_string(index + 1));
     message::append_property(out.properties, property::real_topic, topic);
     message::append_property(out.properties, property::real_qid, std::to_string(queue_id));
+    const std::int64_t newest_ms = store_.newest_ms();  // first: others may store meanwhile
+    message::note_stored_ms(out.properties, clock_.wall_ms(), newest_ms);
     return out;
 }
 
@@ -140,7 +170,26 @@ void Delay::arrived(std::span<const store::Arrival> arrivals) {
     if (std::any_of(arrivals.begin(), arrivals.end(), is_ours)) bell_.ring();
 }
 
+/// When it was put back, what says it is due far away is due when a level's time has passed.
+void Delay::look_at_clock() {
+    const std::int64_t wall_ms = clock_.wall_ms(), monotonic_ms = clock_.monotonic_ms();
+    const std::int64_t passed_ms =
+        std::max<std::int64_t>(0, monotonic_ms - std::exchange(monotonic_ms_, monotonic_ms));
+    const std::int64_t expected_ms = std::exchange(wall_ms_, wall_ms) + passed_ms;
+    if (wall_ms > expected_ms - step_ms_min) return;
+    for (auto& level : levels_) bound(level, wall_ms);
+}
+
+void Delay::bound(Level& level, std::int64_t now_ms) {
+    const std::int64_t due_ms = now_ms + level.wait_ms;
+    level.bounds.add(level.queue->max().value, due_ms);
+    level.bounds.forget_before(level.next);
+    offsets_.set_due_bounds(level.level, level.bounds);
+    if (level.head_due_ms) level.head_due_ms = std::min(*level.head_due_ms, due_ms);
+}
+
 std::int64_t Delay::run_due() {
+    look_at_clock();
     bool more = true;
     for (auto& level : levels_) level.failing = false;
     while (more && !stopping_) {
@@ -166,7 +215,7 @@ std::int64_t Delay::run_due() {
 bool Delay::deliver_some(Level& level) {
     const std::int64_t now = clock_.wall_ms();
     if (level.failing) return false;
-    if (level.head_due_ms && !is_due(*level.head_due_ms, now, level.wait_ms)) return false;
+    if (level.head_due_ms && *level.head_due_ms > now) return false;
     if (level.next == level.queue->max().value) return false;
 
     Collector collector(level.wait_ms);
@@ -175,17 +224,27 @@ bool Delay::deliver_some(Level& level) {
     limits.bytes = read_bytes;
     const auto read = store_.read(*level.queue, {level.next}, limits, &collector);
     const std::span<const Waiting> found(collector.found());
-    const auto head = std::find_if(found.begin(), found.end(), [&](const Waiting& waiting) {
-        return !is_due(waiting.due_ms, now, level.wait_ms);
-    });
+    const auto due_of = [&](const Waiting& is) {
+        return level.bounds.of(is.record.queue_offset.value, is.due_ms);
+    };
+    const auto head = std::find_if(found.begin(), found.end(),
+                                   [&](const Waiting& is) { return due_of(is) > now; });
     const auto due = found.first(static_cast<std::size_t>(head - found.begin()));
     if (!deliver(level, due)) return false;
     if (read.status == store::ReadStatus::offset_found_null)
         log::error("delayed_messages_unreadable",
                    {{"level", level.level}, {"from", level.next}, {"to", read.next.value}});
+    const Reader is{reader, level.queue->topic(), level.queue->id()};
+    if (read.status == store::ReadStatus::offset_too_small)
+        held_to_begin(is, level.next, {read.min.value, read.max.value});
+    if (level.next > read.max.value) held_to_end(is, level.next, {read.min.value, read.max.value});
     // Units without a record (their log file is gone) are passed over like those delivered.
     move(level, head == found.end() ? read.next.value : head->record.queue_offset.value);
-    if (head != found.end()) level.head_due_ms = head->due_ms;
+    if (head != found.end()) {
+        level.head_due_ms = due_of(*head);
+        // The clock was put back, and nobody has seen it.
+        if (*level.head_due_ms > now + level.wait_ms) bound(level, now);
+    }
     return head == found.end() && level.next != level.queue->max().value;
 }
 
@@ -234,6 +293,7 @@ void Delay::move(Level& level, std::int64_t next) {
     if (next != level.next) level.head_due_ms.reset();
     level.next = next;
     offsets_.set(level.level, next);
+    if (level.bounds.forget_before(next)) offsets_.set_due_bounds(level.level, level.bounds);
 }
 
 std::vector<Delay::Progress> Delay::progress() const {

@@ -3,6 +3,10 @@
 // and is then appended again to the queue it was meant for (spec store.md 8.1, semantics.md 2.7).
 // In a level all wait equally long, so each level is a queue whose head tells when to look again.
 //
+// A level's time is the wall clock's (message/stored_time.h). What was stored while that was ahead
+// says that it is due far away: after the clock has been put right it waits a level's time from
+// then on, not longer (DueBounds).
+//
 // Threads: run_due() by one, its own `mqd-delay` once started, which sleeps until the first head
 //          is due or something arrives; everything else by any.
 // Owner:   Broker and the store's listener.
@@ -24,6 +28,7 @@
 #include "broker/delay_offsets.h"
 #include "broker/delivery_mark.h"
 #include "broker/place.h"
+#include "broker/position.h"
 #include "broker/redelivery.h"
 #include "store/bell.h"
 #include "store/delay_levels.h"
@@ -77,6 +82,7 @@ private:
         // run_due()'s
         std::int64_t next = 0;
         std::optional<std::int64_t> head_due_ms;  // wall time; of the message at `next`
+        DueBounds bounds;
         bool failing = false;
     };
     struct Waiting;
@@ -84,6 +90,10 @@ private:
 
     Delay(store::Files& files, const Clock& clock, store::Store& store, Counters& counters,
           const Settings& settings, store::DelayLevels levels);
+    Result<> find_progress();
+    std::int64_t waiting_from(const Level& level, const QueueRange& range) const;
+    void look_at_clock();
+    void bound(Level& level, std::int64_t now_ms);
     bool deliver_some(Level& level);
     bool deliver(Level& level, std::span<const Waiting> due);
     void go_on_from(const DeliveryMark::Left& left);
@@ -103,6 +113,7 @@ private:
     std::vector<std::int64_t> marked_;  ///< the next of each level
     bool delivering_ = false;
     bool mark_failing_ = false;
+    std::int64_t wall_ms_ = 0, monotonic_ms_ = 0;  ///< when the clock was last looked at
 
     store::Bell bell_;
     std::atomic<bool> stopping_ = false;

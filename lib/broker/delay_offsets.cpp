@@ -11,6 +11,9 @@ namespace {
 // Java's delayOffsetUpdateVersionStep.
 constexpr std::int64_t updates_a_version = 200;
 
+// mqd's own member of the file: level -> DueBounds.
+constexpr std::string_view bounds_member = "mqdDueBounds";
+
 }  // namespace
 
 DelayOffsets::DelayOffsets(store::Files& files, const Clock& clock, store::Store& store,
@@ -30,10 +33,15 @@ Result<> DelayOffsets::load() {
                 return Error{Errc::corrupt, fmt::format("level '{}' has no offset", text)};
             next[*level] = offset.as_int();
         }
+        std::map<std::int32_t, DueBounds> bounds;
+        for (const auto& [text, is] : content[bounds_member].members())
+            if (const auto level = parse_int<std::int32_t>(text))
+                bounds[*level] = DueBounds::from_json(is);
         const Lock lock(mutex_);
         next_ = std::move(next);
+        due_bounds_ = std::move(bounds);
         data_version_ = DataVersion::from_json(content["dataVersion"]);
-        other_ = unknown_members(content, {"dataVersion", "offsetTable"});
+        other_ = unknown_members(content, {"dataVersion", "offsetTable", bounds_member});
         return {};
     });
 }
@@ -53,12 +61,34 @@ void DelayOffsets::set(std::int32_t level, std::int64_t next) {
     if (++updates_ % updates_a_version == 0) data_version_.advance(clock_.wall_ms());
 }
 
+DueBounds DelayOffsets::due_bounds(std::int32_t level) const {
+    const Lock lock(mutex_);
+    const auto found = due_bounds_.find(level);
+    return found == due_bounds_.end() ? DueBounds() : found->second;
+}
+
+void DelayOffsets::set_due_bounds(std::int32_t level, DueBounds bounds) {
+    const Lock lock(mutex_);
+    const auto found = due_bounds_.find(level);
+    if (found == due_bounds_.end() ? bounds.empty() : found->second == bounds) return;
+    if (bounds.empty())
+        due_bounds_.erase(found);
+    else
+        due_bounds_[level] = std::move(bounds);
+    dirty_ = true;
+}
+
 json::Value DelayOffsets::to_json() const {
     const Lock lock(mutex_);
     std::vector<json::Value::Member> table;
     for (const auto& [level, next] : next_) table.emplace_back(std::to_string(level), next);
     std::vector<json::Value::Member> members{{"dataVersion", data_version_.to_json()}};
     members.emplace_back("offsetTable", json::Value::object(std::move(table)));
+    std::vector<json::Value::Member> bounds;
+    for (const auto& [level, is] : due_bounds_)
+        bounds.emplace_back(std::to_string(level), is.to_json());
+    if (!bounds.empty())
+        members.emplace_back(bounds_member, json::Value::object(std::move(bounds)));
     for (const auto& member : other_.members()) members.push_back(member);
     return json::Value::object(std::move(members));
 }

@@ -13,6 +13,7 @@
 #include "base/clock.h"
 #include "base/mutex.h"
 #include "base/result.h"
+#include "broker/due_bounds.h"
 #include "broker/settings.h"
 #include "broker/table_file.h"
 #include "store/store.h"
@@ -29,6 +30,9 @@ public:
     std::optional<std::int64_t> find(std::int32_t level) const;
     /// On disk after the next save().
     void set(std::int32_t level, std::int64_t next);
+    /// Of the level's messages: they outlive a restart, so that none of these makes a wait longer.
+    DueBounds due_bounds(std::int32_t level) const;
+    void set_due_bounds(std::int32_t level, DueBounds bounds);
 
     json::Value to_json() const;
     /// Writes the file if something changed since the last time, when all that was delivered so
@@ -43,7 +47,8 @@ private:
     const std::filesystem::path path_;
 
     mutable Mutex mutex_;
-    std::map<std::int32_t, std::int64_t> next_ GUARDED_BY(mutex_);  // by level, from 1
+    std::map<std::int32_t, std::int64_t> next_ GUARDED_BY(mutex_);     // by level, from 1
+    std::map<std::int32_t, DueBounds> due_bounds_ GUARDED_BY(mutex_);  // those that are not empty
     DataVersion data_version_ GUARDED_BY(mutex_);
     json::Value other_ GUARDED_BY(mutex_);
     std::int64_t updates_ GUARDED_BY(mutex_) = 0;

@@ -8,6 +8,7 @@
 #include "broker/names.h"
 #include "broker/topics.h"
 #include "message/properties.h"
+#include "message/stored_time.h"
 #include "message/sys_flag.h"
 
 namespace mqd::broker {
@@ -53,6 +54,7 @@ Result<Half> Half::read(const message::RecordView& record) {
     half.queue_id = *id;
     half.checks = number<std::int64_t>(record.properties, property::check_times).value_or(0);
     half.immunity_ms = immunity_of(record.properties);
+    half.noted_ms = message::noted_stored_ms(record);
 
     const auto ours = number<std::int64_t>(record.properties, property::first_half_offset);
     const auto theirs = number<std::int64_t>(record.properties, property::prepared_queue_offset);
@@ -66,9 +68,9 @@ Result<Half> Half::read(const message::RecordView& record) {
 std::string half_properties(std::string_view properties, std::string_view topic,
                             std::int32_t queue_id) {
     auto out = message::without_properties(
-        properties,
-        {property::real_topic, property::real_qid, property::check_times,
-         property::prepared_queue_offset, property::first_half_offset, property::crc32});
+        properties, {property::real_topic, property::real_qid, property::check_times,
+                     property::prepared_queue_offset, property::first_half_offset,
+                     property::stored_ms, property::crc32});
     const auto key = text_of(properties, property::uniq_key);
     if (!key.empty()) {
         out = message::without_property(out, property::transaction_id);
@@ -89,8 +91,28 @@ std::string copied_properties(const Half& half, std::int64_t checks) {
 }
 
 std::string committed_properties(const Half& half) {
-    return message::without_properties(half.record.properties,
-                                       {property::first_half_offset, property::crc32});
+    return message::without_properties(
+        half.record.properties,
+        {property::first_half_offset, property::stored_ms, property::crc32});
+}
+
+std::string given_up_properties(const Half& half) {
+    auto out = committed_properties(half);
+    if (out.size() + copied_properties_more_max <= message::properties_bytes_max)
+        message::append_property(out, property::first_half_offset, std::to_string(half.first));
+    return out;
+}
+
+bool is_given_up_copy(const message::RecordView& record, const Half& half) {
+    const auto is = [&](std::string_view name, std::string_view value) {
+        return message::find_property(record.properties, name).value_or("") == value;
+    };
+    if (!is(property::uniq_key, half.unique_key) || !is(property::producer_group, half.group) ||
+        !is(property::real_topic, half.topic))
+        return false;
+    // RocketMQ does not say which it was.
+    const auto first = number<std::int64_t>(record.properties, property::first_half_offset);
+    return first ? *first == half.first : !half.unique_key.empty();
 }
 
 message::Draft copy_of(const message::RecordView& record) {

@@ -26,6 +26,7 @@ struct Half {
     std::optional<std::int64_t> immunity_ms;  ///< CHECK_IMMUNITY_TIME_IN_SECONDS
     std::int64_t first = 0;                   ///< where its first copy lay in the half queue
     bool is_copy = false;                     ///< not the first one
+    std::optional<std::int64_t> noted_ms;     ///< as message::noted_stored_ms()
     bool moved_by_rocketmq = false;  ///< then an op record that names `first` settles this too
 
     /// corrupt: no topic and queue that it could be meant for.
@@ -38,8 +39,12 @@ std::string half_properties(std::string_view properties, std::string_view topic,
 /// Those of another copy, and of the message once it is committed.
 std::string copied_properties(const Half& half, std::int64_t checks);
 std::string committed_properties(const Half& half);
+/// Those of the copy that is put aside when nobody has ended it in time: with what it is found by.
+std::string given_up_properties(const Half& half);
+/// Whether `record` is that copy of the transaction that `half` belongs to.
+bool is_given_up_copy(const message::RecordView& record, const Half& half);
 /// At most so many bytes more than half_properties().
-inline constexpr std::size_t copied_properties_more_max = 96;
+inline constexpr std::size_t copied_properties_more_max = 128;
 
 /// The message once more, with its body, flag, times and hosts: for another queue.
 message::Draft copy_of(const message::RecordView& record);

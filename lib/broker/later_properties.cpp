@@ -5,6 +5,7 @@
 #include "broker/names.h"
 #include "message/properties.h"
 #include "message/record.h"
+#include "message/stored_time.h"
 
 namespace mqd::broker {
 namespace {
@@ -28,6 +29,7 @@ constexpr std::array retried = std::to_array<Later>({
     {property::origin_message_id, offset_id_v6_digits},
     {property::wait, 5},
     {property::delay, int32_digits},
+    {property::stored_ms, int64_digits},
     {property::real_topic, topic_name_max},
     {property::real_qid, int32_digits},
     {reconsume_time, int32_digits},
@@ -61,8 +63,8 @@ std::size_t later_properties_bytes(bool is_half) {
 std::string without_later_properties(std::string_view properties) {
     return message::without_properties(
         properties, {property::retry_topic, property::origin_message_id, property::wait,
-                     property::delay, property::real_topic, property::real_qid, reconsume_time,
-                     max_reconsume_times, consume_start_time, property::check_times,
+                     property::delay, property::stored_ms, property::real_topic, property::real_qid,
+                     reconsume_time, max_reconsume_times, consume_start_time, property::check_times,
                      property::first_half_offset, property::prepared_queue_offset, property::crc32,
                      property::msg_region, property::trace_on, property::cluster});
 }

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <tuple>
 #include <utility>
 
 #include "base/parse.h"
@@ -72,7 +73,7 @@ Offsets::Place& Offsets::place(Groups& groups, std::string_view group, std::stri
     return queues->second[queue];
 }
 
-void Offsets::changed() {
+void Offsets::changed() const {
     dirty_ = true;
     if (++commits_ % commits_a_version == 0) data_version_.advance(clock_.wall_ms());
 }
@@ -82,8 +83,9 @@ bool Offsets::commit(std::string_view group, std::string_view topic, std::int32_
     const Lock lock(mutex_);
     auto& is = place(groups_, group, topic, queue);
     if (is.reset >= 0) return false;
-    if (is.committed == offset) return true;
+    if (is.committed == offset && is.is_held) return true;
     is.committed = offset;
+    is.is_held = true;
     changed();
     return true;
 }
@@ -122,7 +124,9 @@ void Offsets::clone(std::string_view from, std::string_view to, std::string_view
     const Lock lock(mutex_);
     for (const auto& [queue, is] : places_of_from) {
         if (is.committed < 0) continue;
-        place(groups_, to, topic, queue).committed = is.committed;
+        auto& goes_on = place(groups_, to, topic, queue);
+        goes_on.committed = is.committed;
+        goes_on.is_held = is.is_held;
         changed();
     }
 }
@@ -139,8 +143,76 @@ void Offsets::pulled(std::string_view group, std::string_view topic, std::int32_
     place(groups_, group, topic, queue).pulled = next;
 }
 
+// ---- against the queues
+
+void Offsets::hold_against(Ranges ranges) {
+    ranges_ = std::move(ranges);
+    const Lock lock(mutex_);
+    for (auto& [group, topics] : groups_)
+        for (auto& [topic, queues] : topics)
+            for (auto& [queue, is] : queues) {
+                is.is_held = is.committed <= 0;
+                if (!is.is_held) to_hold_.push_back({group, topic, queue});
+            }
+    // Those of a queue one after the other: its files are open then.
+    std::sort(to_hold_.begin(), to_hold_.end(), [](const Key& a, const Key& b) {
+        return std::tie(a.topic, a.queue) < std::tie(b.topic, b.queue);
+    });
+}
+
+bool Offsets::hold_some(std::size_t count) {
+    for (; count > 0 && !to_hold_.empty(); --count) {
+        const auto is = std::move(to_hold_.back());
+        to_hold_.pop_back();
+        hold(is.group, is.topic, is.queue);
+    }
+    if (to_hold_.empty()) to_hold_.shrink_to_fit();
+    return !to_hold_.empty();
+}
+
+void Offsets::hold(std::string_view group, std::string_view topic, std::int32_t queue) const {
+    if (!ranges_) return;
+    const auto is_to_be_held = [&]() REQUIRES(mutex_) -> Place* {
+        auto* is = const_cast<Place*>(find_place(group, topic, queue));
+        return is == nullptr || is->is_held ? nullptr : is;
+    };
+    {
+        const Lock lock(mutex_);
+        if (is_to_be_held() == nullptr) return;
+    }
+    const auto range = ranges_(topic, queue);
+    if (!range) return;
+    std::int64_t at = 0;
+    {
+        const Lock lock(mutex_);
+        auto* is = is_to_be_held();
+        if (is == nullptr) return;
+        is->is_held = true;
+        at = is->committed;
+        if (at <= range->end) return;
+        is->committed = range->end;
+        changed();
+    }
+    held_to_end({group, topic, queue}, at, *range);
+}
+
+void Offsets::gone(std::string_view group, std::string_view topic, std::int32_t queue,
+                   std::int64_t asked, const QueueRange& range) {
+    {
+        const Lock lock(mutex_);
+        auto* is = const_cast<Place*>(find_place(group, topic, queue));
+        if (is == nullptr || (is->committed != asked && is->pulled != asked)) return;
+        // It is said once.
+        if (std::exchange(is->pulled, range.begin) == range.begin) return;
+    }
+    held_to_begin({group, topic, queue}, asked, range);
+}
+
+// ---- looking
+
 std::optional<std::int64_t> Offsets::find(std::string_view group, std::string_view topic,
                                           std::int32_t queue) const {
+    hold(group, topic, queue);
     const Lock lock(mutex_);
     const auto* is = find_place(group, topic, queue);
     if (is == nullptr || is->committed < 0) return std::nullopt;
@@ -159,11 +231,21 @@ const Offsets::Place* Offsets::find_place(std::string_view group, std::string_vi
 
 std::map<std::int32_t, Offsets::Place> Offsets::places(std::string_view group,
                                                        std::string_view topic) const {
-    const Lock lock(mutex_);
-    const auto in_group = groups_.find(group);
-    if (in_group == groups_.end()) return {};
-    const auto queues = in_group->second.find(topic);
-    return queues == in_group->second.end() ? Queues() : queues->second;
+    const auto look = [&] {
+        const Lock lock(mutex_);
+        const auto in_group = groups_.find(group);
+        if (in_group == groups_.end()) return Queues();
+        const auto queues = in_group->second.find(topic);
+        return queues == in_group->second.end() ? Queues() : queues->second;
+    };
+    auto out = look();
+    bool any_held = false;
+    for (const auto& [queue, is] : out) {
+        if (is.is_held) continue;
+        hold(group, topic, queue);
+        any_held = true;
+    }
+    return any_held ? look() : out;
 }
 
 std::vector<std::string> Offsets::topics_of(std::string_view group) const {

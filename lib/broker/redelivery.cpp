@@ -5,6 +5,7 @@
 #include "broker/names.h"
 #include "broker/topics.h"
 #include "message/properties.h"
+#include "message/stored_time.h"
 
 namespace mqd::broker {
 
@@ -30,7 +31,11 @@ bool Redelivery::add(const message::RecordView& waiting, std::string_view more) 
         return false;
     }
     // DELAY, REAL_TOPIC and the like stay, as with the reference: the topic tells what it is.
-    add_to(*store_.queue(topic, *id), waiting, waiting.properties, more);
+    auto& queue = *store_.queue(topic, *id);
+    if (!message::find_property(waiting.properties, property::stored_ms))
+        return add_to(queue, waiting, waiting.properties, more), true;
+    add_to(queue, waiting, message::without_property(waiting.properties, property::stored_ms),
+           more);
     return true;
 }
 

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "base/log.h"
 #include "base/random.h"
 #include "broker/append_one.h"
 #include "broker/names.h"
@@ -86,7 +87,13 @@ Result<> send_back(Broker& broker, const SendBack& wanted) {
         return Error{Errc::refused, fmt::format("the broker[{}] sending message is forbidden",
                                                 settings.broker_ip)};
     const std::int32_t queues = std::min(group->retry_queues(), topic_queues_max);
-    if (queues <= 0) return {};
+    if (queues <= 0) {
+        // The client takes this for done, as from RocketMQ.
+        log::warn("send_back_dropped", {{"group", wanted.group},
+                                        {"at", wanted.at.value},
+                                        {"reason", "the group's retryQueueNums is 0"}});
+        return {};
+    }
     TRY(auto topic, topic_of_group(broker, retry_topic(wanted.group), queues, wanted.unit_mode));
     if ((topic->config().perm & message::perm::write) == 0)
         return Error{Errc::refused,

@@ -7,8 +7,9 @@
 
 #include "base/log.h"
 #include "broker/names.h"
+#include "broker/position.h"
+#include "broker/timer_parts.h"
 #include "broker/wait_synced.h"
-#include "broker/timers.h"
 #include "message/record.h"
 #include "store/config_file.h"
 
@@ -74,8 +75,11 @@ Result<> Timers::load() {
     TRY(const auto check, load_check(files_, check_path_));
     check_ = check.value_or(TimerCheck{});
     TRY(auto left, mark_.load());
-    if (left && left->values.size() == 3) {
-        delivered_ = {left->values[0], left->values[1], left->values[2]};
+    if (left && !left->values.empty() && left->values.size() % 3 == 0) {
+        const auto& is = left->values;
+        delivered_ = {is[0], is[1], is[2]};
+        for (std::size_t i = 3; i < is.size(); i += 3)
+            done_.push_back({is[i], is[i + 1], is[i + 2]});
         for (const auto at : left->delivered) left_at_.insert(at.value);
     }
     if (auto loaded = load_files(); !loaded) {
@@ -84,10 +88,13 @@ Result<> Timers::load() {
         TRY_OK(start_afresh());
     }
     floor_ms_ = horizon_ms_ = check_.read_ms / precision_ms_ * precision_ms_;
-    offset_ =
-        std::clamp(offset_, queue_->min().value, std::max(queue_->min(), queue_->max()).value);
-    for_each_slot([this](const store::TimerSlot& slot)
-                      REQUIRES(mutex_) { pending_ += std::max(0, slot.count); });
+    floor_log_end_ = std::min(check_.log_synced, log_->end());  // it may have been made again
+    const auto range = range_of(*queue_);
+    const Reader is{timing::reader, timer_topic, 0};
+    if (queue_->usable()) offset_ = held_to_begin(is, held_to_end(is, offset_, range), range);
+    if (auto looked = look_at_clock(); !looked) return looked;
+    for_each_slot(horizon_ms_, [this](const store::TimerSlot& slot)
+                                   REQUIRES(mutex_) { pending_ += waiting_in(slot); });
     return load_metrics();
 }
 
@@ -112,9 +119,26 @@ Result<> Timers::load_files() {
     return replay(log_->begin());
 }
 
+/// No unit that comes is due before.
+void Timers::raise_floor(std::int64_t to_ms) {
+    if (to_ms <= floor_ms_) return;
+    floor_ms_ = to_ms;
+    floor_log_end_ = log_->end();
+}
+
+std::int64_t Timers::waiting_in(const store::TimerSlot& slot) const {
+    if (slot.time > slot_of(done_until_ms())) return std::max(0, slot.count);
+    std::int64_t count = 0;
+    for_each_waiting(slot, [&](const Entry& entry) {
+        count += (entry.magic & TimerUnit::remove) != 0 ? -1 : 1;
+    });
+    return std::max<std::int64_t>(0, count);
+}
+
 bool Timers::wheel_ends_by(std::int64_t log_end) const {
     bool ends = true;
-    for_each_slot([&](const store::TimerSlot& slot) { ends = ends && slot.last < log_end; });
+    for_each_slot(check_.read_ms,
+                  [&](const store::TimerSlot& slot) { ends = ends && slot.last < log_end; });
     return ends;
 }
 
@@ -148,7 +172,9 @@ Result<> Timers::start_afresh() {
     wheel_ = std::move(wheel);
     offset_ = queue_->min().value;
     not_before_ms_ = std::max(check_.read_ms, delivered_.due_ms);
+    remade_before_ = queue_->max().value;
     delivered_ = {};
+    done_.clear();
     changed_ = true;
     return {};
 }
@@ -182,8 +208,8 @@ Result<> Timers::save() {
         check = check_;
         check.read_ms = read_ms();
         // A unit that comes later and is due before this is delivered at once, not forgotten.
-        floor_ms_ = std::max(floor_ms_, check.read_ms);
         check.log_synced = log_->end();
+        raise_floor(check.read_ms);
         check.queue_offset = check.master_queue_offset = offset_;
         check.timestamp_ms = clock_.wall_ms();
         ++check.counter;
@@ -230,7 +256,7 @@ Result<> Timers::close() {
             TRY_OK(chain_again(time, rest));
             for (const auto& entry : rest) soon_.push(entry);
             // Nothing of the slot is left, so the next start need not look into it.
-            if (rest.empty()) floor_ms_ = std::max(floor_ms_, (time + 1) * precision_ms_);
+            if (rest.empty()) raise_floor((time + 1) * precision_ms_);
             changed_ = true;
         }
     }

@@ -4,12 +4,13 @@
 #include <pthread.h>
 
 #include <algorithm>
-#include <array>
 #include <limits>
 
 #include "base/log.h"
 #include "base/parse.h"
 #include "broker/names.h"
+#include "broker/position.h"
+#include "broker/timer_parts.h"
 #include "message/properties.h"
 #include "message/record.h"
 
@@ -25,8 +26,6 @@ constexpr std::size_t batch_messages = 256;
 constexpr std::int64_t batch_bytes = 1 << 20;
 /// Slots are not taken into memory while so many units are: after a long stop.
 constexpr std::size_t soon_max = 1 << 20;
-/// A unit may lie so many slots ahead; one that is to wait longer goes through the queue again.
-constexpr std::int64_t ahead_slots_max = store::TimerWheel::slots / 2;
 /// After an error of the disk.
 constexpr std::int64_t retry_ms = 100;
 /// The wall clock may be set while we sleep.
@@ -102,13 +101,13 @@ void Timers::arrived(std::span<const store::Arrival> arrivals) {
     if (std::any_of(arrivals.begin(), arrivals.end(), is_ours)) bell_.ring();
 }
 
-/// The wall clock, but it does not run behind what has been delivered.
-std::int64_t Timers::now_ms() const {
-    return std::max(clock_.wall_ms(), delivered_.due_ms);
-}
-
 std::int64_t Timers::run_due() {
-    failing_ = false;
+    {
+        const Lock lock(mutex_);
+        const auto looked = look_at_clock();
+        if (!looked) log::error("timers_not_set_back", {{"error", looked.error().what}});
+        failing_ = !looked;
+    }
     bool more = true;
     while (more && !stopping_ && !failing_) {
         more = enqueue_some();
@@ -151,6 +150,8 @@ bool Timers::enqueue_some() {
     const auto read = store_.read(*queue_, {offset_}, limits, &collector);
     if (read.status == store::ReadStatus::offset_found_null)
         log::error("timers_unreadable", {{"from", offset_}, {"to", read.next.value}});
+    if (read.status == store::ReadStatus::offset_too_small)
+        held_to_begin({timing::reader, timer_topic, 0}, offset_, {read.min.value, read.max.value});
     if (const auto done = enqueue(collector, read.next.value); !done) {
         log::error("timers_not_taken_in", {{"error", done.error().what}});
         failing_ = true;
@@ -162,10 +163,10 @@ bool Timers::enqueue_some() {
 Result<> Timers::enqueue(const Collector& collector, std::int64_t next) {
     const std::int64_t now = now_ms();
     const std::int64_t written_ms = now / precision_ms_ * precision_ms_;
-    const std::int64_t due_max = written_ms + ahead_slots_max * precision_ms_;
+    const std::int64_t due_max = written_ms + timing::ahead_slots_max * precision_ms_;
     std::vector<TimerUnit> units;
     std::vector<const message::RecordView*> records;
-    floor_ms_ = std::max(floor_ms_, delivered_.due_ms);
+    raise_floor(delivered_.due_ms);
     for (const auto& record : collector.found()) {
         const auto out_ms = number_of(record, property::timer_out_ms);
         if (!out_ms) {
@@ -173,7 +174,7 @@ Result<> Timers::enqueue(const Collector& collector, std::int64_t next) {
                        {{"at", record.at.value}, {"reason", "TIMER_OUT_MS is no number"}});
             continue;
         }
-        if (*out_ms < not_before_ms_) continue;
+        if (record.queue_offset.value < remade_before_ && *out_ms < not_before_ms_) continue;
         TimerUnit unit;
         // What is late waits for nothing, but not less: the reference has no such units.
         std::int64_t due_ms = std::max({*out_ms, floor_ms_, written_ms});
@@ -247,15 +248,9 @@ void Timers::load_slots() {
 }
 
 void Timers::load_slot(const store::TimerSlot& slot) {
-    std::int64_t position = slot.last;
-    while (position >= 0) {
-        const auto unit = log_->read(position);
-        // The chain leads into files that have been deleted, or somebody has broken it.
-        if (!unit || slot_of(unit->due_ms()) != slot.time) break;
-        const Entry entry{unit->due_ms(), position, unit->at, unit->written_ms, unit->magic};
-        if (!delivered_.covers(entry) && !left_at_.contains(entry.at)) take(entry);
-        position = unit->previous;
-    }
+    for_each_waiting(slot, [this](const Entry& entry) REQUIRES(mutex_) {
+        if (!left_at_.contains(entry.at)) take(entry);
+    });
 }
 
 void Timers::take(const Entry& entry) {
@@ -350,12 +345,16 @@ void Timers::settle(const Entry& entry) {
 /// Without it a message may come twice after kill -9, which is better than not at all.
 void Timers::mark(bool delivering) {
     delivering_ = delivering;
-    Delivered to;
+    std::vector<std::int64_t> values;
     {
         const Lock lock(mutex_);
-        to = delivered_;
+        const auto add = [&](const Delivered& is) {
+            values.insert(values.end(), {is.due_ms, is.position, is.log_end});
+        };
+        add(delivered_);
+        for (const auto& is : done_) add(is);
     }
-    const auto written = mark_.write(delivering, std::array{to.due_ms, to.position, to.log_end});
+    const auto written = mark_.write(delivering, values);
     if (!written && !mark_failing_)
         log::warn("delivery_not_marked", {{"error", written.error().what}});
     mark_failing_ = !written;

@@ -6,7 +6,9 @@
 // what the next seconds hold, however many wait.
 //
 // What is delivered is always the smallest (due, position in the timer log), and a unit never gets
-// a due time before what has been delivered: two numbers say where to go on (DeliveryMark).
+// a due time before what has been delivered: two numbers say where to go on (DeliveryMark). Times
+// are the wall clock's. When that is put back, the progress goes back with it, and what had been
+// delivered by then is remembered by such numbers too.
 //
 // Threads: run_due() by one, its own `mqd-timer` once started, which sleeps until something is due
 //          or arrives; save() by another; everything else by any.
@@ -100,6 +102,7 @@ private:
         }
     };
     class Collector;
+    static constexpr std::size_t done_max = 64;
 
     Timers(store::Files& files, const Clock& clock, store::Store& store, Counters& counters,
            const Settings& settings);
@@ -108,11 +111,13 @@ private:
     Result<> replay(std::int64_t from) REQUIRES(mutex_);
     Result<> start_afresh() REQUIRES(mutex_);
     bool wheel_ends_by(std::int64_t log_end) const REQUIRES(mutex_);
+    void raise_floor(std::int64_t to_ms) REQUIRES(mutex_);
+    std::int64_t waiting_in(const store::TimerSlot& slot) const REQUIRES(mutex_);
     Result<> load_metrics() REQUIRES(mutex_);
-    /// Every slot with units that is not behind us.
+    /// Every slot with units from `from_ms` on.
     template <class Take>
-    void for_each_slot(Take take) const REQUIRES(mutex_) {
-        std::int64_t from = slot_of(check_.read_ms);
+    void for_each_slot(std::int64_t from_ms, Take take) const REQUIRES(mutex_) {
+        std::int64_t from = slot_of(from_ms);
         const std::int64_t to = from + store::TimerWheel::slots;
         while (const auto slot = wheel_->next(from, to)) {
             take(*slot);
@@ -123,7 +128,17 @@ private:
                         const std::vector<store::TimerWheel::Page>& pages);
     Result<> chain_again(std::int64_t time, const std::vector<Entry>& entries) REQUIRES(mutex_);
 
+    // timer_clock.cpp
     std::int64_t now_ms() const REQUIRES(mutex_);
+    bool is_done(const Entry& entry) const REQUIRES(mutex_);
+    template <class Take>
+    void for_each_waiting(const store::TimerSlot& slot, Take take) const REQUIRES(mutex_);
+    Result<> look_at_clock() REQUIRES(mutex_);
+    void remember_done(std::int64_t from_ms, std::int64_t now_ms) REQUIRES(mutex_);
+    void remember(const Delivered& done) REQUIRES(mutex_);
+    std::int64_t done_until_ms() const REQUIRES(mutex_);
+    Result<> bring_near(std::int64_t now_ms, std::int64_t reached_ms) REQUIRES(mutex_);
+
     bool enqueue_some();
     Result<> enqueue(const Collector& found, std::int64_t next) REQUIRES(mutex_);
     void put(const store::TimerUnit& unit, std::int64_t position) REQUIRES(mutex_);
@@ -151,12 +166,15 @@ private:
     mutable Mutex mutex_;
     std::unique_ptr<store::TimerLog> log_;  // its sync() needs no lock
     std::optional<store::TimerWheel> wheel_ GUARDED_BY(mutex_);
-    std::int64_t offset_ GUARDED_BY(mutex_) = 0;      // the next of the queue to take in
-    std::int64_t horizon_ms_ GUARDED_BY(mutex_) = 0;  // the slots before it are in soon_
-    std::int64_t floor_ms_ GUARDED_BY(mutex_) = 0;    // no unit is due before
+    std::int64_t offset_ GUARDED_BY(mutex_) = 0;         // the next of the queue to take in
+    std::int64_t horizon_ms_ GUARDED_BY(mutex_) = 0;     // the slots before it are in soon_
+    std::int64_t floor_ms_ GUARDED_BY(mutex_) = 0;       // no unit is due before
+    std::int64_t floor_log_end_ GUARDED_BY(mutex_) = 0;  // those before it and due before are done
     std::priority_queue<Entry, std::vector<Entry>, std::greater<>> soon_ GUARDED_BY(mutex_);
     std::unordered_set<std::string> removed_ GUARDED_BY(mutex_);  // topic+key, while in soon_
     Delivered delivered_ GUARDED_BY(mutex_);
+    // Delivered while the clock was ahead.
+    std::vector<Delivered> done_ GUARDED_BY(mutex_);
     store::TimerCheck check_ GUARDED_BY(mutex_);
     std::int64_t pending_ GUARDED_BY(mutex_) = 0;
     ByName<std::int64_t> counts_ GUARDED_BY(mutex_);
@@ -164,7 +182,9 @@ private:
     bool changed_ GUARDED_BY(mutex_) = false;
     // Records of which the last run ended in the delivery, until they are behind us.
     std::unordered_set<std::int64_t> left_at_ GUARDED_BY(mutex_);
-    std::int64_t not_before_ms_ GUARDED_BY(mutex_) = 0;  // made again: what was due before is done
+    // Made again: what of the queue lies before and was due before is done.
+    std::int64_t remade_before_ GUARDED_BY(mutex_) = 0;
+    std::int64_t not_before_ms_ GUARDED_BY(mutex_) = 0;
 
     // run_due()'s
     Redelivery redelivery_;

@@ -8,6 +8,7 @@
 #include "broker/transactions.h"
 #include "message/id.h"
 #include "message/properties.h"
+#include "message/stored_time.h"
 
 namespace mqd::broker {
 namespace {
@@ -59,17 +60,20 @@ std::int64_t Transactions::run_due() {
 std::int64_t Transactions::round() {
     Round round;
     round.end = halves_.max().value;
-    std::int64_t at = 0;
+    std::int64_t at = 0, gone = 0;
     {
         const Lock lock(mutex_);
         // What retention has taken with it cannot be ended any more.
         const auto kept_from = std::min(halves_.min().value, round.end);
-        for (auto gone = ledger_.first_open(); gone < kept_from;
-             gone = ledger_.next_open(gone + 1)) {
-            if (!claimed_.contains(gone)) ledger_.settle(gone);
+        for (auto lost = ledger_.first_open(); lost < kept_from;
+             lost = ledger_.next_open(lost + 1)) {
+            if (claimed_.contains(lost)) continue;
+            ledger_.settle(lost);
+            ++gone;
         }
         at = ledger_.first_open();
     }
+    if (gone > 0) log::warn("open_transactions_gone", {{"half_messages", gone}, {"before", at}});
     while (at < round.end && !round.over && !stopping_) {
         const auto next =
             read_some(is_.store, halves_, at, round.end, [&](const message::RecordView& record) {
@@ -111,13 +115,27 @@ void Transactions::consider(Round& round, const message::RecordView& record) {
     if (verdict != Verdict::give_up)
         properties = copied_properties(*half, half->checks + (verdict == Verdict::ask ? 1 : 0));
     else if (half)
-        properties = committed_properties(*half);
+        properties = given_up_properties(*half);
     if (half) draft.properties = properties;
+    // The clock was put back since it was stored: its age is counted from now on.
+    const std::int64_t now_ms = is_.clock.wall_ms();
+    if (half && verdict != Verdict::give_up && birth_ms(*half) > now_ms) {
+        properties = message::without_property(properties, message::property::stored_ms);
+        message::append_property(properties, message::property::stored_ms, std::to_string(now_ms));
+        draft.properties = properties;
+    }
     draft.append_crc = is_.settings.append_crc;
     const auto begin = round.records.size();
     message::encode(draft, round.records);
     round.items.push_back(
         {offset, half ? half->first : offset, verdict, begin, round.records.size()});
+}
+
+/// By this broker's clock as long as there is a record to tell: producers' clocks differ.
+std::int64_t Transactions::birth_ms(const Half& half) const {
+    if (half.noted_ms) return *half.noted_ms;
+    if (!half.is_copy) return half.record.store_ts_ms;
+    return is_.store.store_time(halves_, {half.first}).value_or(half.record.born_ts_ms);
 }
 
 /// `wait_ms`, for one that is too young: until it is not.
@@ -126,12 +144,9 @@ Transactions::Verdict Transactions::judge(const Half& half, std::int64_t& wait_m
     const bool fits =
         record.properties.size() + copied_properties_more_max <= message::properties_bytes_max;
     if (half.checks >= is_.settings.transaction_check_max || !fits) return Verdict::give_up;
-    // By this broker's clock as long as there is a record to tell: producers' clocks differ.
-    std::int64_t birth_ms = record.store_ts_ms;
-    if (half.is_copy)
-        birth_ms = is_.store.store_time(halves_, {half.first}).value_or(record.born_ts_ms);
-    const std::int64_t age_ms = is_.clock.wall_ms() - birth_ms;
-    if (age_ms < 0) return Verdict::ask;  // the clock was set back
+    const std::int64_t age_ms = is_.clock.wall_ms() - birth_ms(half);
+    // The clock was put back.
+    if (age_ms < 0) return half.immunity_ms ? Verdict::move : Verdict::ask;
     if (age_ms > is_.settings.keep_hours * hour_ms) return Verdict::give_up;
     if (half.immunity_ms && age_ms < *half.immunity_ms) {
         wait_ms = *half.immunity_ms - age_ms;
@@ -187,10 +202,12 @@ void Transactions::settle(const Round& round, const std::vector<store::Append>& 
             claimed_.erase(item.half);
             if (!units[i].stored && units[i].why_not != Errc::invalid) continue;
             ledger_.settle(item.half);
-            if (units[i].stored && item.verdict != Verdict::give_up)
+            if (units[i].stored && item.verdict != Verdict::give_up) {
                 ledger_.moved(item.first, units[i].queue_offset.value);
-            else
-                ledger_.forget(item.first);
+                continue;
+            }
+            ledger_.forget(item.first);
+            ended_late_.erase(item.first);
         }
     }
     released_.notify_all();

@@ -22,6 +22,7 @@
 #include <string_view>
 #include <thread>
 #include <unordered_set>
+#include <utility>
 #include <vector>
 
 #include "base/clock.h"
@@ -32,6 +33,7 @@
 #include "broker/half_ledger.h"
 #include "broker/half_message.h"
 #include "broker/offsets.h"
+#include "broker/place.h"
 #include "broker/topics.h"
 #include "broker/transaction_counts.h"
 #include "store/bell.h"
@@ -62,8 +64,8 @@ public:
     /// Ends the thread; nobody is asked any more.
     void stop();
 
-    /// Where a half message is put to wait.
-    store::Queue& half_queue() const { return halves_; }
+    /// Where a half message is put to wait, with what tells of it.
+    Place place(std::string_view properties, std::string_view topic, std::int32_t queue_id) const;
 
     struct End {
         std::string_view group;
@@ -75,7 +77,7 @@ public:
     };
     struct Ended {
         enum class Kind {
-            settled,     ///< now, or before: the first end counts
+            settled,     ///< now, or before: the first end counts, after giving up too
             no_such,     ///< no half message of that group lies there
             too_late,    ///< the time that the message itself gave is over
             not_stored,  ///< and still open
@@ -85,7 +87,8 @@ public:
     };
     Ended end(const End& end);
 
-    /// A message that was given up is waited for again, from the first question on.
+    /// A message that was given up is waited for again, from the first question on; it is the same
+    /// transaction.
     /// not_found: `at` is none of TRANS_CHECK_MAX_TIME_TOPIC. Others: it was not stored.
     Result<> resume(PhysicalOffset at);
 
@@ -105,10 +108,13 @@ public:
 
 private:
     struct Round;
+    struct Committed;
     enum class Verdict { wait, keep, move, ask, give_up };
 
     Transactions(store::Files& files, const Parts& parts);
     Result<> load();
+    /// Of the half queue and of the op queue.
+    std::pair<std::int64_t, std::int64_t> saved_progress() const;
     void run();
 
     // transactions.cpp
@@ -119,6 +125,12 @@ private:
     void note_op(const store::Append& op, const std::vector<std::int64_t>& named) REQUIRES(mutex_);
     void name(const message::Host& store_host, std::vector<std::int64_t> settled);
     void count_put(const store::Append& unit);
+    Ended end_open(const End& end, const Half& half, std::int64_t open);
+    Ended end_given_up(const End& end, const Half& half);
+    bool note_ended_late(std::int64_t first) REQUIRES(mutex_);
+    bool was_given_up(const Half& half) const;
+    bool was_committed(const Half& half) const;
+    std::int64_t birth_ms(const Half& half) const;
 
     // transaction_rounds.cpp
     std::int64_t round();
@@ -140,6 +152,9 @@ private:
     HalfLedger ledger_ GUARDED_BY(mutex_){0, 0};
     std::unordered_set<std::int64_t> claimed_ GUARDED_BY(mutex_);  // someone settles them just now
     std::vector<std::int64_t> unnamed_ GUARDED_BY(mutex_);  // settled, but not by any op record
+    // Those that were ended after they had been given up, or may have been, by first offset.
+    static constexpr std::size_t ended_late_max = 1 << 16;
+    std::unordered_set<std::int64_t> ended_late_ GUARDED_BY(mutex_);
 
     // run_due()'s
     std::int64_t next_round_ms_ = 0;  // monotonic

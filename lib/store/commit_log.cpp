@@ -45,7 +45,7 @@ void CommitLog::append(std::span<Append> units, std::int64_t now_ms) {
         unit.why_not = failed() ? Errc::io : Errc::refused;
     }
     if (!may_append()) return;
-    last_ts_ms_ = std::max(last_ts_ms_, now_ms);
+    last_ts_ms_.store(std::max(newest_ms(), now_ms), std::memory_order_relaxed);
     while (!units.empty()) {
         if (end_.load(std::memory_order_relaxed) == tail_limit_) {
             if (auto ok = next_tail(); !ok) {
@@ -137,7 +137,7 @@ bool CommitLog::place(Append& unit, std::int64_t at) {
     QueueOffset offset{unit.consumes_offset ? queue->next : 0};
     unit.queue_offset = offset;
     unit.at = {at};
-    unit.store_ts_ms = last_ts_ms_;
+    unit.store_ts_ms = newest_ms();
     unit.offsets = 0;
     MutableBytes rest = unit.records;
     for (std::uint32_t i = 0; i < unit.count; ++i) {
@@ -147,7 +147,7 @@ bool CommitLog::place(Append& unit, std::int64_t at) {
             static_cast<std::size_t>(bytes) > rest.size())
             return false;
         const auto record = rest.first(static_cast<std::size_t>(bytes));
-        message::place(record, offset, {at}, last_ts_ms_);
+        message::place(record, offset, {at}, unit.store_ts_ms);
         rest = rest.subspan(record.size());
         at += bytes;
         if (unit.consumes_offset) unit.offsets += offsets_of(record);
@@ -420,7 +420,7 @@ Result<> CommitLog::recovered(Mark mark, std::int64_t synced) {
 
 CommitLog::Mark CommitLog::mark() const {
     const Lock lock(append_lock_);
-    return {end_.load(std::memory_order_relaxed), last_ts_ms_};
+    return {end_.load(std::memory_order_relaxed), newest_ms()};
 }
 
 Result<CommitLog::Mark> CommitLog::sync() {

@@ -93,6 +93,8 @@ public:
     std::int64_t end() const { return end_.load(std::memory_order_acquire); }
     std::int64_t synced() const { return synced_.load(std::memory_order_acquire); }
     Mark mark() const;
+    /// The newest record's store time; no later one gets an earlier.
+    std::int64_t newest_ms() const { return last_ts_ms_.load(std::memory_order_relaxed); }
     std::int64_t file_bytes() const { return file_bytes_; }
     bool failed() const { return failed_.load(); }  ///< a write or sync said io
     bool full() const { return full_.load(); }      ///< the last write found no space
@@ -136,7 +138,7 @@ private:
     std::unique_ptr<File> tail_file_ GUARDED_BY(append_lock_);
     std::vector<Bytes> pieces_ GUARDED_BY(append_lock_);
     Buffer staged_ GUARDED_BY(append_lock_);
-    std::int64_t last_ts_ms_ GUARDED_BY(append_lock_) = 0;
+    std::atomic<std::int64_t> last_ts_ms_ = 0;                // written with append_lock_ held
     std::int64_t failed_bytes_ GUARDED_BY(append_lock_) = 0;  // behind end(), to be zeroed
     std::int64_t retry_at_ms_ GUARDED_BY(append_lock_) = 0;
     bool stopped_ GUARDED_BY(append_lock_) = false;

@@ -5,6 +5,7 @@
 #include "base/parse.h"
 #include "base/whole_duration.h"
 #include "message/properties.h"
+#include "message/stored_time.h"
 
 namespace mqd::store {
 namespace {
@@ -33,7 +34,7 @@ std::int64_t DelayLevels::tags_code(const message::RecordView& record) const {
         const auto level = text ? parse_int<std::int64_t>(*text) : std::nullopt;
         if (level && *level > 0) {
             const auto index = std::min(*level, static_cast<std::int64_t>(level_ms_.size())) - 1;
-            return record.store_ts_ms + level_ms_[static_cast<std::size_t>(index)];
+            return message::stored_ms(record) + level_ms_[static_cast<std::size_t>(index)];
         }
     }
     return message::tags_code(record.properties);

@@ -11,6 +11,7 @@
 
 #include "base/clock.h"
 #include "base/parse.h"
+#include "message/stored_time.h"
 #include "store/checkpoint.h"
 #include "store/index_format.h"
 #include "store/queue_writer.h"
@@ -81,7 +82,7 @@ std::int64_t delay_of(const fs::path& queue, LogScan& log) {
             log.seek({unit.at});
             const auto item = log.next();
             if (!item || item->kind != LogItem::Kind::record || item->at.value != unit.at) continue;
-            const auto wait_ms = unit.tags_code - item->record.store_ts_ms;
+            const auto wait_ms = unit.tags_code - message::stored_ms(item->record);
             if (wait_ms > 0 && wait_ms % 1000 == 0) return wait_ms;
         }
     }

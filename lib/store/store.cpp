@@ -97,6 +97,7 @@ public:
     PhysicalOffset end() const override { return {log_->end()}; }
     PhysicalOffset synced() const override { return {log_->synced()}; }
     PhysicalOffset dispatched() const override { return {dispatcher_->dispatched()}; }
+    std::int64_t newest_ms() const override { return log_->newest_ms(); }
     PhysicalOffset indexed() const override {
         return {builder_ ? builder_->indexed() : index_->resume().at};
     }

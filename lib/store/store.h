@@ -167,7 +167,9 @@ public:
     virtual std::int32_t id() const = 0;
     virtual QueueOffset min() const = 0;  ///< first offset still readable
     virtual QueueOffset max() const = 0;  ///< one past the last readable one (dispatched)
-    virtual bool deleted() const = 0;     ///< with its topic; never undone
+    /// False: its files could not be read, and it only seems to be empty.
+    virtual bool usable() const = 0;
+    virtual bool deleted() const = 0;  ///< with its topic; never undone
     /// Where the log ended when a topic of this name was last deleted, 0: none was, or its records
     /// have expired. Who once saw a lower one read another queue of the same name.
     virtual std::int64_t since() const = 0;
@@ -237,6 +239,8 @@ public:
     virtual PhysicalOffset synced() const = 0;      ///< on disk
     virtual PhysicalOffset dispatched() const = 0;  ///< in the consume queues
     virtual PhysicalOffset indexed() const = 0;     ///< found by key
+    /// The newest record's store time. No later one gets an earlier, whatever the clock says.
+    virtual std::int64_t newest_ms() const = 0;
 
     /// Calls `done(true)` once synced() >= at (at once if it already is), or `done(false)` when
     /// `timeout_ms` has passed or the disk failed. From the flusher, or from here.

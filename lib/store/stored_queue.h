@@ -68,7 +68,7 @@ public:
         if (state_.load(std::memory_order_acquire) == State::unloaded) load_now();
     }
     bool loaded() const { return state_.load(std::memory_order_acquire) != State::unloaded; }
-    bool usable() const { return state_.load(std::memory_order_acquire) == State::loaded; }
+    bool usable() const override { return state_.load(std::memory_order_acquire) == State::loaded; }
     bool deleted() const override { return deleted_.load(std::memory_order_acquire); }
     std::int64_t since() const override { return ignore_before_; }
     void mark_deleted() { deleted_.store(true, std::memory_order_release); }

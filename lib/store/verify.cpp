@@ -6,6 +6,7 @@
 #include <cstring>
 
 #include "base/parse.h"
+#include "message/stored_time.h"
 #include "store/file_names.h"
 #include "store/verify_parts.h"
 
@@ -156,7 +157,7 @@ std::int64_t Context::tags_code(const message::RecordView& record) const {
         const auto level = text ? parse_int<std::int64_t>(*text) : std::nullopt;
         const auto delay = delays_ms.find(record.queue_id + 1);
         if (level && *level > 0 && delay != delays_ms.end())
-            return record.store_ts_ms + delay->second;
+            return message::stored_ms(record) + delay->second;
     }
     return message::tags_code(record.properties);
 }

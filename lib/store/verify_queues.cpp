@@ -7,6 +7,7 @@
 #include <algorithm>
 
 #include "base/parse.h"
+#include "message/stored_time.h"
 #include "store/verify_parts.h"
 
 namespace mqd::store::verifying {
@@ -330,7 +331,7 @@ void find_delays(Context& context) {
             const auto unit = queue->unit(i);
             const auto record = unit ? context.record_at(unit->at) : std::nullopt;
             if (!record || unit->tags_code <= Unit::extension_max) continue;
-            ++votes[unit->tags_code - record->store_ts_ms];
+            ++votes[unit->tags_code - message::stored_ms(*record)];
         }
         const bool known = defaults && level >= 1 && level <= defaults->count();
         std::int64_t delay_ms = known ? defaults->wait_ms(level) : 0;

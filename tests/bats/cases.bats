@@ -66,3 +66,5 @@ holds() {
 }
 
 @test "stress/topic-made-anew" { holds stress/topic-made-anew; }
+
+@test "reports/clock-put-back" { holds reports/clock-put-back; }

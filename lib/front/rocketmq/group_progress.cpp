@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <limits>
 
+#include "base/log.h"
 #include "base/parse.h"
 #include "front/rocketmq/read_elsewhere.h"
 #include "front/rocketmq/requests.h"
@@ -70,11 +71,22 @@ void clone_group_offset(const Call& call) {
         topics = offsets.topics_of(header->src_group);
     }
     const bool is_online = clients.standing(header->dest_group, {}).online;
+    const auto pass_over = [&](const std::string& topic, std::string_view reason) {
+        log::warn("offsets_not_cloned", {{"from", header->src_group},
+                                         {"to", header->dest_group},
+                                         {"topic", topic},
+                                         {"reason", reason}});
+    };
     for (const auto& topic : topics) {
-        if (call.broker.topics().find(topic) == nullptr) continue;
-        if (!header->offline && is_online &&
-            clients.standing(header->dest_group, topic).subscription == nullptr)
+        if (call.broker.topics().find(topic) == nullptr) {
+            pass_over(topic, "there is no such topic");
             continue;
+        }
+        if (!header->offline && is_online &&
+            clients.standing(header->dest_group, topic).subscription == nullptr) {
+            pass_over(topic, "the group is online and does not subscribe to it");
+            continue;
+        }
         offsets.clone(header->src_group, header->dest_group, topic);
     }
     call.broker.save_offsets_soon([ticket = call.session.ticket(call.request)](

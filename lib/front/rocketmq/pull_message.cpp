@@ -303,6 +303,10 @@ void answer_with(const Pull& pull, remoting::Session& session, const remoting::T
     answer.header.max_offset = result.max.value;
     answer.header.topic_sys_flag = flags.topic;
     answer.header.group_sys_flag = flags.group;
+    if (result.status == ReadStatus::offset_too_small)
+        pull.service.broker().offsets().gone(header.consumer_group, header.topic, header.queue_id,
+                                             header.queue_offset,
+                                             {result.min.value, result.max.value});
     if (answer.code == rc::success)
         pull.service.broker().offsets().pulled(header.consumer_group, header.topic, header.queue_id,
                                                result.next.value);

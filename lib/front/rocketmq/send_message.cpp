@@ -153,9 +153,7 @@ std::optional<broker::Place> put_aside(const Call& call, const SendProperties& k
                                        const Draft& draft, std::optional<std::int64_t> out_ms) {
     auto& broker = call.broker;
     if (is_half(known, draft))
-        return broker::Place{
-            &broker.transactions().half_queue(),
-            broker::half_properties(draft.properties, draft.topic, draft.queue_id)};
+        return broker.transactions().place(draft.properties, draft.topic, draft.queue_id);
     if (known.delay_level > 0)
         return broker.delay().place(draft.properties, known.delay_level, draft.topic,
                                     draft.queue_id);

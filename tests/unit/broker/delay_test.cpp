@@ -8,6 +8,7 @@
 #include "base/parse.h"
 #include "broker/names.h"
 #include "message/properties.h"
+#include "message/stored_time.h"
 #include "waiting.h"
 
 using namespace mqd;
@@ -280,8 +281,9 @@ TEST_CASE_FIXTURE(Delayed,
     send(2, "b");
     close();
     write_file(R"({"dataVersion":{"counter":1},"offsetTable":{1:500,2:0,9:3}})");
+    clock.now_ms += 1000;
     open();
-    clock.now_ms += 5000;
+    clock.now_ms += 4000;
     run_due();
     CHECK(progress() == "1:1,1 2:1,1 ");
     CHECK(bodies() == "b ");
@@ -301,13 +303,167 @@ TEST_CASE_FIXTURE(Delayed, "a file of offsets that are none is an error") {
     CHECK(opened.error().what.find("delayOffset.json") != std::string::npos);
 }
 
-TEST_CASE_FIXTURE(Delayed, "a clock that was set back delays nothing further") {
+TEST_CASE_FIXTURE(Delayed,
+                  "a clock that was put back makes no message wait longer than its level") {
     open();
-    send(1, "x");
+    send(2, "x");
+    send(2, "y");
     CHECK(run_due() == 1000);
-    clock.now_ms -= 500'000;
+    clock.now_ms += 1000;
+    clock.ahead_ms = -500'000;
+    CHECK(run_due() == 1000);
+    CHECK(bodies() == "");
+    clock.now_ms += 4999;
+    CHECK(run_due() == 1);
+    CHECK(bodies() == "");
+    clock.now_ms += 1;
     CHECK(run_due() == -1);
+    CHECK(bodies() == "x y ");
+}
+
+TEST_CASE_FIXTURE(Delayed,
+                  "a clock that is put back by little while nobody looks delays by little") {
+    open();
+    send(3, "x");
+    clock.ahead_ms = -20;
+    CHECK(run_due() == 1000);
+    clock.now_ms += 59'999;
+    run_due();
+    CHECK(bodies() == "");
+    clock.now_ms += 21;
+    run_due();
     CHECK(bodies() == "x ");
+}
+
+TEST_CASE_FIXTURE(Delayed, "after a clock that was ahead, each level takes its time") {
+    constexpr std::int64_t year_ms = 31'536'000'000;
+    clock.ahead_ms = year_ms;
+    open();
+    send(1, "old 1");
+    send(3, "old 3");
+    SUBCASE("while the broker runs") {
+        run_due();
+    }
+    SUBCASE("over a clean stop") {
+        clock.ahead_ms = 0;
+        close();
+        open();
+    }
+    SUBCASE("over kill -9") {
+        clock.ahead_ms = 0;
+        close(false);
+        open();
+    }
+    clock.ahead_ms = 0;
+    run_due();
+    CHECK(bodies() == "");
+    send(2, "new 2");
+    CHECK(run_due() == 1000);
+    clock.now_ms += 1000;
+    run_due();
+    CHECK(bodies() == "old 1 ");
+    clock.now_ms += 3999;
+    CHECK(run_due() == 1);
+    clock.now_ms += 1;
+    run_due();
+    CHECK(bodies() == "old 1 new 2 ");
+    // Its retries do not run through all levels at once.
+    for (int i = 0; i < 3; ++i) send(2, std::to_string(i), "R");
+    run_due();
+    CHECK(bodies("R") == "");
+    close();
+    open();
+    clock.now_ms += 4999;
+    run_due();
+    CHECK(bodies("R") == "");
+    clock.now_ms += 1;
+    run_due();
+    CHECK(bodies("R") == "0 1 2 ");
+    clock.now_ms += 49'999;
+    run_due();
+    CHECK(bodies() == "old 1 new 2 ");
+    clock.now_ms += 1;
+    run_due();
+    CHECK(bodies() == "old 1 new 2 old 3 ");
+}
+
+TEST_CASE_FIXTURE(Delayed, "restarts do not make a wait longer, nor does a queue that was cut") {
+    clock.ahead_ms = 1'000'000;
+    open();
+    send(3, "x");
+    clock.ahead_ms = 0;
+    for (int i = 0; i < 6; ++i) {
+        run_due();
+        CHECK(bodies() == "");
+        close();
+        open();
+        clock.now_ms += 10'000;
+    }
+    run_due();
+    CHECK(bodies() == "x ");
+    close();
+    std::ifstream in(file());
+    const auto saved = json::parse(std::string(std::istreambuf_iterator<char>(in), {}));
+    REQUIRE(saved);
+    CHECK((*saved)["mqdDueBounds"].members().empty());
+}
+
+TEST_CASE_FIXTURE(Delayed,
+                  "what tells when a message was really stored does not go to its readers") {
+    clock.ahead_ms = 1'000'000;
+    open();
+    message::Draft draft;
+    append(draft, *store->queue("T", 3));
+    clock.ahead_ms = 0;
+    send(1, "x");
+    settle();
+    const auto kept = [&](store::Queue& queue) {
+        const auto read = store->read(queue, {0}, {.messages = 1}, nullptr);
+        REQUIRE(read.messages == 1);
+        const auto record = message::RecordView::parse(read.slices[0].bytes);
+        REQUIRE(record);
+        CHECK(record->store_ts_ms >= 2'000'000);
+        return message::noted_stored_ms(*record);
+    };
+    CHECK(kept(*store->queue(broker::schedule_topic, 0)) == 1'000'000);
+    clock.now_ms += 1000;
+    run_due();
+    CHECK(bodies() == "x ");
+    CHECK(!kept(*store->queue("T", 0)));
+}
+
+TEST_CASE_FIXTURE(Delayed, "a progress beyond the end of its queue goes back to the end") {
+    open();
+    send(1, "a");
+    close();
+    write_file(R"({"offsetTable":{"1":7,"2":3}})");
+    clock.now_ms += 1000;
+    open();
+    CHECK(progress() == "1:1,1 2:0,0 ");
+    close();
+    open();
+    send(1, "b");
+    send(2, "c");
+    clock.now_ms += 5000;
+    run_due();
+    CHECK(bodies() == "b c ");
+}
+
+TEST_CASE_FIXTURE(Delayed, "of a queue with the progress of another, what is not due yet waits") {
+    open();
+    send(1, "a");
+    run_due();
+    clock.now_ms += 1000;
+    send(1, "b");
+    send(1, "c");
+    close();
+    write_file(R"({"offsetTable":{"1":7}})");
+    std::filesystem::remove(settings.config_dir() / "mqd.delay");
+    open();
+    CHECK(progress() == "1:1,3 ");
+    clock.now_ms += 1000;
+    run_due();
+    CHECK(bodies() == "b c ");
 }
 
 TEST_CASE_FIXTURE(Delayed, "what nobody can deliver does not keep back what follows") {

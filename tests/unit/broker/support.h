@@ -31,7 +31,8 @@ struct Folder {
 
 struct ManualClock final : Clock {
     std::atomic<std::int64_t> now_ms = 1'000'000;  ///< the store's threads read it too
-    std::int64_t wall_ms() const override { return now_ms; }
+    std::atomic<std::int64_t> ahead_ms = 0;        ///< the wall clock, of what it was
+    std::int64_t wall_ms() const override { return now_ms + ahead_ms; }
     std::int64_t monotonic_ms() const override { return now_ms; }
 };
 
@@ -43,6 +44,7 @@ struct FakeQueue final : store::Queue {
     std::int32_t id() const override { return number; }
     QueueOffset min() const override { return {}; }
     QueueOffset max() const override { return end; }
+    bool usable() const override { return true; }
     bool is_deleted = false;
     bool deleted() const override { return is_deleted; }
     std::int64_t since() const override { return 0; }

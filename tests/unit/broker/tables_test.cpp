@@ -253,6 +253,53 @@ TEST_CASE_FIXTURE(Fixture, "committed offsets come back from the file, pulled on
     CHECK(content("consumerOffset.json")["groupTopicMap"]["G"].items().size() == 1);
 }
 
+TEST_CASE_FIXTURE(Fixture, "offsets beyond the ends of their queues go back to the ends") {
+    write("consumerOffset.json",
+          R"({"offsetTable":{"T@G":{"0":50,"1":53,"2":7},"T@H":{"0":90,"1":5},"U@G":{"0":4}}})");
+    int asked = 0;
+    const auto ranges = [&](std::string_view topic,
+                            std::int32_t queue) -> std::optional<QueueRange> {
+        ++asked;
+        if (topic == "U") return QueueRange{};  // it is no more
+        if (queue == 2) return std::nullopt;    // its disk does not answer
+        return QueueRange{10, 60 - 8 * queue};
+    };
+    {
+        const auto table = offsets();
+        table->hold_against(ranges);
+        CHECK(asked == 0);
+        SUBCASE("each when it is asked for") {
+            CHECK(table->find("G", "T", 0) == 50);
+            CHECK(table->find("G", "T", 0) == 50);
+            CHECK(asked == 1);
+            CHECK(table->places("G", "T").at(1).committed == 52);
+            CHECK(table->find("H", "T", 0) == 60);
+            CHECK(table->find("G", "U", 0) == 0);
+        }
+        SUBCASE("all of them, bit by bit") {
+            while (table->hold_some(2)) continue;
+            CHECK(asked == 6);
+        }
+        SUBCASE("but not those that have been committed since") {
+            CHECK(table->commit("H", "T", 0, 70));
+            CHECK(table->commit("G", "T", 1, 53));
+            while (table->hold_some(100)) continue;
+            CHECK(table->find("H", "T", 0) == 70);
+            CHECK(table->find("G", "T", 1) == 53);
+            return;
+        }
+        while (table->hold_some(2)) continue;
+        CHECK(table->find("G", "T", 2) == 7);
+        CHECK(table->save());
+    }
+    const auto table = offsets();
+    CHECK(table->find("G", "T", 0) == 50);
+    CHECK(table->find("G", "T", 1) == 52);
+    CHECK(table->find("H", "T", 0) == 60);
+    CHECK(table->find("H", "T", 1) == 5);  // below the begin: its next pull is told
+    CHECK(table->find("G", "U", 0) == 0);
+}
+
 TEST_CASE_FIXTURE(Fixture, "RocketMQ's own offset file is read, with its bare keys") {
     write("consumerOffset.json",
           "{\n\t\"dataVersion\":{\"counter\":3,\"stateVersion\":0,\"timestamp\":9},\n"

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <array>
 #include <fstream>
 
 #include "base/parse.h"
@@ -356,12 +357,95 @@ TEST_CASE_FIXTURE(Timed, "what nobody can deliver does not keep back what follow
     CHECK(bodies() == "fine ");
 }
 
-TEST_CASE_FIXTURE(Timed, "a clock that was set back delays nothing further") {
+TEST_CASE("a clock that was put back lets everything wait for its own time") {
+    enum class Way { running, stopped, killed };
+    constexpr std::int64_t hour_ms = 3'600'000;
+    // The wheel spans two weeks.
+    for (const auto ahead_ms : {hour_ms, 40 * 24 * hour_ms, 20 * 365 * 24 * hour_ms})
+        for (const auto way : {Way::running, Way::stopped, Way::killed}) {
+            CAPTURE(ahead_ms);
+            CAPTURE(static_cast<int>(way));
+            Timed is;
+            is.clock.ahead_ms = ahead_ms;
+            is.open();
+            is.send(ahead_ms + 1000, "a");
+            is.pass(2000);
+            CHECK(is.bodies() == "a ");
+            is.send(ahead_ms + 600'000, "far");  // of a producer whose clock was ahead too
+            is.run_due();
+            CHECK(is.timers->save());
+            if (way != Way::running) is.close(way == Way::stopped);
+            is.clock.ahead_ms = 0;
+            if (way != Way::running) is.open();
+            is.run_due();
+            CHECK(is.timers->progress().pending == 1);
+            CHECK(is.timers->save());  // as it happens once a second
+            is.send(500, "b");
+            is.send(60'000, "c");
+            is.run_due();
+            CHECK(is.bodies() == "a ");
+            is.pass(500);
+            CHECK(is.bodies() == "a b ");
+            is.pass(59'000, 500);
+            CHECK(is.bodies() == "a b ");
+            is.close(way == Way::stopped);
+            is.open();
+            is.pass(1000, 100);
+            CHECK(is.bodies() == "a b c ");
+            CHECK(is.timers->progress().pending == 1);
+            if (ahead_ms > hour_ms) continue;
+            is.pass(hour_ms, 1000);  // over the time at which `a` was due
+            CHECK(is.bodies() == "a b c ");
+            is.pass(600'000, 1000);
+            CHECK(is.bodies() == "a b c far ");
+            CHECK(is.timers->progress().pending == 0);
+        }
+}
+
+TEST_CASE_FIXTURE(Timed, "a clock that is put back a little delivers early by no more than that") {
     open();
     send(1000, "a");
     pass(1000);
-    clock.now_ms -= 500'000;
-    send(-500'000 + 500'500, "b");  // due before what has been delivered
+    clock.ahead_ms = -300;
+    send(400, "b");  // at 700 by the clock as it is now
     run_due();
+    CHECK(bodies() == "a ");
+    pass(700);
+    CHECK(bodies() == "a b ");
+}
+
+TEST_CASE_FIXTURE(Timed,
+                  "timer files that are made again while the clock was ahead hide nothing new") {
+    clock.ahead_ms = 3'600'000;
+    open();
+    send(3'600'000 + 1000, "a");
+    pass(2000);
+    CHECK(bodies() == "a ");
+    close();
+    clock.ahead_ms = 0;
+    std::filesystem::resize_file(at("timerwheel"), 100);
+    open();
+    send(500, "b");
+    pass(600);
+    CHECK(bodies() == "a b ");
+}
+
+TEST_CASE_FIXTURE(Timed, "a progress beyond the end of the queue goes back to the end") {
+    open();
+    send(100, "a");
+    pass(200);
+    close();
+    {
+        std::fstream check(at("config/timercheck"),
+                           std::ios::in | std::ios::out | std::ios::binary);
+        std::array<std::byte, 8> offset{};
+        store_be(offset.data(), std::int64_t{1000});
+        check.seekp(16);
+        check.write(reinterpret_cast<const char*>(offset.data()), offset.size());
+    }
+    open();
+    CHECK(timers->progress().next == 1);
+    send(100, "b");
+    pass(1500);
     CHECK(bodies() == "a b ");
 }

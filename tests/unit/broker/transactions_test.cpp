@@ -469,10 +469,162 @@ TEST_CASE_FIXTURE(Fixture, "asked so many times without an answer it is given up
     CHECK(topic->config().read_queues == 1);
     CHECK(topic->config().perm == 6);
     CHECK(open_becomes(0));
-    // It is never delivered.
-    CHECK(commit(a) == Kind::settled);
     CHECK(bodies() == "");
     CHECK(all(broker::half_topic).size() == 4);
+    CHECK(commit(a) == Kind::settled);
+    CHECK(bodies() == "a ");
+}
+
+TEST_CASE_FIXTURE(Fixture, "what was given up is delivered when its producer commits it, once") {
+    settings.transaction_check_max = 1;
+    open();
+    const auto b = half("b");
+    const auto a = half("a");
+    const auto c = half("c");
+    CHECK(commit(b) == Kind::settled);
+    CHECK(roll_back(c) == Kind::settled);
+    next_round();
+    const auto checks = asked();
+    REQUIRE(checks.size() == 1);
+    next_round();
+    REQUIRE(all(broker::check_max_topic).size() == 1);
+    CHECK(open_becomes(0));
+    Place place = a;
+    SUBCASE("as it was sent") {}
+    SUBCASE("as it was asked about") {
+        place = place_of(*checks[0]);
+    }
+    SUBCASE("after a clean stop") {
+        close();
+        open();
+    }
+    SUBCASE("after a crash") {
+        crash();
+    }
+    CHECK(end(place, true, false, "Q") == Kind::no_such);
+    CHECK(bodies() == "b ");
+    CHECK(commit(place) == Kind::settled);
+    CHECK(bodies() == "b a ");
+    const auto delivered = all("T", 2).back();
+    CHECK(delivered.transaction_type() == message::sys_flag::transaction_commit);
+    CHECK(value(delivered, property::first_half_offset) == "");
+    CHECK(commit(place) == Kind::settled);
+    CHECK(commit(a) == Kind::settled);
+    CHECK(commit(b) == Kind::settled);
+    CHECK(commit(c) == Kind::settled);
+    CHECK(bodies() == "b a ");
+    CHECK(open_becomes(0));
+}
+
+TEST_CASE_FIXTURE(Fixture, "of what was given up and rolled back then nothing comes") {
+    settings.transaction_check_max = 1;
+    open();
+    const auto a = half("a");
+    next_round();
+    next_round();
+    CHECK(roll_back(a) == Kind::settled);
+    CHECK(commit(a) == Kind::settled);
+    CHECK(bodies() == "");
+}
+
+TEST_CASE_FIXTURE(Fixture, "what was given up and taken up again is one transaction") {
+    settings.transaction_check_max = 1;
+    open();
+    const auto a = half("a");
+    next_round();
+    next_round();
+    asked();
+    const auto given_up = all(broker::check_max_topic);
+    REQUIRE(given_up.size() == 1);
+    CHECK(transactions->resume(given_up[0].at));
+    settle();
+    CHECK(open_becomes(1));
+    SUBCASE("ended as it was sent") {
+        CHECK(commit(a) == Kind::settled);
+        CHECK(bodies() == "a ");
+        CHECK(open_becomes(0));
+        next_round();
+        CHECK(asked().empty());
+    }
+    SUBCASE("ended as it was asked about, and once more as it was sent") {
+        next_round();
+        const auto checks = asked();
+        REQUIRE(checks.size() == 1);
+        CHECK(commit(place_of(*checks[0]), true) == Kind::settled);
+        CHECK(commit(a) == Kind::settled);
+        CHECK(bodies() == "a ");
+        CHECK(open_becomes(0));
+    }
+    SUBCASE("given up again, and then committed") {
+        next_round();
+        next_round();
+        CHECK(all(broker::check_max_topic).size() == 2);
+        CHECK(commit(a) == Kind::settled);
+        CHECK(commit(a) == Kind::settled);
+        CHECK(bodies() == "a ");
+    }
+}
+
+TEST_CASE_FIXTURE(Fixture, "a half message that was too old is delivered when it is committed") {
+    open();
+    const auto a = half("a");
+    clock.now_ms += settings.keep_hours * std::int64_t{3'600'000} + 1;
+    run_due();
+    REQUIRE(all(broker::check_max_topic).size() == 1);
+    CHECK(commit(a) == Kind::settled);
+    CHECK(bodies() == "a ");
+}
+
+TEST_CASE_FIXTURE(Fixture, "after a clock that was ahead, producers are asked in time") {
+    constexpr std::int64_t year_ms = 31'536'000'000;
+    clock.set_back_ms = -year_ms;
+    open();
+    half("old");
+    half("old and immune", {{property::check_immunity, "60"}});
+    clock.set_back_ms = 0;
+    const auto half_now = [&](std::string_view body, std::string_view immunity = "") {
+        std::string properties;
+        message::append_property(properties, property::producer_group, "P");
+        message::append_property(properties, property::uniq_key, body);
+        if (!immunity.empty())
+            message::append_property(properties, property::check_immunity, immunity);
+        const auto place = transactions->place(properties, "T", 2);
+        message::Draft draft;
+        draft.body = body;
+        draft.properties = place.properties;
+        const auto unit = append(draft, broker::half_topic);
+        return Place{unit.queue_offset.value, unit.at};
+    };
+    half_now("new");
+    const auto late = half_now("late", "10");
+    run_due();
+    CHECK(asked_bodies() == "old ");
+    clock.now_ms += settings.transaction_timeout_ms;
+    run_due();
+    CHECK(asked_bodies() == "");  // the next round is not due
+    next_round();
+    CHECK(asked_bodies() == "new late old ");
+    CHECK(commit(late) == Kind::too_late);
+    next_round();
+    CHECK(asked_bodies().find("immune") != std::string::npos);
+}
+
+TEST_CASE_FIXTURE(Fixture, "a progress beyond the ends of its queues settles nothing") {
+    open();
+    half("a");
+    const auto b = half("b");
+    CHECK(commit(b) == Kind::settled);
+    save();
+    offsets->commit(broker::transaction_group, broker::half_topic, 0, 100);
+    offsets->commit(broker::transaction_group, broker::op_half_topic, 0, 100);
+    CHECK(offsets->save());
+    crash();
+    CHECK(open_becomes(1));
+    CHECK(commit(b) == Kind::settled);
+    CHECK(bodies() == "b ");
+    half("c");
+    next_round();
+    CHECK(asked_bodies() == "a c ");
 }
 
 TEST_CASE_FIXTURE(Fixture, "what was given up can be taken up again") {
