@@ -92,7 +92,7 @@ is_given_up() { [ "$(given_up)" = "$1" ]; }
 }
 
 @test "a producer that says nothing is asked, and its answer counts" {
-  start transactionTimeOut=100 transactionCheckInterval=100
+  start transactionTimeOut=100 transactionCheckInterval=100 transactionCheckMax=10000
   ask 34 '{}' '{"clientID":"c","producerDataSet":[{"groupName":"P"}],"consumerDataSet":[]}'
   [ "$answer_code" = 0 ]
   half later
@@ -114,7 +114,7 @@ is_given_up() { [ "$(given_up)" = "$1" ]; }
 }
 
 @test "a transaction that nobody ends is given up, also over restarts" {
-  start transactionTimeOut=0 transactionCheckInterval=100 transactionCheckMax=6
+  start transactionTimeOut=0 transactionCheckInterval=1000 transactionCheckMax=6
   half lost
   asked() { [ "$(mqpull -q -t RMQ_SYS_TRANS_HALF_TOPIC --from beginning -e | wc -l)" -gt "$1" ]; }
   wait_until asked 1

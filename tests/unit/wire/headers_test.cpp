@@ -147,7 +147,7 @@ TEST_CASE("what is not said stays unsaid") {
 
 TEST_CASE("responses carry what official clients unbox") {
     const Sent send(0, Encoding::json,
-                    wire::SendMessageResponse{"7F00", 1, 2, "U", "R", true, "B", "H"});
+                    wire::SendMessageResponse{"7F00", 1, 2, "U", "R", true, "B", "H", 4'194'304});
     for (const auto* key : {"msgId", "queueId", "queueOffset", "transactionId", "batchUniqId",
                             "recallHandle", "MSG_REGION", "TRACE_ON"})
         CHECK(send.command.find(key));
