@@ -25,6 +25,7 @@ struct Held : Fixture {
             header.topic = topic;
             REQUIRE(one->call(code::send_message_v2, header, "m").code == rc::success);
         }
+        wait_readable(1);  // no offset counts beyond it
         broker->find_or_create_group("G");
     }
     ~Held() {
