@@ -103,7 +103,7 @@ public:
         others_[std::move(name)] = std::move(at);
     }
     std::atomic<int> queues = 2;
-    std::string offset_id = "id";               ///< of whatever is stored
+    std::string offset_id = "id";  ///< of whatever is stored
     /// Longer bodies are refused; 0: none is.
     std::atomic<std::size_t> body_bytes_max = 0;
     std::atomic<bool> says_body_bytes_max = true;  ///< as mqd does in its answers
