@@ -159,7 +159,7 @@ Result<std::int64_t> parse_size(std::string_view text) {
 }
 
 Result<std::int64_t> parse_whole_duration_ms(std::string_view text) {
-    return with_unit(text, duration_units, duration_name);
+    return with_unit(text, duration_units, "duration (like 500ms, 10s, 2h)");
 }
 
 Result<std::int64_t> parse_duration_ms(std::string_view text) {
