@@ -127,7 +127,8 @@ TEST_CASE("wrong usage is one line on stderr and status 2") {
         {{"s", "--count", "x"}, "mqtool: --count: 'x' is not a number" + see},
         {{"s", "--level", "mid"}, "mqtool: --level: 'mid' is not one of low|high" + see},
         {{"s", "--all=1"}, "mqtool: --all takes no value" + see},
-        {{"s", "--idle", "5"}, "mqtool: --idle: '5' is not a duration (like 500ms, 10s, 2h)" + see},
+        {{"s", "--idle", "5x"},
+         "mqtool: --idle: '5x' is not a duration (like 500ms, 10s, 2h; 10 is 10s)" + see},
         {{}, "mqtool: STORE is required" + see},
     };
     for (const auto& c : cases) {
