@@ -82,11 +82,15 @@ void QueueLocks::left(const Peer& connection, std::string_view group) {
     const Lock lock(mutex_);
     const auto keys = by_connection_.find(&connection);
     if (keys == by_connection_.end()) return;
-    std::erase_if(keys->second, [&](const Key& key) {
-        if (key.first != group) return false;
-        held_.erase(key);
-        return true;
-    });
+    auto& of = keys->second;
+    for (auto key = of.begin(); key != of.end();) {
+        if (key->first == group) {
+            held_.erase(*key);
+            key = of.erase(key);
+        } else {
+            ++key;
+        }
+    }
     if (keys->second.empty()) by_connection_.erase(keys);
 }
 

@@ -25,20 +25,21 @@ is_answered() { [ "$(mqsend -q -t questions --request --timeout 500ms <<< 4 2> /
 
 # until_of COMMAND: for one that goes on for ever, what holds when it has done something.
 until_of() {
-  case $1 in
+  # The topic stands by position or after -t.
+  case ${1/#mqpull -t /mqpull } in
     'mqd-broker --standalone'*) echo is_listening broker ;;
     'mqd-broker -c broker.conf') echo is_listening broker ;;
     mqd-namesrv) echo is_listening namesrv ;;
     'tail -F '* | *' -t logs -f '*) echo has logs 3 ;;
     *' -t nginx -f '*) echo has nginx 3 ;;
-    'mqpull -t logs') echo is_given_new out logs ;;
-    'mqpull -t orders --out json '*) echo is_given_new out orders ;;
-    'mqpull -t orders -g billing |'* | 'mqpull -t orders -g billing --exec'*) echo is_given_new billed orders ;;
+    'mqpull logs') echo is_given_new out logs ;;
+    'mqpull orders --out json '*) echo is_given_new out orders ;;
+    'mqpull orders -g billing |'* | 'mqpull orders -g billing --exec'*) echo is_given_new billed orders ;;
     *--ack-fd*) echo is_given_new worked orders ;;
-    'mqpull -t logs'*--to-dir*) echo mqsend -q -t logs app.log '&& [ -n "$(ls archive)" ]' ;;
+    'mqpull logs'*--to-dir*) echo mqsend -q -t logs app.log '&& [ -n "$(ls archive)" ]' ;;
     *--to-dir*) echo '[ -n "$(ls archive)" ]' ;;
-    'mqpull -t questions '*) echo is_answered ;;
-    'mqpull -t jobs'*--exec*) echo has_lines worked 5 ;;
+    'mqpull questions '*) echo is_answered ;;
+    'mqpull jobs'*--exec*) echo has_lines worked 5 ;;
   esac
 }
 
