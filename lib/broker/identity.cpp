@@ -28,7 +28,7 @@ Result<std::string> make_uuid() {
 Result<std::string> store_uuid(store::Files& files, const Settings& settings) {
     const auto path = settings.config_dir() / "mqd.identity";
     std::string uuid;
-    TRY_OK(load_table(files, path, [&uuid](json::Value content) -> Result<> {
+    TRY_OK(load_table(files, path, [&uuid](const json::Value& content) -> Result<> {
         uuid = content["store"].as_text();
         if (uuid.empty()) return Error{Errc::corrupt, "no store in it"};
         return {};
