@@ -190,7 +190,7 @@ two_brokers() {
 @test "--brokers says who must hold the topic" {
   two_brokers
   seq 10 | mqsend -q -t T
-  for are in 1 2 a a,b b,; do [ "$(mqpull T --from beginning -e --brokers "$are" | wc -l)" = 10 ]; done
+  for are in 1 2 a a,b 'b,'; do [ "$(mqpull T --from beginning -e --brokers "$are" | wc -l)" = 10 ]; done
   run --separate-stderr mqpull T --from beginning -e --timeout 500ms --brokers 3
   [ "$status" = 3 ]
   [[ $stderr == *"topic 'T' is on 2 of 3 brokers: a, b" ]]
@@ -200,7 +200,7 @@ two_brokers() {
   run --separate-stderr mqpull T --from beginning -e --timeout 500ms --brokers 3,
   [ "$status" = 3 ]
   [[ $stderr == *"topic 'T' is not on broker '3'" ]]
-  for wrong in 0 '' ,; do
+  for wrong in 0 '' ','; do
     run -2 mqpull T -e --brokers "$wrong"
   done
 }

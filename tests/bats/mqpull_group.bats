@@ -157,8 +157,7 @@ ends_by_sigpipe() {
   exec {pipe}<> fifo
   mqpull -q -t T -g g --from beginning > fifo 3>&- &
   local stuck=$!
-  local first
-  read -r first <&"$pipe"
+  read -r _ <&"$pipe"
   mqpull -q -t T -g g --from beginning > out 3>&- &
   local other=$!
   wait_until has_lines out 10000
