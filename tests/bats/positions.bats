@@ -97,7 +97,7 @@ no_lag_below_zero() { mqpull -t T -g G --lag | awk '$NF < 0 { exit 1 }'; }
   send 5 new
   delayed again
   wait_until has_arrived again
-  pull > read
+  pull > "read"
   [ "$(grep -c '^new ' read)" = 5 ]
   [ "$(grep -c '^second ' read)" = 10 ]
 }
