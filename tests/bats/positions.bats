@@ -129,7 +129,7 @@ no_lag_below_zero() { mqpull -t T -g G --lag | awk '$NF < 0 { exit 1 }'; }
   rm -r store/consumequeue/T
   begin
   send 5 new
-  pull > read
+  pull > "read"
   [ "$(grep -c '^new ' read)" = 5 ]
   no_lag_below_zero
 }
