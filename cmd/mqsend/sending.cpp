@@ -12,6 +12,7 @@
 #include "base/clock.h"
 #include "cli/far_end.h"
 #include "cli/signals.h"
+#include "due.h"
 
 namespace mqd::mqsend {
 namespace {
@@ -27,11 +28,6 @@ bool has_more(int fd) {
     if (::fstat(fd, &is) == 0 && S_ISREG(is.st_mode)) return ::lseek(fd, 0, SEEK_CUR) < is.st_size;
     int bytes = 0;
     return ::ioctl(fd, FIONREAD, &bytes) == 0 && bytes > 0;
-}
-
-std::int64_t earlier(std::int64_t one, std::int64_t other) {
-    if (one < 0 || other < 0) return std::max(one, other);
-    return std::min(one, other);
 }
 
 }  // namespace

@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "client/ack.h"
+#include "due.h"
 
 namespace mqd::mqsend {
 namespace {
@@ -14,12 +15,6 @@ namespace {
 /// What is read at once may come to many times this; it is written in pieces.
 constexpr std::size_t staged_bytes_max = 256 << 10;
 constexpr std::int64_t ask_again_ms = 1000;
-
-/// Of two times, either of which may be -1: never.
-std::int64_t earlier(std::int64_t one, std::int64_t other) {
-    if (one < 0 || other < 0) return std::max(one, other);
-    return std::min(one, other);
-}
 
 client::Producer::Options never_giving_up(client::Producer::Options options,
                                           std::function<void(const client::Settled&)> on_settled) {

@@ -12,6 +12,7 @@
 #include "client/retry.h"
 #include "message/record.h"
 #include "message/sys_flag.h"
+#include "due.h"
 
 namespace mqd::mqsend {
 namespace {
@@ -22,12 +23,6 @@ constexpr std::size_t open_max = 64;
 constexpr std::int64_t look_every_ms = 1000;
 /// A broker asks every minute or so; about what it has given up it asks no more.
 constexpr std::int64_t asked_within_ms = 300'000;
-
-/// Of two times, either of which may be -1: never.
-std::int64_t earlier(std::int64_t one, std::int64_t other) {
-    if (one < 0 || other < 0) return std::max(one, other);
-    return std::min(one, other);
-}
 
 std::vector<std::string> environment_of(const std::string& topic, const std::string& id,
                                         const record::Fields& fields, int questions) {
