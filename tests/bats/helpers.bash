@@ -94,6 +94,12 @@ teardown() {
   return 0
 }
 
+# TOPIC QUEUE: the first offset that the queue has. Readers may already miss what lies before a file that
+# went while the queue still counts it.
+queue_begin() {
+  mqadmin topicStatus -t "$1" --out jsonl | sed -n "s/.*\"queueId\":$2,\"minOffset\":\([0-9]*\),.*/\1/p"
+}
+
 # Raw frames (remoting(7)): connect ADDR:PORT; ask CODE EXT_JSON [BODY]; take_frame; disconnect. What
 # comes, the answer to ask or a request of the server, is in $answer_code, $answer_header (JSON) and
 # $answer_body.

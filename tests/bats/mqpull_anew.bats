@@ -114,10 +114,9 @@ lag_is() { [ "$(mqpull -t T -g g --lag | awk '$NF < 0 { exit 1 } { s += $NF } EN
   [ "$(mqpull -t T -g g --from beginning -c 5 | wc -l)" = 5 ]
   touch -d '5 days ago' store/commitlog/00000000000000000000
   mqadmin deleteExpiredCommitLog -b "$broker" > /dev/null
-  is_deleted() { [ "$(mqpull -t T --queue 0 --from beginning -c 1 --out 'format:%o')" -gt 5 ]; }
-  wait_until is_deleted
   local first
-  first=$(mqpull -t T --queue 0 --from beginning -c 1 --out 'format:%o')
+  is_deleted() { first=$(queue_begin T 0) && [ "$first" -gt 5 ]; }
+  wait_until is_deleted
   run --separate-stderr mqpull -t T -g g -e
   [ "$status" = 1 ]
   [ "${#lines[@]}" = $((4000 - first)) ]

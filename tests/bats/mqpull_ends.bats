@@ -52,10 +52,9 @@ has_lines() { [ -e "$1" ] && [ "$(wc -l < "$1")" -ge "$2" ]; }
   [ "$(mqpull -t T -g g --from beginning -c 5 | wc -l)" = 5 ]
   touch -d '5 days ago' "$BATS_TEST_TMPDIR"/store/commitlog/00000000000000000000
   mqadmin deleteExpiredCommitLog -b "$broker" > /dev/null
-  is_deleted() { [ "$(mqpull -t T --queue 0 --from beginning -c 1 --out 'format:%o')" -gt 0 ]; }
-  wait_until is_deleted
   local first
-  first=$(mqpull -t T --queue 0 --from beginning -c 1 --out 'format:%o')
+  is_deleted() { first=$(queue_begin T 0) && [ "$first" -gt 0 ]; }
+  wait_until is_deleted
   [ "$(timeout 20 mqpull -t T --queue 0 --from 2 -e --out 'format:%o\n' | head -1)" = "$first" ]
   [ "$(timeout 20 mqpull -t T -g g -e | wc -l)" = $((4000 - first)) ]
   [ "$(lag_of T g)" = 0 ]
