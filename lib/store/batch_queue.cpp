@@ -1,10 +1,10 @@
 #include "store/batch_queue.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <array>
 #include <vector>
-
-#include "base/log.h"
 
 namespace mqd::store {
 namespace {
@@ -89,7 +89,7 @@ QueueOffset BatchQueue::next_file(QueueOffset offset) const {
 
 Result<> BatchQueue::load_files() {
     TRY(const std::int64_t end, files_.load());
-    if (!files_.any()) return {};
+    if (!files_.any() || !files_.misfit().empty()) return {};
     TRY_OK(drop_strangers(end));
     std::int64_t index = 0;
     TRY(min_, find_min(index));
@@ -112,9 +112,6 @@ Result<> BatchQueue::drop_strangers(std::int64_t end) {
         last_at_ = last.unit.at;
         break;
     }
-    if (keep == end) return {};
-    log::warn("queue_tail_dropped",
-              {{"topic", topic()}, {"queue", id()}, {"from", written()}, {"units", end - keep}});
     return truncate(keep);
 }
 
@@ -134,6 +131,66 @@ Result<> BatchQueue::expire_units() {
     TRY(const std::int64_t first, find_min(index));
     if (first > min_) min_ = first;
     return files_.remove_before(index);
+}
+
+// ---- held against the log, and mended
+
+Result<std::string> BatchQueue::find_misfit() const {
+    if (!files_.misfit().empty()) return files_.misfit();
+    const Expected wanted = expected();
+    const bool newer = last_at_ > wanted.last_at && wanted.last_at >= 0;
+    if (written_ < wanted.max && !newer)
+        return fmt::format("it ends at {}, not at {}", written(), wanted.max);
+    if (wanted.min >= 0 && min_ > wanted.min && wanted.max > wanted.min && !newer)
+        return fmt::format("it begins at {}, not at {}", min_.load(), wanted.min);
+    const std::int64_t end = end_;
+    for (std::int64_t first = files_.first(); has_files() && first < end;
+         first = files_.file_end(first)) {
+        const std::int64_t last = std::min(files_.file_end(first), end) - 1;
+        for (const std::int64_t index : {first, last}) {
+            TRY(const BatchUnit unit, this->unit(index));
+            if (!unit.is_valid() || (!is_expired(unit.unit) && !is_mine(queued(unit))))
+                return fmt::format("unit {} does not lead to its messages", index);
+        }
+    }
+    return std::string();
+}
+
+Result<MendPlan> BatchQueue::begin_mend() {
+    MendPlan plan;
+    plan.why = misfit_;
+    plan.old_min = min_;
+    plan.old_max = std::max(written(), expected().max);
+    plan.log_from = context_.log.begin();
+    plan.log_to = context_.log.end();
+    TRY_OK(files_.remove_all());
+    end_ = 0;
+    hint_ = 0;
+    written_ = 0;
+    last_at_ = -1;
+    min_ = max_ = 0;
+    return plan;
+}
+
+Result<> BatchQueue::end_mend(const MendPlan& plan) {
+    if (written_ < plan.old_max) {
+        // Its numbers were given: others go on behind them. The unit is that of an expired record.
+        BatchUnit last;
+        last.unit = {0, 1, 0};
+        last.offset = plan.old_max - 1;
+        last.count = 1;
+        if (last_at_ >= 0) last.unit.at = last_at_;
+        TRY_OK(append({&last, 1}));
+    }
+    std::int64_t index = 0;
+    if (has_files()) {
+        TRY(min_, find_min(index));
+        TRY_OK(files_.sync(files_.first(), end_));
+    }
+    synced_ = end_;
+    next = written_;
+    publish();
+    return {};
 }
 
 // ---- writing
@@ -156,6 +213,7 @@ Result<> BatchQueue::append(std::span<const BatchUnit> units) {
 Result<> BatchQueue::truncate(std::int64_t index) {
     if (!has_files() || index >= end_) return {};
     TRY(const BatchUnit first_dropped, unit(index));
+    note_cut(written_);
     TRY_OK(files_.truncate(index, end_));
     end_ = index;
     last_at_ = -1;

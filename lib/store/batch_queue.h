@@ -36,8 +36,13 @@ public:
     Result<> truncate_to_log(std::int64_t end) override;
     Result<> sync() override;
 
+    /// There are few units: all of them are made anew.
+    Result<MendPlan> begin_mend() override;
+    Result<> end_mend(const MendPlan& plan) override;
+
 private:
     Result<> load_files() override;
+    Result<std::string> find_misfit() const override;
     Result<BatchUnit> unit(std::int64_t index) const;
     Result<std::int64_t> find(std::int64_t offset) const;
     Result<> drop_strangers(std::int64_t end);

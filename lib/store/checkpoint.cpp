@@ -2,6 +2,8 @@
 
 #include <array>
 
+#include "base/log.h"
+
 namespace mqd::store {
 namespace {
 
@@ -16,7 +18,11 @@ Result<Checkpoint> Checkpoint::load(Files& files, const std::filesystem::path& p
     if (!file) return std::move(file).error();
     std::array<std::byte, field_bytes> bytes{};
     TRY(const std::size_t got, (*file)->read(0, bytes));
-    if (got < field_bytes) return Checkpoint{};
+    if (got < field_bytes) {
+        log::warn("checkpoint_damaged",
+                  {{"path", path.string()}, {"used", "none: more of the log is read"}});
+        return Checkpoint{};
+    }
     Checkpoint out;
     out.log_ts_ms = load_be<std::int64_t>(bytes.data());
     out.queues_ts_ms = load_be<std::int64_t>(bytes.data() + 8);

@@ -332,6 +332,18 @@ void CommitLog::release_cold(std::int64_t done) {
     }
 }
 
+std::int64_t CommitLog::release(std::int64_t from, std::int64_t to) const {
+    const std::int64_t cold_to = std::min(to, warm_from());
+    for (std::int64_t at = std::max(from, begin()); at < cold_to;) {
+        const auto file = file_at(at);
+        if (!file) break;
+        const std::int64_t until = std::min(cold_to, file->limit());
+        file->mapping->release(at - file->base, until - at);
+        at = until;
+    }
+    return to;
+}
+
 std::vector<std::shared_ptr<const LogFile>> CommitLog::files() const {
     const Lock lock(files_lock_);
     return files_;
@@ -349,7 +361,13 @@ Result<std::unique_ptr<CommitLog>> CommitLog::open(Files& files, std::filesystem
 }
 
 Result<> CommitLog::load(bool mend) {
-    TRY(const auto names, os_.list(dir_));
+    TRY(auto names, os_.list(dir_));
+    // A note, an editor's copy, what NFS keeps of a removed file: none of ours.
+    std::erase_if(names, [this](const std::string& name) {
+        if (parse_file_name(name)) return false;
+        log::warn("file_passed_over", {{"path", (dir_ / name).string()}});
+        return true;
+    });
     const Lock lock(files_lock_);
     for (const auto& name : names) {
         const auto path = dir_ / name;
@@ -414,6 +432,55 @@ Result<> CommitLog::recovered(Mark mark, std::int64_t synced) {
     TRY_OK(tail_file_->resize(mark.end - tail_->base));
     TRY_OK(tail_file_->resize(file_bytes_));
     return tail_file_->sync();
+}
+
+// ---- mending
+
+Result<> CommitLog::patch(std::int64_t at, Bytes bytes) {
+    const auto file = file_at(at);
+    if (!file || at + static_cast<std::int64_t>(bytes.size()) > file->limit())
+        return Error{Errc::not_found,
+                     fmt::format("the log has no {} bytes at {}", bytes.size(), at)};
+    TRY(std::shared_ptr<File> open, os_.open(file->path, OpenMode::read_write));
+    TRY_OK(open->write(at - file->base, bytes));
+    patched_.push_back(std::move(open));
+    return {};
+}
+
+Result<> CommitLog::sync_patches() {
+    for (const auto& file : patched_) TRY_OK(file->sync());
+    patched_.clear();
+    return {};
+}
+
+Result<std::shared_ptr<const LogFile>> CommitLog::make_missing(std::int64_t at) {
+    std::int64_t base = at;
+    {
+        const Lock lock(files_lock_);
+        check(!files_.empty());
+        base = files_.front()->base + (at - files_.front()->base) / file_bytes_ * file_bytes_;
+    }
+    if (base != at)
+        return Error{Errc::corrupt, fmt::format("{}: its files do not follow one another at {}",
+                                                dir_.string(), at)};
+    TRY(std::shared_ptr<const LogFile> made, make_file(base));
+    const Lock lock(files_lock_);
+    files_.insert(
+        std::upper_bound(files_.begin(), files_.end(), base,
+                         [](std::int64_t wanted, const auto& file) { return wanted < file->base; }),
+        made);
+    return made;
+}
+
+Result<std::filesystem::path> CommitLog::keep_aside(std::int64_t at, Bytes bytes) {
+    const auto folder = dir_.parent_path() / "damaged";
+    TRY_OK(make_synced_directories(os_, folder));
+    const auto path = folder / fmt::format("commitlog-{}-{}", at, bytes.size());
+    TRY(const auto file, os_.open(path, OpenMode::create));
+    TRY_OK(file->write(0, bytes));
+    TRY_OK(file->sync());
+    TRY_OK(os_.sync_directory(folder));
+    return path;
 }
 
 // ---- sync

@@ -50,6 +50,17 @@ public:
         std::int64_t end = 0;
         std::int64_t store_ts_ms = 0;  ///< of the last record before `end`
     };
+    // Before recovered(), for a log that is damaged.
+
+    /// Overwrites bytes of it; on disk with the next sync_patches(). not_found, refused, io
+    Result<> patch(std::int64_t at, Bytes bytes);
+    Result<> sync_patches();
+    /// The file that should hold `at`, all zero, with files before and behind it. refused, io;
+    /// corrupt: those do not leave room for one.
+    Result<std::shared_ptr<const LogFile>> make_missing(std::int64_t at);
+    /// Writes a copy of bytes that are going to be overwritten, and gives where. refused, io
+    Result<std::filesystem::path> keep_aside(std::int64_t at, Bytes bytes);
+
     /// Recovery's finding: what lies behind `mark` is dropped, files and bytes. `synced` says how
     /// much of it is known to be on disk.
     Result<> recovered(Mark mark, std::int64_t synced);
@@ -84,6 +95,8 @@ public:
     bool is_warm(std::int64_t at) const { return at >= warm_from(); }
     /// Gives back the mapped memory of what is not warm and lies before `done`.
     void release_cold(std::int64_t done);
+    /// The same of [from, to), for who has walked there. Gives `to`.
+    std::int64_t release(std::int64_t from, std::int64_t to) const;
     /// The same bytes for who would rather wait for a read than for a page. A few are kept open, as
     /// long as the LogFile lives. not_found: removed meanwhile; io.
     Result<std::shared_ptr<File>> handle_of(const std::shared_ptr<const LogFile>& file) const;
@@ -148,6 +161,8 @@ private:
 
     mutable Mutex files_lock_;  // held for a look, a push_back or an erase
     std::vector<std::shared_ptr<const LogFile>> files_ GUARDED_BY(files_lock_);
+
+    std::vector<std::shared_ptr<File>> patched_;  // recovery's, not yet synced
 
     bool removal_unsynced_ = false;  // the housekeeper's: the directory may bring a file back
 

@@ -4,8 +4,6 @@
 #include <array>
 #include <vector>
 
-#include "base/log.h"
-
 namespace mqd::store {
 namespace {
 
@@ -43,9 +41,9 @@ Result<Unit> ConsumeQueue::unit(std::int64_t offset) const {
 
 Result<> ConsumeQueue::load_files() {
     TRY(const std::int64_t end, files_.load());
-    if (!files_.any()) return {};
+    if (!files_.any() || !files_.misfit().empty()) return {};
     TRY_OK(drop_strangers(end));
-    TRY(min_, files_.first_of(context_.log.begin(), files_.first(), written_));
+    TRY(min_, first_message(files_.first()));
     next = written_;
     synced_ = written_;
     publish();
@@ -64,16 +62,26 @@ Result<> ConsumeQueue::drop_strangers(std::int64_t end) {
         break;
     }
     written_ = end;
-    if (keep == end) return {};
-    log::warn("queue_tail_dropped",
-              {{"topic", topic()}, {"queue", id()}, {"from", keep}, {"to", end}});
     return truncate(keep);
+}
+
+/// The first one from `from` on that the log has. A unit that only repeats the next is none.
+Result<std::int64_t> ConsumeQueue::first_message(std::int64_t from) const {
+    const std::int64_t end = written_;
+    TRY(std::int64_t first, files_.first_of(context_.log.begin(), from, end));
+    if (first >= end) return first;
+    TRY(const Unit unit, this->unit(first));
+    for (; first + 1 < end; ++first) {
+        TRY(const Unit behind, this->unit(first + 1));
+        if (behind != unit) break;
+    }
+    return first;
 }
 
 Result<> ConsumeQueue::expire_units() {
     const std::int64_t before = min_;
     const std::int64_t end = written_;
-    TRY(const std::int64_t first, files_.first_of(context_.log.begin(), before, end));
+    TRY(const std::int64_t first, first_message(before));
     if (first > before) min_ = first;
     return files_.remove_before(std::min(first, end - 1));
 }
@@ -82,7 +90,10 @@ Result<> ConsumeQueue::expire_units() {
 
 Result<> ConsumeQueue::write_units(std::int64_t first, Bytes units, std::int64_t last_at) {
     const std::int64_t from = has_files() ? written_.load() : files_.file_begin(first);
-    if (from < first) TRY_OK(fill(from, first));
+    // A number whose message is lost has the unit of the next one, which no reader takes for it;
+    // before the first message nothing was ever lost.
+    const Unit lost = has_files() && last_at_ >= 0 ? Unit::load(units.data()) : Unit::filling();
+    if (from < first) TRY_OK(fill(from, first, lost));
     TRY_OK(files_.write(first, units));
     if (!has_files()) {
         min_ = first;
@@ -115,9 +126,8 @@ Result<> ConsumeQueue::mend(std::int64_t offset, const Unit& was, const Unit& ri
 }
 
 /// So that no reader takes a gap for the queue's end.
-Result<> ConsumeQueue::fill(std::int64_t from, std::int64_t to) {
+Result<> ConsumeQueue::fill(std::int64_t from, std::int64_t to, const Unit& filling) {
     std::vector<std::byte> bytes(fill_bytes);
-    const Unit filling{0, Unit::filling_bytes, 0};
     for (std::size_t at = 0; at < bytes.size(); at += each) filling.store(bytes.data() + at);
     while (from < to) {
         const auto size = std::min(fill_bytes, static_cast<std::size_t>(to - from) * each);
@@ -129,6 +139,7 @@ Result<> ConsumeQueue::fill(std::int64_t from, std::int64_t to) {
 
 Result<> ConsumeQueue::truncate(std::int64_t offset) {
     if (!has_files() || offset >= written_) return {};
+    note_cut(written_);
     TRY_OK(files_.truncate(offset, written_));
     written_ = offset;
     last_at_ = -1;

@@ -52,11 +52,23 @@ public:
     Result<> truncate_to_log(std::int64_t end) override;
     Result<> sync() override;
 
+    Result<MendPlan> begin_mend() override;
+    Result<> end_mend(const MendPlan& plan) override;
+
 private:
     Result<> load_files() override;
+    Result<std::string> find_misfit() const override;
+    Result<std::string> find_bad_edge() const;
+    Result<bool> is_sound(const Unit& unit, std::int64_t offset) const;
+    Result<> drop_bad_tail(std::int64_t known_end);
+    Result<> find_bad_units(MendPlan& plan, bool mending) const;
+    Result<> find_log_range(MendPlan& plan) const;
+    Result<> fill_holes(const MendPlan& plan);
+    Result<> fill_hole(std::int64_t from, std::int64_t to, const Unit& before, bool has_before);
     Result<> drop_strangers(std::int64_t end);
+    Result<std::int64_t> first_message(std::int64_t from) const;
     Result<> expire_units() override;
-    Result<> fill(std::int64_t from, std::int64_t to);
+    Result<> fill(std::int64_t from, std::int64_t to, const Unit& filling);
 
     std::int64_t synced_ = 0;  // sync()'s
 };

@@ -86,8 +86,11 @@ void Dispatcher::collect(std::int64_t to) {
         const auto step = walker_.next(to, LogWalker::Check::lengths);
         if (step == LogWalker::Step::end) return;
         if (step == LogWalker::Step::bad) {
-            log::error("log_not_readable", {{"at", walker_.at()}});
-            walker_.skip_file();
+            // Written a moment ago, and not what it was: what lies behind goes on.
+            const auto behind = find_sound_record(log_, walker_.at(), to, LogWalker::Check::crc);
+            const std::int64_t on = behind ? behind->item_at : to;
+            log::error("log_not_readable", {{"at", walker_.at()}, {"bytes", on - walker_.at()}});
+            walker_.seek(on);
             continue;
         }
         writer_.add(walker_.record());

@@ -72,13 +72,21 @@ void IndexBuilder::collect(std::int64_t to) {
     const std::int64_t start = walker_->at();
     while (walker_->at() - start < batch_bytes_max && keys_.size() < batch_keys_max) {
         const auto step = walker_->next(to, LogWalker::Check::lengths);
-        if (step == LogWalker::Step::end) return;
-        if (step == LogWalker::Step::bad) {
-            walker_->skip_file();
+        if (step == LogWalker::Step::end && walker_->at() >= to) return;
+        if (step != LogWalker::Step::record) {
+            pass_damage(to);
             continue;
         }
         add(walker_->record());
     }
+}
+
+/// Or over a file that is missing. Who reads what is damaged is told of it.
+void IndexBuilder::pass_damage(std::int64_t to) {
+    const auto behind = find_sound_record(log_, walker_->at(), to, LogWalker::Check::crc);
+    const std::int64_t on = behind ? behind->item_at : to;
+    log::warn("index_passes_damage", {{"at", walker_->at()}, {"bytes", on - walker_->at()}});
+    walker_->seek(on);
 }
 
 void IndexBuilder::add(const message::RecordView& record) {

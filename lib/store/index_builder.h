@@ -44,6 +44,7 @@ private:
 
     void run();
     bool flooded(std::int64_t limit) const;
+    void pass_damage(std::int64_t to);
     void collect(std::int64_t limit);
     void add(const message::RecordView& record);
     bool write();

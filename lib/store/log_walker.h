@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 
 #include "message/record.h"
 #include "store/commit_log.h"
@@ -31,8 +32,8 @@ public:
     Step next(std::int64_t limit, Check check);
     const message::RecordView& record() const { return record_; }
     std::int64_t at() const { return at_; }  ///< behind the last record that next() gave
-    /// To the next file's start: what is left of this one cannot be read.
-    void skip_file();
+    /// Goes on at `at`, where an item begins.
+    void seek(std::int64_t at) { at_ = at; }
 
 private:
     const CommitLog& log_;
@@ -40,5 +41,19 @@ private:
     std::shared_ptr<const LogFile> file_;
     message::RecordView record_;
 };
+
+/// What lies behind bytes that are no record.
+struct SoundRecord {
+    std::int64_t item_at = 0;    ///< where the log goes on: with the record, or a blank before it
+    message::RecordView record;  ///< good while the log has its file
+};
+
+/// The first record behind `at` that stands `check`, and its body's CRC in any case; nothing up to
+/// `limit`. What was never written is passed over without a look.
+std::optional<SoundRecord> find_sound_record(const CommitLog& log, std::int64_t at,
+                                             std::int64_t limit, LogWalker::Check check);
+
+/// One past the last byte in [at, limit) that is not zero, `at` when there is none.
+std::int64_t written_end(const CommitLog& log, std::int64_t at, std::int64_t limit);
 
 }  // namespace mqd::store

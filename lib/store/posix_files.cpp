@@ -126,6 +126,11 @@ public:
         return {};
     }
 
+    Result<std::int64_t> next_data(std::int64_t at) const override {
+        const auto found = ::lseek(fd_, at, SEEK_DATA);
+        if (found >= 0) return found;
+        return errno == ENXIO ? size() : Result<std::int64_t>(at);
+    }
     Result<> sync() override {
         return ::fdatasync(fd_) == 0 ? Result<>{} : file_error("sync", path_, errno);
     }

@@ -1,11 +1,14 @@
 #include "store/queue_table.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 
 #include "base/log.h"
 #include "base/parse.h"
 #include "store/batch_queue.h"
 #include "store/consume_queue.h"
+#include "store/queue_folders.h"
 
 namespace mqd::store {
 namespace {
@@ -37,7 +40,15 @@ Result<> QueueTable::scan_kind(const std::filesystem::path& root, bool batch) {
         const auto dir = root / name;
         TRY(const bool directory, context_.files.is_directory(dir));
         if (!directory) continue;
-        TRY(const auto ids, context_.files.list(dir));
+        TRY(auto ids, context_.files.list(dir));
+        bool settled = false;
+        for (const auto& text : ids) {
+            TRY(const bool was_one, settle_queue_folder(context_.files, dir, text));
+            settled = settled || was_one;
+        }
+        if (settled) {
+            TRY(ids, context_.files.list(dir));
+        }
         const Lock lock(lock_);
         Topic& topic = topic_of(name);
         if (!topic.queues.empty()) {
@@ -45,8 +56,11 @@ Result<> QueueTable::scan_kind(const std::filesystem::path& root, bool batch) {
             continue;
         }
         topic.batch = batch;
-        for (const auto& text : ids)
-            if (const auto id = parse_int<std::int32_t>(text)) add(topic, name, *id, true);
+        for (const auto& text : ids) {
+            const auto id = parse_int<std::int32_t>(text);
+            // A copy by the name of 00 is not that queue's folder.
+            if (id && *id >= 0 && fmt::to_string(*id) == text) add(topic, name, *id, true);
+        }
     }
     return {};
 }
@@ -125,6 +139,29 @@ std::vector<StoredQueue*> QueueTable::all() const {
     for (const auto& [name, topic] : topics_)
         out.insert(out.end(), topic.queues.begin(), topic.queues.end());
     return out;
+}
+
+void QueueTable::expect(const QueueEnd& end) {
+    StoredQueue* queue = nullptr;
+    {
+        const Lock lock(lock_);
+        Topic& topic = topic_of(end.topic);
+        if (end.last_at < topic.ignore_before) return;
+        queue = find_in(topic, end.id);
+        if (queue == nullptr) {
+            if (topic.queues.empty()) topic.batch = end.batch;
+            queue = add(topic, end.topic, end.id, true);
+        }
+    }
+    const Expected known = queue->expected();
+    if (known.max >= 0 && !can_follow(known.max, known.last_at, end.max, end.last_at)) return;
+    queue->expect({end.min, end.max, end.last_at});
+    if (queue->loaded() && queue->max().value < end.max)
+        log::error("queue_lacks_units", {{"topic", end.topic},
+                                         {"queue", end.id},
+                                         {"ends", queue->max().value},
+                                         {"expected", end.max},
+                                         {"mended", "by the next start"}});
 }
 
 void QueueTable::recovered(std::int64_t log_end) {

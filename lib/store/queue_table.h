@@ -37,6 +37,9 @@ public:
     void set_batch(std::string_view topic, bool batch);
     std::vector<StoredQueue*> all() const;
 
+    /// What a queue must have, made if its folder is gone. Records of a deleted topic tell nothing.
+    void expect(const QueueEnd& end);
+
     /// The log ends at `log_end`: what comes there belongs to no topic that was deleted before.
     /// Before all threads.
     void recovered(std::int64_t log_end);

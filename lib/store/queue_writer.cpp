@@ -22,27 +22,31 @@ void report_gap(const StoredQueue& queue, std::int64_t expected, std::int64_t fo
 bool QueueWriter::gets_unit(const message::RecordView& record) {
     const auto transaction = record.transaction_type();
     return transaction != message::sys_flag::transaction_prepared &&
-           transaction != message::sys_flag::transaction_rollback && record.queue_offset.value >= 0;
+           transaction != message::sys_flag::transaction_rollback &&
+           record.queue_offset.value >= 0 && record.queue_offset.value < offset_max;
 }
 
 void QueueWriter::add(const message::RecordView& record) {
     if (!gets_unit(record)) return;
-    StoredQueue* queue = queue_of(record);
-    if (queue == nullptr) return;
+    if (StoredQueue* queue = queue_of(record); queue != nullptr)
+        add_to(*queue, record, record.queue_offset.value);
+}
 
+void QueueWriter::add_to(StoredQueue& queue, const message::RecordView& record,
+                         std::int64_t offset) {
     const auto index = static_cast<std::uint32_t>(entries_.size());
     entries_.push_back({{record.at.value, static_cast<std::int32_t>(record.bytes.size()),
                          levels_.tags_code(record)},
                         none,
                         record.messages(),
-                        record.queue_offset.value,
+                        offset,
                         record.store_ts_ms});
-    if (queue->batch.number != batch_number_) {
-        queue->batch = {batch_number_, index, index};
-        touched_.push_back(queue);
+    if (queue.batch.number != batch_number_) {
+        queue.batch = {batch_number_, index, index};
+        touched_.push_back(&queue);
     } else {
-        entries_[queue->batch.last].next = index;
-        queue->batch.last = index;
+        entries_[queue.batch.last].next = index;
+        queue.batch.last = index;
     }
 }
 
@@ -71,14 +75,16 @@ void QueueWriter::clear() {
 Result<> QueueWriter::flush(Mode mode, bool complain) {
     for (StoredQueue* queue : touched_) {
         if (queue->deleted()) continue;
-        if (mode == Mode::milestone && !queue->loaded() && !queue->is_batch()) {
+        if (mode == Mode::milestone && queue->untouched() && !queue->is_batch()) {
             TRY(const bool done, write_unloaded(static_cast<ConsumeQueue&>(*queue)));
             if (done) continue;
         }
-        queue->load();
-        if (!queue->usable()) {
-            left_out_ = true;
-            continue;
+        if (mode != Mode::mend) {
+            queue->load();
+            if (!queue->usable()) {
+                left_out_ = true;
+                continue;
+            }
         }
         if (queue->is_batch()) {
             auto& to = static_cast<BatchQueue&>(*queue);
@@ -168,7 +174,18 @@ Result<bool> QueueWriter::settle(ConsumeQueue& queue, const Entry& entry) {
     const auto run_units = static_cast<std::int64_t>(run_.size()) / Unit::bytes_each;
     if (run_units > 0 && entry.offset == run_first_ + run_units) return true;
     TRY_OK(write_run(queue));
-    if (entry.offset >= queue.written()) return entry.unit.at > queue.last_at();
+    if (entry.offset >= queue.written()) {
+        if (entry.unit.at <= queue.last_at()) return false;
+        if (!queue.has_files() || queue.last_at() < 0 ||
+            can_follow(queue.written(), queue.last_at(), entry.offset, entry.unit.at))
+            return true;
+        log::error("record_number_damaged", {{"topic", queue.topic()},
+                                             {"queue", queue.id()},
+                                             {"at", entry.unit.at},
+                                             {"expected", queue.written()},
+                                             {"found", entry.offset}});
+        return false;
+    }
 
     const std::int64_t in_window = entry.offset - window_first_;
     if (in_window < 0 ||

@@ -22,6 +22,7 @@ public:
         recovery,   ///< units may be there already, missing, or of an earlier life of the topic
         milestone,  ///< so too, but those before the batch are said to be there
         follow,     ///< every unit is its queue's next
+        mend,       ///< as recovery, for queues that nobody else knows yet
     };
 
     QueueWriter(QueueTable& queues, DelayLevels levels)
@@ -31,6 +32,8 @@ public:
     static bool gets_unit(const message::RecordView& record);
     /// Takes the record into the batch if it gets a unit (spec 3.1, 3.3).
     void add(const message::RecordView& record);
+    /// Takes it in for that queue, under that number.
+    void add_to(StoredQueue& queue, const message::RecordView& record, std::int64_t offset);
     /// Enough for a batch, with so many bytes of log. Spread over many queues it may grow, so that
     /// what a file's opening costs is shared by more units.
     bool is_full(std::int64_t log_bytes) const {
@@ -57,6 +60,8 @@ public:
     void clear();
 
 private:
+    /// Of a number; beyond it a unit's place could not be told.
+    static constexpr std::int64_t offset_max = 1LL << 56;
     static constexpr std::uint32_t none = 0xffffffffU;
     static constexpr std::size_t cache_size = 65'536;
     static constexpr std::int64_t batch_bytes_max = 16 << 20;

@@ -314,7 +314,9 @@ std::optional<ReadResult> read_queue(const ReadContext& context, StoredQueue& qu
     result.max = queue.max();  // before min: a deletion in between must not turn them round
     result.min = queue.min();
     result.next = from;
-    if (result.max.value == 0) {
+    if (!queue.usable() && !queue.deleted()) {
+        result.status = ReadStatus::unreadable;
+    } else if (result.max.value == 0) {
         result.status = ReadStatus::no_message_in_queue;
         result.next = {0};
     } else if (from < result.min) {

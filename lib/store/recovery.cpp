@@ -5,6 +5,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "store/log_mender.h"
 #include "store/log_walker.h"
 
 namespace mqd::store {
@@ -24,14 +25,18 @@ public:
           checkpoint_(checkpoint),
           check_(check),
           files_(log.files()),
-          limit_(log.end()) {}
+          limit_(log.end()),
+          mender_(log, check) {}
 
     Result<Milestone> run(bool clean, const std::optional<Milestone>& milestone) {
         const std::int64_t began_ms = monotonic_ms();
-        if (clean && !queues_.empty() && find_end() && last_unit_is_there()) {
-            TRY_OK(log_.recovered(mark_, mark_.end));
-            TRY_OK(settle_queues(false));
-            return reached();
+        if (clean && !queues_.empty()) {
+            TRY(const bool found, find_end());
+            if (found && last_unit_is_there()) {
+                TRY_OK(log_.recovered(mark_, mark_.end));
+                TRY_OK(settle_queues(false));
+                return reached();
+            }
         }
         std::size_t start = queues_.empty() ? 0 : start_file();
         TRY(const bool short_way, replay_behind(milestone));
@@ -60,6 +65,7 @@ private:
             TRY_OK(queue->truncate_to_log(mark_.end));
             queue->next = queue->written();
             queue->publish();
+            queue->tell_changes();
         }
         return {};
     }
@@ -83,18 +89,23 @@ private:
     }
 
     /// Walks the last file that holds a record. True unless the log is empty.
-    bool find_end() {
+    Result<bool> find_end() {
         for (std::size_t i = files_.size(); i-- > 0;) {
             LogWalker walker(log_, files_[i]->base);
             mark_ = {files_[i]->base, 0};
             last_at_ = -1;
             last_with_unit_.reset();
-            while (walker.next(limit_, LogWalker::Check::lengths) == LogWalker::Step::record) {
-                passed(walker.record());
-                if (QueueWriter::gets_unit(walker.record())) last_with_unit_ = walker.record();
+            for (bool more = true; more;) {
+                while (walker.next(limit_, LogWalker::Check::lengths) == LogWalker::Step::record) {
+                    passed(walker.record());
+                    if (QueueWriter::gets_unit(walker.record())) last_with_unit_ = walker.record();
+                }
+                TRY(more, pass_damage(walker));
             }
             mark_.end = walker.at();
-            if (mark_.store_ts_ms != 0) return true;
+            if (mark_.store_ts_ms == 0) continue;
+            TRY_OK(told_of(walker));
+            return true;
         }
         return false;
     }
@@ -145,34 +156,79 @@ private:
         mark_ = {from.end, from.store_ts_ms};
         last_at_ = from.last_at;
         records_ = 0;
+        places_ = 0;
         LogWalker walker(log_, from.end);
         std::int64_t flushed = walker.at();
-        LogWalker::Step step;
-        while ((step = walker.next(limit_, check_)) == LogWalker::Step::record) {
-            writer_.add(walker.record());
-            passed(walker.record());
-            ++records_;
-            if (!writer_.is_full(walker.at() - flushed)) continue;
-            TRY_OK(flush(mode, complain));
+        for (bool more = true; more;) {
+            while (walker.next(limit_, check_) == LogWalker::Step::record) {
+                writer_.add(walker.record());
+                passed(walker.record());
+                ++records_;
+                if (!writer_.is_full(walker.at() - flushed)) continue;
+                TRY_OK(flush(mode, complain));
+                flushed = walker.at();
+            }
+            TRY_OK(flush(mode, complain));  // the queues are going to be asked
+            TRY(more, pass_damage(walker));
             flushed = walker.at();
         }
-        TRY_OK(flush(mode, complain));
         mark_.end = walker.at();
-        if (step == LogWalker::Step::bad) report_cut();
-        return {};
+        return told_of(walker);
     }
 
     void passed(const message::RecordView& record) {
         mark_.store_ts_ms = record.store_ts_ms;
         last_at_ = record.at.value;
+        if (places_ > 0) ++behind_damage_;
     }
 
-    /// Zeros are the usual end. Records behind a bad one are lost, as the reference loses them,
-    /// but not without a word.
-    void report_cut() const {
-        for (const auto& file : files_)
-            if (file->base > mark_.end && first_record(*file))
-                log::error("log_cut", {{"at", mark_.end}, {"dropped", file->base}});
+    // ---- damage
+
+    /// No record begins where the walker stands. True when the log goes on there now: sound
+    /// records lie behind, and what is damaged has been put right or filled. A broker has nobody
+    /// to fetch them from.
+    Result<bool> pass_damage(LogWalker& walker) {
+        const std::int64_t at = walker.at();
+        if (at >= limit_) return false;
+        const auto behind = mender_.find_behind(at);
+        stale_ = behind && is_stale(behind->record);
+        if (!behind || stale_) return mender_.put_last_bit_back(at);
+        if (places_++ == 0) behind_damage_ = 0;
+        TRY(const bool back, mender_.put_bit_back(at, behind->item_at));
+        if (back) return true;
+        const auto ts_ms = mark_.store_ts_ms != 0 ? mark_.store_ts_ms : behind->record.store_ts_ms;
+        TRY_OK(mender_.fill(at, behind->item_at, ts_ms));
+        return true;
+    }
+
+    /// What an earlier life of the log has left behind an end that was found once, and that was not
+    /// wiped out, as by RocketMQ (spec 5.3): older than what lies before it, or with a number that
+    /// was given to another since.
+    bool is_stale(const message::RecordView& record) const {
+        if (record.store_ts_ms < mark_.store_ts_ms) return true;
+        if (!QueueWriter::gets_unit(record)) return false;
+        StoredQueue* queue = queues_.find(record.topic, record.queue_id);
+        if (queue == nullptr) return false;
+        queue->load();
+        return queue->usable() && queue->gave_number_before(record);
+    }
+
+    /// Zeros are the usual end. What lies behind it, torn by the crash or left from an earlier
+    /// life, goes now: it must not be taken for records later.
+    Result<> told_of(const LogWalker& walker) {
+        if (places_ > 0)
+            log::error("log_kept_behind_damage",
+                       {{"places", places_}, {"records", behind_damage_}, {"to", mark_.end}});
+        const std::int64_t written = written_end(log_, walker.at(), limit_);
+        if (written <= walker.at()) return {};
+        const auto file = log_.file_at(walker.at());
+        log::warn("log_cut",
+                  {{"file", file ? file->path.string() : std::string()},
+                   {"at", walker.at()},
+                   {"bytes", written - walker.at()},
+                   {"what", stale_ ? "records of an earlier life of the log, older than its end"
+                                   : "bytes that are no whole record, and none behind them"}});
+        return {};
     }
 
     Result<> flush(QueueWriter::Mode mode, bool complain) {
@@ -192,6 +248,10 @@ private:
     std::int64_t last_at_ = -1;
     std::optional<message::RecordView> last_with_unit_;
     std::int64_t records_ = 0;
+    LogMender mender_;
+    std::int64_t places_ = 0;         // where the log was damaged, in this walk
+    std::int64_t behind_damage_ = 0;  // records behind the first of them
+    bool stale_ = false;              // what lies behind the last record looked like records
 };
 
 }  // namespace

@@ -19,6 +19,7 @@
 #include "store/scan.h"
 #include "store/store.h"
 #include "store/verify_index.h"
+#include "store/verify_parts.h"
 
 namespace mqd::store {
 namespace repairing {
@@ -212,6 +213,11 @@ Result<bool> drop_queues(Work& work) {
     std::map<std::string, const Finding*> damaged;
     for (const auto& finding : work.findings) {
         if (finding.part != Finding::Part::queue) continue;
+        if (finding.what == verifying::no_file) {
+            work.step(fmt::format("move {} away: {}", finding.path, finding.what));
+            TRY_OK(work.move_away(finding.path));
+            continue;
+        }
         const auto queue = queue_of(finding.path);
         if (!queue.empty()) damaged.emplace(queue, &finding);
     }

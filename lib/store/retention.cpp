@@ -1,5 +1,6 @@
 #include "store/retention.h"
 
+#include <fmt/format.h>
 #include <time.h>
 
 #include <algorithm>
@@ -75,6 +76,8 @@ void Retention::begin_round() {
     const bool wanted =
         asked || is_hour() || used > options_.begin_percent || used > options_.force_percent;
     files_left_ = wanted ? options_.files_a_round : 0;
+    files_taken_ = unexpired_files_ = 0;
+    messages_gone_.clear();
     phase_ = Phase::log;
 }
 
@@ -139,6 +142,12 @@ bool Retention::take_log_file() {
     }
     const bool expired = !written || *written + options_.keep_ms <= parts_.clock.wall_ms();
     if (!expired && !is_space_short()) return false;
+    if (!expired && files_taken_ > unexpired_files_) {
+        // What goes before its time is counted apart: in a round of its own, at once.
+        const Lock lock(lock_);
+        hurry_ = true;
+        return false;
+    }
     const auto ok = parts_.log.remove_oldest();
     if (parts_.log.begin() >= file->limit())
         removed_.push_back({file, parts_.clock.monotonic_ms()});
@@ -146,10 +155,13 @@ bool Retention::take_log_file() {
         log::warn("log_file_not_removed", {{"why", ok.error().what}});
         return false;
     }
-    log::info("log_file_removed", {{"path", file->path.string()},
-                                   {"why", expired ? "expired" : "the disk fills up"},
-                                   {"used_percent", parts_.disk.use().fuller()}});
+    log::write(expired ? log::Level::info : log::Level::warn, "log_file_removed",
+               {{"path", file->path.string()},
+                {"why", expired ? "expired" : "the disk fills up"},
+                {"used_percent", parts_.disk.use().fuller()}});
     --files_left_;
+    ++files_taken_;
+    if (!expired) ++unexpired_files_;
     return true;
 }
 
@@ -180,13 +192,39 @@ void Retention::clean_some_queues() {
         StoredQueue* queue = queues_left_.back();
         queues_left_.pop_back();
         const Lock deleting(parts_.deleting);
-        auto ok = queue->expire();
-        if (ok || queue->deleted()) continue;
-        if (queues_outcome_) log::warn("queue_file_not_removed", {{"why", ok.error().what}});
-        queues_outcome_ = std::move(ok);
+        auto gone = queue->expire();
+        if (gone && *gone > 0 && unexpired_files_ > 0) messages_gone_[queue->topic()] += *gone;
+        if (gone || queue->deleted()) continue;
+        if (queues_outcome_) log::warn("queue_file_not_removed", {{"why", gone.error().what}});
+        queues_outcome_ = std::move(gone).error();
     }
+    if (unexpired_files_ > 0) tell_unexpired();
     for (const Done& done : std::exchange(waiting_, {})) done(queues_outcome_);
     phase_ = Phase::index;
+}
+
+/// Who may still have wanted them is told how many of which topics there were.
+void Retention::tell_unexpired() {
+    constexpr std::size_t named_max = 10;
+    std::vector<std::pair<std::string, std::int64_t>> topics(messages_gone_.begin(),
+                                                             messages_gone_.end());
+    std::ranges::sort(topics, std::ranges::greater(),
+                      [](const auto& topic) { return topic.second; });
+    std::string names;
+    std::int64_t messages = 0;
+    for (std::size_t i = 0; i < topics.size(); ++i) {
+        messages += topics[i].second;
+        if (i < named_max)
+            names += fmt::format("{}{} {}", i > 0 ? ", " : "", topics[i].first, topics[i].second);
+    }
+    if (topics.size() > named_max) names += fmt::format(", {} more", topics.size() - named_max);
+    log::warn("messages_removed_before_their_time",
+              {{"messages", messages},
+               {"topics", names},
+               {"files", unexpired_files_},
+               {"used_percent", parts_.disk.use().fuller()},
+               {"why", fmt::format("the disk is used above {} %", options_.force_percent)}});
+    messages_gone_.clear();
 }
 
 void Retention::take_index_file() {

@@ -13,7 +13,9 @@
 
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "base/clock.h"
@@ -51,6 +53,9 @@ public:
     /// is more to do.
     std::int64_t step();
 
+    /// Queues and index are rid of what lies before that offset. step()'s thread.
+    std::int64_t cleaned_to() const { return cleaned_to_; }
+
     /// Store::delete_expired() and Store::clean_queues(), both before a call of step().
     void delete_expired(int rounds);
     void clean_queues(std::function<void(Result<>)> done);
@@ -71,6 +76,7 @@ private:
     bool take_log_file();
     Result<std::int64_t> written_ms(const LogFile& oldest) const;
     void clean_some_queues();
+    void tell_unexpired();
     void take_index_file();
     void let_go();
 
@@ -87,7 +93,10 @@ private:
     std::int64_t cleaning_to_ = 0;
     std::vector<StoredQueue*> queues_left_;  // of this round
     Result<> queues_outcome_;
-    std::vector<Done> waiting_;  // for this round's queues
+    int files_taken_ = 0;      // by this round
+    int unexpired_files_ = 0;  // that this round has taken before their time
+    std::map<std::string, std::int64_t> messages_gone_;  // by topic, in this round
+    std::vector<Done> waiting_;                          // for this round's queues
 
     Mutex lock_;
     int rounds_asked_ GUARDED_BY(lock_) = 0;

@@ -14,9 +14,13 @@
 #include "store/milestone.h"
 #include "store/named_thread.h"
 #include "store/places.h"
+#include "store/queue_changes.h"
+#include "store/queue_ends.h"
+#include "store/queue_mender.h"
 #include "store/reader.h"
 #include "store/recovery.h"
 #include "store/retention.h"
+#include "store/topic_names.h"
 
 namespace mqd::store {
 namespace {
@@ -24,6 +28,8 @@ namespace {
 constexpr std::int64_t full_tick_ms = 100;
 /// More dirty queues than this are synced all at once, and only at the thorough interval.
 constexpr std::size_t dirty_queues_few = 16;
+/// Of the log: more is looked through behind the start.
+constexpr std::int64_t count_now_bytes = 64 << 20;
 
 std::int64_t rounded_up(std::int64_t value, std::int64_t to) {
     return (value + to - 1) / to * to;
@@ -110,6 +116,10 @@ public:
         dispatcher_->on_arrival(std::move(listener));
     }
 
+    void on_queue_change(std::function<void(const QueueChange&)> listener) override {
+        changes_.listen(std::move(listener));
+    }
+
     bool writable() const override { return takes_appends() && !log_->full() && !log_->failed(); }
     std::int64_t damaged_places() const override { return damage_.places(); }
     DiskUse disk_use() const override { return disk_.use(); }
@@ -129,6 +139,12 @@ private:
     bool takes_appends() const { return !closing_ && !dispatcher_->failing() && !disk_.is_full(); }
 
     Result<> write_abort();
+    void expect_ends();
+    void count_ends(const std::function<bool()>& stop);
+    void expect(QueueEnd end);
+    QueueEnds current_ends() const;
+    void save_ends();
+    Result<> delete_queues(std::string_view topic, std::vector<QueueChange>& gone);
     Result<> open_index(bool crashed);
     void start_threads(bool clean);
     void dispatched(const Milestone& now);
@@ -150,10 +166,12 @@ private:
     DiskMeter disk_;
     MilestoneFile milestones_;
     mutable Damage damage_;
+    QueueChanges changes_;
     OpenFiles open_files_;
     Mutex deleting_;  // held over the whole of a deletion, files and all
     DeletedTopics deleted_topics_ GUARDED_BY(deleting_);
     std::unique_ptr<CommitLog> log_;
+    std::unique_ptr<QueueMender> mender_;
     std::unique_ptr<QueueTable> queues_;
     std::unique_ptr<QueueWriter> writer_;
     std::unique_ptr<IndexSet> index_;
@@ -172,7 +190,15 @@ private:
     std::int64_t next_tick_ms_ = 0;
     std::int64_t next_queue_sync_ms_ = 0;
     std::int64_t next_thorough_ms_ = 0;
+    std::optional<QueueEnds> ends_due_;  // to be saved when the log is on disk as far as they say
+    std::int64_t ends_saved_begin_ = -1, ends_saved_end_ = -1;  // of the log
     std::thread house_;
+
+    // what every queue must have
+    std::int64_t opened_begin_ = 0, opened_end_ = 0;
+    std::int64_t counted_to_ = 0;           // of the log
+    std::atomic<bool> ends_known_ = false;  // of all queues
+    std::optional<TopicNames> topics_;
 
     std::atomic<bool> closing_ = false;
 };
@@ -191,11 +217,13 @@ Result<> StoreImpl::start() {
                               options_.warm_bytes));
     for (const char* folder : {"consumequeue", "batchconsumequeue"})
         TRY_OK(make_synced_directories(os_, places_ / folder));
+    mender_ = std::make_unique<QueueMender>(*log_, levels_, changes_);
     queues_ = std::make_unique<QueueTable>(
         QueueContext{os_, open_files_, *log_, places_ / "consumequeue",
                      rounded_up(options_.consume_queue_file_bytes, Unit::bytes_each),
                      places_ / "batchconsumequeue",
-                     rounded_up(options_.batch_queue_file_bytes, BatchUnit::bytes_each), crashed});
+                     rounded_up(options_.batch_queue_file_bytes, BatchUnit::bytes_each), crashed,
+                     &changes_, mender_.get()});
     for (const auto& topic : options_.batch_topics) queues_->set_batch(topic, true);
     {
         const Lock deleting(deleting_);
@@ -213,6 +241,8 @@ Result<> StoreImpl::start() {
         queues_->recovered(log_->end());
         TRY_OK(deleted_topics_.recovered(os_, log_->end()));
     }
+    expect_ends();
+    mender_->serve(*queues_);
     recovered_ = crashed || log_->synced() < log_->end();
     milestones_.checkpoint_saved(checkpoint_);
     if (!writer_->left_out()) milestones_.begin(reached);
@@ -247,6 +277,78 @@ Result<> StoreImpl::open_index(bool crashed) {
     return checkpoint_.save(os_, options_.root / "checkpoint");
 }
 
+// ---- what every queue must have
+
+void StoreImpl::expect_ends() {
+    opened_begin_ = counted_to_ = log_->begin();
+    opened_end_ = log_->end();
+    if (auto ends = QueueEnds::load(os_, options_.root)) {
+        counted_to_ = std::max(counted_to_, ends->log_end);
+        for (QueueEnd& end : ends->queues) {
+            if (end.last_at >= opened_end_) {  // the log was cut since
+                counted_to_ = opened_begin_;
+                continue;
+            }
+            if (ends->log_begin != opened_begin_) end.min = -1;
+            expect(std::move(end));
+        }
+    }
+    if (opened_end_ - counted_to_ <= count_now_bytes) count_ends([] { return false; });
+}
+
+/// By the part of the log of which nobody has told: after a crash, or another broker.
+void StoreImpl::count_ends(const std::function<bool()>& stop) {
+    if (ends_known_) return;
+    const bool whole = counted_to_ == opened_begin_;
+    auto ends = ends_in_log(*log_, counted_to_, opened_end_, stop);
+    if (stop()) return;
+    for (QueueEnd& end : ends) {
+        if (!whole) end.min = -1;
+        expect(std::move(end));
+    }
+    ends_known_ = true;
+}
+
+/// Another broker may have deleted a topic, whose records are still there.
+void StoreImpl::expect(QueueEnd end) {
+    if (queues_->find(end.topic, end.id) == nullptr) {
+        if (!topics_) topics_ = TopicNames::load(os_, options_.root / "config");
+        if (!topics_->may_have(end.topic)) return;
+    }
+    queues_->expect(end);
+}
+
+QueueEnds StoreImpl::current_ends() const {
+    QueueEnds ends;
+    ends.log_begin = log_->begin();
+    ends.log_end = dispatcher_->dispatched();
+    const bool min_known =
+        ends.log_begin == opened_begin_ || retention_->cleaned_to() >= ends.log_begin;
+    for (const StoredQueue* queue : queues_->all())
+        if (auto end = queue->end_now(min_known)) ends.queues.push_back(std::move(*end));
+    return ends;
+}
+
+/// As often as the log begins a file or loses one: so much has to be looked through after a crash.
+void StoreImpl::save_ends() {
+    if (!ends_known_ || log_->failed()) return;
+    const std::int64_t begin = log_->begin();
+    if (!ends_due_) {
+        const std::int64_t end = dispatcher_->dispatched();
+        const std::int64_t bytes = log_->file_bytes();
+        const bool due = begin != ends_saved_begin_ || end / bytes != ends_saved_end_ / bytes;
+        if (!due || (begin != opened_begin_ && retention_->cleaned_to() < begin)) return;
+        const Lock writing(dispatcher_->writing());
+        ends_due_ = current_ends();
+    }
+    if (log_->synced() < ends_due_->log_end) return;
+    if (auto ok = ends_due_->save(os_, options_.root); !ok)
+        return log::warn("queue_ends_not_saved", {{"why", ok.error().what}});
+    ends_saved_begin_ = ends_due_->log_begin;
+    ends_saved_end_ = ends_due_->log_end;
+    ends_due_.reset();
+}
+
 void StoreImpl::start_threads(bool clean) {
     const auto mark = log_->mark();
     if (clean) queues_ts_ms_ = mark.store_ts_ms;
@@ -266,6 +368,8 @@ void StoreImpl::start_threads(bool clean) {
                          [this] { return std::min(log_->synced(), dispatcher_->dispatched()); }},
         options_.retention, clean ? log_->begin() : -1);
     house_ = named_thread("mqd-house", [this] { keep_house(); });
+    mender_->check_all([this](const std::function<bool()>& stop) { count_ends(stop); },
+                       [this] { house_bell_.ring(); });
 }
 
 void StoreImpl::dispatched(const Milestone& now) {
@@ -277,6 +381,7 @@ void StoreImpl::dispatched(const Milestone& now) {
 void StoreImpl::stop_threads(bool finish) {
     closing_ = true;
     if (log_) log_->stop_appends();
+    if (mender_) mender_->stop();
     if (flusher_) flusher_->stop();
     if (house_.joinable()) {
         house_stopping_ = true;
@@ -298,6 +403,10 @@ Result<> StoreImpl::close() {
                                            options_.root.string())};
     TRY_OK(sync_queues(true));
     TRY_OK(index_->sync());
+    if (ends_known_) {
+        if (auto ok = current_ends().save(os_, options_.root); !ok)
+            log::warn("queue_ends_not_saved", {{"why", ok.error().what}});
+    }
     const std::int64_t newest_ms = log_->mark().store_ts_ms;
     checkpoint_.log_ts_ms = newest_ms;
     checkpoint_.queues_ts_ms = newest_ms;
@@ -334,6 +443,13 @@ void StoreImpl::append(std::span<Append> units) {
 Result<> StoreImpl::delete_topic(std::string_view topic) {
     if (topic.empty() || topic.front() == '.' || topic.find('/') != topic.npos)
         return Error{Errc::invalid, fmt::format("'{}' is no topic", topic)};
+    std::vector<QueueChange> gone;
+    const auto deleted = delete_queues(topic, gone);
+    for (auto& change : gone) changes_.tell(std::move(change));
+    return deleted;
+}
+
+Result<> StoreImpl::delete_queues(std::string_view topic, std::vector<QueueChange>& gone) {
     const Lock deleting(deleting_);
     const Lock writing(dispatcher_->writing());
     // First no more appends, then the mark behind the last of them.
@@ -343,7 +459,11 @@ Result<> StoreImpl::delete_topic(std::string_view topic) {
         queues_->close(topic, false);
         return ok;
     }
-    for (StoredQueue* queue : queues_->remove(topic, end)) queue->close_files();
+    for (StoredQueue* queue : queues_->remove(topic, end)) {
+        const auto [min, max] = queue->last_range();
+        gone.push_back({QueueChange::Why::deleted, queue->topic(), queue->id(), min, max, {}, {}});
+        queue->close_files();
+    }
     for (const auto* kind : {"consumequeue", "consumequeue_ext", "batchconsumequeue"})
         TRY_OK(os_.remove_all(places_ / kind / topic));
     return {};
@@ -375,6 +495,7 @@ void StoreImpl::tick() {
     if (auto ok = save_checkpoint(); !ok)
         log::error("checkpoint_not_saved", {{"why", ok.error().what}});
     mend_units();
+    save_ends();
     log_->release_cold(std::min(dispatcher_->dispatched(), indexed().value));
 }
 

@@ -173,6 +173,9 @@ public:
     /// Where the log ended when a topic of this name was last deleted, 0: none was, or its records
     /// have expired. Who once saw a lower one read another queue of the same name.
     virtual std::int64_t since() const = 0;
+    /// The same without a look at the disk, which min() and max() take when the queue has not been
+    /// used since the start: where it ended at the last stop. Nothing: only max() can tell.
+    virtual std::optional<QueueOffset> known_max() const = 0;
 
     /// While watched, every arrival is announced to Store::on_arrival.
     void watch() { watchers_.fetch_add(1); }
@@ -181,6 +184,21 @@ public:
 
 private:
     std::atomic<int> watchers_ = 0;
+};
+
+/// A queue that is no longer what it was, other than by appends and by expiry: whatever refers to
+/// its numbers has to be looked at again. What refers to `max` and below is as good as before.
+struct QueueChange {
+    enum class Why {
+        cut,      ///< units behind the log's end were dropped: numbers from `max` on are given anew
+        rebuilt,  ///< damaged or changed by others, and made again from the log
+        deleted   ///< with its topic; a queue of that name begins again at 0
+    };
+    Why why = Why::cut;
+    std::string topic;
+    std::int32_t id = 0;
+    QueueOffset old_min, old_max;  ///< as far as anybody knows; after a power cut nobody may
+    QueueOffset min, max;
 };
 
 class Store {
@@ -250,6 +268,15 @@ public:
     /// Before traffic: who is told of arrivals in watched queues, one call at a time, from the
     /// dispatcher's thread or from within append().
     virtual void on_arrival(std::function<void(std::span<const Arrival>)> listener) = 0;
+
+    /// Before traffic: who is told of queues that change, first of all that have since open(). A
+    /// queue is held against the log when it is first used or by the housekeeper, whichever comes
+    /// first, and told of from there: the listener must not wait, nor append. min(), max() and the
+    /// tables of the broker may be used. Once told, the queue stays as it was told.
+    ///
+    /// After the power was cut units may be lost together with what said how many there were, so
+    /// that the cut cannot be told of: numbers that others remember are held against max() then.
+    virtual void on_queue_change(std::function<void(const QueueChange&)> listener) = 0;
 
     /// Where something was found to be other than it was written, since the start.
     virtual std::int64_t damaged_places() const = 0;

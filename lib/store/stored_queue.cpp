@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "message/properties.h"
 #include "store/batch_unit.h"
+#include "store/queue_mender.h"
 
 namespace mqd::store {
 namespace {
@@ -28,22 +29,105 @@ StoredQueue::StoredQueue(const QueueContext& context, bool is_batch, std::string
       id_(id),
       is_batch_(is_batch),
       ignore_before_(ignore_before),
-      state_(on_disk ? State::unloaded : State::loaded) {}
+      state_(on_disk                                                   ? State::unloaded
+             : context.mender != nullptr && !context.mender->serving() ? State::opened
+                                                                       : State::loaded) {}
 
-void StoredQueue::load_now() const {
-    const Lock lock(load_lock_);
-    if (state_.load(std::memory_order_acquire) != State::unloaded) return;
-    auto ok = const_cast<StoredQueue*>(this)->load_files();
-    if (!ok)
-        log::error("queue_not_loaded",
-                   {{"topic", topic_}, {"queue", id_}, {"why", ok.error().what}});
-    const_cast<StoredQueue*>(this)->state_.store(ok ? State::loaded : State::broken,
-                                                 std::memory_order_release);
+void StoredQueue::load_now(bool mend) const {
+    auto& self = const_cast<StoredQueue&>(*this);
+    {
+        const Lock lock(load_lock_);
+        self.examine();
+    }
+    if (mend && needs_mending()) context_.mender->mend(self);
+    if (loaded()) self.tell_cut();
 }
 
-Result<> StoredQueue::expire() {
+/// One step on, or as far as can be. From misfit on the mender has it.
+void StoredQueue::examine() {
+    if (state_ == State::unloaded) {
+        if (auto ok = load_files(); !ok) return be_broken(ok.error());
+        const State fit = context_.mender == nullptr ? State::loaded : State::opened;
+        state_.store(files_.misfit().empty() ? fit : State::unfit, std::memory_order_release);
+    }
+    const bool examined = state_ != State::opened && state_ != State::unfit;
+    if (examined || context_.mender == nullptr || !context_.mender->serving()) return;
+    if (has_files() && last_at_ >= 0 && written_ < expected_max_ &&
+        !can_follow(written_, last_at_, expected_max_, expected_last_at_))
+        expected_max_ = -1;  // a damaged record has said so
+    auto why = find_misfit();
+    if (!why) return be_broken(why.error());
+    if (why->empty()) return state_.store(State::loaded, std::memory_order_release);
+    misfit_ = std::move(*why);
+    state_.store(State::misfit, std::memory_order_release);
+    context_.mender->add(*this);
+}
+
+/// Nobody is to be told that it is empty.
+void StoredQueue::be_broken(const Error& why) {
+    log::error("queue_not_loaded", {{"topic", topic_}, {"queue", id_}, {"why", why.what}});
+    min_ = std::max<std::int64_t>({0, min_, expected_min_});
+    max_ = std::max<std::int64_t>({min_, max_, expected_max_});
+    state_.store(State::broken, std::memory_order_release);
+}
+
+void StoredQueue::mended(const Result<>& outcome) {
+    batch = {};
+    misfit_.clear();
+    {
+        const Lock lock(load_lock_);
+        cut_from_ = 0;
+    }
+    if (!outcome) return be_broken(outcome.error());
+    state_.store(State::loaded, std::memory_order_release);
+}
+
+void StoredQueue::expect(const Expected& expected) {
+    if (expected.max >= 0) {
+        expected_max_ = expected.max;
+        expected_last_at_ = expected.last_at;
+    }
+    if (expected.min >= 0 && (expected_min_ < 0 || expected.min < expected_min_))
+        expected_min_ = expected.min;
+}
+
+Expected StoredQueue::expected() const {
+    return {expected_min_, expected_max_, expected_last_at_};
+}
+
+std::optional<QueueEnd> StoredQueue::end_now(bool min_known) const {
+    if (deleted()) return std::nullopt;
+    const auto state = state_.load(std::memory_order_acquire);
+    QueueEnd end{topic_, id_, is_batch_, expected_min_, expected_max_, expected_last_at_};
+    if (state == State::loaded) {
+        end.min = min_;
+        end.max = written_;
+        end.last_at = last_at_;
+    }
+    if (end.max <= 0) return std::nullopt;
+    if (!min_known) end.min = -1;
+    return end;
+}
+
+void StoredQueue::tell_cut() {
+    std::int64_t from = 0;
+    {
+        const Lock lock(load_lock_);
+        from = std::exchange(cut_from_, 0);
+    }
+    if (from <= max_ || context_.changes == nullptr) return;
+    log::warn("queue_tail_dropped",
+              {{"topic", topic_}, {"queue", id_}, {"from", max_.load()}, {"to", from}});
+    const QueueOffset min{min_};
+    context_.changes->tell({QueueChange::Why::cut, topic_, id_, min, {from}, min, {max_}});
+}
+
+Result<std::int64_t> StoredQueue::expire() {
     load();
-    return usable() && !deleted() && has_files() ? expire_units() : Result<>{};
+    if (!usable() || deleted() || !has_files()) return std::int64_t{0};
+    const std::int64_t before = min_;
+    TRY_OK(expire_units());
+    return min_ - before;
 }
 
 bool StoredQueue::is_mine(const QueuedUnit& at) const {
@@ -71,6 +155,14 @@ bool StoredQueue::holds(const message::RecordView& record) const {
     const std::int64_t offset = record.queue_offset.value;
     const auto got = read(offset, offset + 1, false, {&there, 1});
     return got && *got == 1 && there.offset == offset && there.unit.at == record.at.value;
+}
+
+bool StoredQueue::gave_number_before(const message::RecordView& record) const {
+    QueuedUnit there;
+    const std::int64_t offset = record.queue_offset.value;
+    if (offset >= written_) return false;
+    const auto got = read(offset, offset + 1, false, {&there, 1});
+    return got && *got == 1 && there.unit.at < record.at.value && is_mine(there);
 }
 
 }  // namespace mqd::store

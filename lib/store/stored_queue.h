@@ -3,13 +3,16 @@
 // with a unit for each record of a topic whose records may hold many messages.
 //
 // A queue costs an object and no descriptor. What the disk says about it is read when somebody
-// first asks (load()).
+// first asks (load()), and held against the log before it is believed: where it has to begin and
+// end (expect()), its files' names and lengths, the first and last unit of each. What does not fit
+// is made again from the log (queue_mender.h).
 //
 // Threads: load(), min(), max(), read() from any. `next` belongs to the log's append lock. The
 //          writing half belongs to one thread: recovery, then the dispatcher. sync() and expire()
 //          from the housekeeper.
 // Owner:   QueueTable.
 
+#include <algorithm>
 #include <atomic>
 #include <cstdint>
 #include <filesystem>
@@ -21,6 +24,8 @@
 #include "message/record.h"
 #include "store/commit_log.h"
 #include "store/open_files.h"
+#include "store/queue_changes.h"
+#include "store/queue_ends.h"
 #include "store/store.h"
 #include "store/unit.h"
 #include "store/unit_files.h"
@@ -28,6 +33,7 @@
 namespace mqd::store {
 
 /// What all queues share.
+class QueueMender;
 struct QueueContext {
     Files& files;
     OpenFiles& open_files;
@@ -37,6 +43,23 @@ struct QueueContext {
     std::filesystem::path batch_root;   ///< R/batchconsumequeue
     std::int64_t batch_file_bytes = 0;  ///< a multiple of 46
     bool mend = false;                  ///< opened after a crash
+    QueueChanges* changes = nullptr;    ///< who is told; nobody
+    QueueMender* mender = nullptr;      ///< null: units are believed
+};
+
+/// What a queue must have, by what was known of it at the last stop and what the log says.
+struct Expected {
+    std::int64_t min = -1;  ///< at most, -1: not known
+    std::int64_t max = -1;  ///< at least, -1: not known
+    std::int64_t last_at = -1;
+};
+
+/// What is to be done for a queue that does not fit, between begin_mend() and end_mend().
+struct MendPlan {
+    std::string why;
+    std::int64_t log_from = 0, log_to = 0;  ///< where the records of what is missing lie
+    std::int64_t bad_from = 0, bad_to = 0;  ///< units
+    std::int64_t old_min = 0, old_max = 0;  ///< messages
 };
 
 /// A unit and the messages it stands for, [offset, offset + count).
@@ -60,15 +83,35 @@ public:
         load();
         return {deleted() ? 0 : max_.load()};
     }
+    std::optional<QueueOffset> known_max() const override {
+        if (loaded()) return max();
+        const std::int64_t known = expected_max_.load();
+        return known >= 0 && !deleted() ? std::optional(QueueOffset{known}) : std::nullopt;
+    }
     bool is_batch() const { return is_batch_; }
 
     /// Finds the queue's end and drops what does not belong to the log (spec 5.3). After an error
     /// the queue stays unusable: empty for readers, refusing appends. Cheap once done.
     void load() const {
-        if (state_.load(std::memory_order_acquire) == State::unloaded) load_now();
+        if (!loaded()) load_now(true);
     }
-    bool loaded() const { return state_.load(std::memory_order_acquire) != State::unloaded; }
-    bool usable() const override { return state_.load(std::memory_order_acquire) == State::loaded; }
+    bool loaded() const { return state_.load(std::memory_order_acquire) >= State::loaded; }
+    bool untouched() const { return state_.load(std::memory_order_acquire) == State::unloaded; }
+    bool usable() const override {
+        const auto state = state_.load(std::memory_order_acquire);
+        return state == State::loaded || state == State::opened;
+    }
+    /// load(), but for the mending of what does not fit.
+    void look_at() const {
+        if (!loaded()) load_now(false);
+    }
+    bool needs_mending() const { return state_.load(std::memory_order_acquire) == State::misfit; }
+    /// What load() has to find; no less than what has been said before. Before it is used.
+    void expect(const Expected& expected);
+    Expected expected() const;
+    /// What the next start may expect; nothing of a queue that has never had a message. While
+    /// nobody writes.
+    std::optional<QueueEnd> end_now(bool min_known) const;
     bool deleted() const override { return deleted_.load(std::memory_order_acquire); }
     std::int64_t since() const override { return ignore_before_; }
     void mark_deleted() { deleted_.store(true, std::memory_order_release); }
@@ -80,6 +123,8 @@ public:
     /// Recovery's, when the log ends before what was to be ignored.
     void set_ignore_before(std::int64_t at) { ignore_before_ = at; }
     void close_files() { files_.close(); }
+    /// min() and max() as they were before it was deleted, as far as somebody has asked.
+    std::pair<QueueOffset, QueueOffset> last_range() const { return {{min_}, {max_}}; }
 
     /// The next queue offset to give out; guarded by the log's append lock.
     std::int64_t next = 0;
@@ -95,6 +140,8 @@ public:
     virtual QueueOffset next_file(QueueOffset offset) const = 0;
     /// True when the record has its unit.
     bool holds(const message::RecordView& record) const;
+    /// True when another record, which lies before it and is there, has the record's number.
+    bool gave_number_before(const message::RecordView& record) const;
 
     // ---- the writing half
 
@@ -105,15 +152,27 @@ public:
     virtual Result<> truncate_to_log(std::int64_t end) = 0;
     /// Readers see what has been written.
     void publish() { max_.store(written_); }
+    /// Tells of what truncation has taken, unless somebody else is bound to.
+    void tell_changes() { tell_cut(); }
 
     /// Brings what is written to disk. io
     virtual Result<> sync() = 0;
     /// Raises min() to the first message that the log still has, and removes the files before that
     /// one's, but never the last. io; may be repeated.
-    Result<> expire();
+    /// Gives how many messages min() has left behind.
+    Result<std::int64_t> expire();
     /// True for the first who says so since mark_clean(), which precedes every sync.
     bool mark_dirty() { return !dirty_.exchange(true); }
     void mark_clean() { dirty_ = false; }
+
+    // ---- mending: by one thread, which no other can overtake while needs_mending()
+
+    /// Brings the files into shape and says what has to come from the log. refused, io
+    virtual Result<MendPlan> begin_mend() = 0;
+    /// When that has been written: what the log does not have is made up for, so that numbers stay.
+    virtual Result<> end_mend(const MendPlan& plan) = 0;
+    /// It may be used, or with an error never.
+    void mended(const Result<>& outcome);
 
     /// For the writer alone: the chain of this batch.
     struct Batch {
@@ -127,7 +186,11 @@ protected:
     StoredQueue(const QueueContext& context, bool is_batch, std::string topic, std::int32_t id,
                 std::int64_t ignore_before, bool on_disk);
 
+    /// Its end was moved back from `old_max`; told when nothing is held.
+    void note_cut(std::int64_t old_max) { cut_from_ = std::max(cut_from_, old_max); }
     virtual Result<> load_files() = 0;
+    /// Why what was loaded cannot be served; empty: it can. io
+    virtual Result<std::string> find_misfit() const = 0;
     virtual Result<> expire_units() = 0;
     /// True when the record that `at` names is there and says it is this queue's.
     bool is_mine(const QueuedUnit& at) const;
@@ -142,9 +205,21 @@ protected:
     std::atomic<std::int64_t> written_ = 0;  // the writer's; sync() looks
     std::int64_t last_at_ = -1;
 
+    std::string misfit_;  // what find_misfit() has said
+
 private:
-    enum class State { unloaded, loaded, broken };
-    void load_now() const;
+    enum class State {
+        unloaded,
+        unfit,   ///< its files cannot even be read as a row
+        opened,  ///< as recovery needs it: what the files say
+        misfit,  ///< to be mended
+        loaded,  ///< for good, from here on
+        broken
+    };
+    void tell_cut();
+    void load_now(bool mend) const;
+    void examine();
+    void be_broken(const Error& why);
 
     const std::string topic_;
     const std::int32_t id_;
@@ -155,6 +230,8 @@ private:
     std::atomic<bool> deleted_ = false;
     std::atomic<bool> closed_ = false;
     std::atomic<bool> dirty_ = false;
+    std::int64_t cut_from_ = 0;  // the end before a cut that has not been told of
+    std::atomic<std::int64_t> expected_min_ = -1, expected_max_ = -1, expected_last_at_ = -1;
 };
 
 }  // namespace mqd::store

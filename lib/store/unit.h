@@ -28,6 +28,7 @@ struct Unit {
     std::int32_t bytes = 0;
     std::int64_t tags_code = 0;
 
+    static Unit filling() { return {0, filling_bytes, 0}; }
     bool operator==(const Unit&) const = default;
     bool is_unused() const { return bytes == 0; }
     bool is_filling() const { return bytes == filling_bytes && at == 0; }

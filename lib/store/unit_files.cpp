@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "store/file_names.h"
+#include "store/queue_folders.h"
 #include "store/unit.h"
 
 namespace mqd::store {
@@ -14,6 +15,13 @@ namespace {
 
 constexpr std::int64_t first_bytes = 1280;
 constexpr std::int64_t zeros_bytes = 64 * 1024;
+constexpr std::size_t copy_bytes = 256 * 1024;
+
+std::filesystem::path with_suffix(const std::filesystem::path& path, std::string_view suffix) {
+    auto out = path;
+    out += suffix;
+    return out;
+}
 
 }  // namespace
 
@@ -73,18 +81,29 @@ Result<bool> UnitFiles::is_used(std::int64_t index) const {
 
 // ---- loading
 
-Result<std::int64_t> UnitFiles::load() {
+/// A note, an editor's copy, what NFS keeps of a removed file: none of ours.
+Result<std::vector<std::int64_t>> UnitFiles::list() const {
     TRY(const auto names, os_.list(dir_));
     std::vector<std::int64_t> bases;
     for (const auto& name : names) {
         const auto base = parse_file_name(name);
-        if (!base || *base % file_bytes_ != 0)
-            return Error{Errc::corrupt, fmt::format("{} is no file of a queue of {}-byte files",
-                                                    (dir_ / name).string(), file_bytes_)};
-        bases.push_back(*base);
+        if (!base) continue;
+        TRY(const bool directory, os_.is_directory(dir_ / name));
+        if (!directory) bases.push_back(*base);
     }
-    TRY_OK(settle_lengths(bases));
-    if (bases.empty()) return std::int64_t{0};
+    return bases;
+}
+
+Result<std::int64_t> UnitFiles::load() {
+    misfit_.clear();
+    TRY(auto bases, list());
+    for (const std::int64_t base : bases)
+        if (base % file_bytes_ != 0)
+            misfit_ = fmt::format("{} is no name of a file of {} bytes", path_of(base).string(),
+                                  file_bytes_);
+    if (misfit_.empty()) TRY_OK(settle_lengths(bases));
+    if (misfit_.empty()) TRY_OK(settle_gaps(bases));
+    if (bases.empty() || !misfit_.empty()) return std::int64_t{0};
     first_ = bases.front() / unit_bytes_;
     std::int64_t end = first();
     for (auto it = bases.rbegin(); it != bases.rend(); ++it) {
@@ -98,23 +117,151 @@ Result<std::int64_t> UnitFiles::load() {
 }
 
 /// A crash may have left any file shorter than it was made. Otherwise only the last one, and that
-/// empty, is no reason to refuse.
+/// empty, is as it should be.
 Result<> UnitFiles::settle_lengths(std::vector<std::int64_t>& bases) {
     for (std::size_t i = bases.size(); i-- > 0;) {
         TRY(const auto file, open_files_.open({this, bases[i]}, path_of(bases[i])));
         TRY(const std::int64_t size, file->size());
-        if (mend_ && size <= file_bytes_) {
-            if (size < file_bytes_) TRY_OK(file->resize(file_bytes_));
+        if (size == file_bytes_) continue;
+        if (mend_ && size < file_bytes_) {
+            TRY_OK(file->resize(file_bytes_));
             continue;
         }
-        if (size == file_bytes_) break;
-        if (size != 0)
-            return Error{Errc::corrupt, fmt::format("{} has {} bytes, not {}",
-                                                    path_of(bases[i]).string(), size, file_bytes_)};
+        if (size != 0 || i + 1 != bases.size()) {
+            misfit_ = fmt::format("{} has {} bytes, not {}", path_of(bases[i]).string(), size,
+                                  file_bytes_);
+            return {};
+        }
         open_files_.forget(this, bases[i]);
         TRY_OK(os_.remove(path_of(bases[i])));
         bases.pop_back();
     }
+    return {};
+}
+
+/// A crash may take a file and leave the next one.
+Result<> UnitFiles::settle_gaps(std::vector<std::int64_t>& bases) {
+    for (std::size_t i = 1; i < bases.size(); ++i) {
+        const std::int64_t expected = bases[i - 1] + file_bytes_;
+        if (bases[i] == expected) continue;
+        if (!mend_) {
+            misfit_ = fmt::format("{} is missing", path_of(expected).string());
+            return {};
+        }
+        TRY_OK(make_between(expected, bases[i] - file_bytes_));
+        bases.insert(bases.begin() + static_cast<std::ptrdiff_t>(i), expected);
+    }
+    return {};
+}
+
+// ---- making them fit
+
+Result<> UnitFiles::make_between(std::int64_t first_base, std::int64_t last_base) {
+    for (std::int64_t base = first_base; base <= last_base; base += file_bytes_) {
+        TRY(const auto file, file_for(base, true));
+        TRY(const std::int64_t size, file->size());
+        if (size < file_bytes_) TRY_OK(file->resize(file_bytes_));
+    }
+    return {};
+}
+
+Result<> UnitFiles::reshape() {
+    open_files_.forget(this, 0);
+    misfit_.clear();
+    TRY(auto bases, list());
+    std::erase_if(bases, [this](std::int64_t base) { return base % unit_bytes_ != 0; });
+    if (bases.empty()) return {};
+    bool fits = true;
+    for (const std::int64_t base : bases) {
+        TRY(const auto file, os_.open(path_of(base), OpenMode::read_only));
+        TRY(const std::int64_t size, file->size());
+        fits = fits && base % file_bytes_ == 0 && size <= file_bytes_;
+    }
+    const std::int64_t first_base = bases.front() / file_bytes_ * file_bytes_;
+    const std::int64_t last_base = bases.back() / file_bytes_ * file_bytes_;
+    if (!fits) {
+        const auto fresh = with_suffix(dir_, fresh_suffix);
+        const auto old = with_suffix(dir_, old_suffix);
+        TRY_OK(os_.remove_all(fresh));
+        TRY_OK(os_.remove_all(old));
+        TRY_OK(os_.make_directories(fresh));
+        TRY_OK(copy_to(fresh, bases));
+        TRY_OK(os_.sync_directory(fresh));
+        TRY_OK(os_.rename(dir_, old));
+        TRY_OK(os_.rename(fresh, dir_));
+        TRY_OK(os_.sync_directory(dir_.parent_path()));
+        TRY_OK(os_.remove_all(old));
+    }
+    first_ = first_base / unit_bytes_;
+    TRY(const auto now, list());
+    // The last one's units may reach into a file of the new size that is yet to be named.
+    return make_between(first_base, now.empty() ? last_base : std::max(last_base, now.back()));
+}
+
+/// Units go by their place in the row, whatever the files are cut into.
+Result<> UnitFiles::copy_to(const std::filesystem::path& into,
+                            const std::vector<std::int64_t>& bases) {
+    std::vector<std::byte> bytes(copy_bytes / static_cast<std::size_t>(unit_bytes_) *
+                                 static_cast<std::size_t>(unit_bytes_));
+    std::unique_ptr<File> to;
+    std::int64_t to_base = -1;
+    for (std::size_t i = 0; i < bases.size(); ++i) {
+        TRY(const auto from, os_.open(path_of(bases[i]), OpenMode::read_only));
+        TRY(std::int64_t size, from->size());
+        if (i + 1 < bases.size()) size = std::min(size, bases[i + 1] - bases[i]);
+        size = size / unit_bytes_ * unit_bytes_;
+        for (std::int64_t at = 0; at < size;) {
+            const std::int64_t place = bases[i] + at;
+            const std::int64_t base = place / file_bytes_ * file_bytes_;
+            const auto part = MutableBytes(bytes).first(static_cast<std::size_t>(std::min(
+                {static_cast<std::int64_t>(bytes.size()), size - at, base + file_bytes_ - place})));
+            TRY(const std::size_t got, from->read(at, part));
+            if (got < part.size()) break;
+            at += static_cast<std::int64_t>(got);
+            if (std::ranges::all_of(part, [](std::byte b) { return b == std::byte{0}; })) continue;
+            if (base != to_base) {
+                if (to) TRY_OK(to->sync());
+                TRY(to, os_.open(into / file_name(base), OpenMode::create));
+                TRY_OK(to->resize(file_bytes_));
+                to_base = base;
+            }
+            TRY_OK(to->write(place - base, part));
+        }
+    }
+    return to ? to->sync() : Result<>{};
+}
+
+Result<std::int64_t> UnitFiles::used_end() const {
+    TRY(const auto bases, list());
+    const std::int64_t chunk_units = static_cast<std::int64_t>(copy_bytes) / unit_bytes_;
+    std::vector<std::byte> bytes(static_cast<std::size_t>(chunk_units * unit_bytes_));
+    for (auto base = bases.rbegin(); base != bases.rend(); ++base) {
+        const std::int64_t first = *base / unit_bytes_;
+        for (std::int64_t end = file_end(first); end > first;) {
+            const std::int64_t from = std::max(first, end - chunk_units);
+            TRY(const std::size_t got, read(from, end, bytes));
+            for (auto i = static_cast<std::int64_t>(got); i-- > 0;)
+                if (!Unit::load(bytes.data() + i * unit_bytes_).is_unused()) return from + i + 1;
+            end = from;
+        }
+    }
+    return std::max<std::int64_t>(0, first());
+}
+
+Result<> UnitFiles::extend_front(std::int64_t index) {
+    const std::int64_t base = base_of(index);
+    if (any() && first() * unit_bytes_ <= base) return {};
+    if (any()) TRY_OK(make_between(base, first() * unit_bytes_ - file_bytes_));
+    begin_at(index);
+    return {};
+}
+
+Result<> UnitFiles::remove_all() {
+    open_files_.forget(this, 0);
+    misfit_.clear();
+    TRY(const auto bases, list());
+    for (const std::int64_t base : bases) TRY_OK(os_.remove(path_of(base)));
+    first_ = -1;
     return {};
 }
 

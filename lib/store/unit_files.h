@@ -13,6 +13,7 @@
 #include <filesystem>
 #include <memory>
 #include <optional>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -31,9 +32,25 @@ public:
               std::int64_t unit_bytes, std::int64_t file_bytes, bool mend);
 
     /// Lists the files and gives the index behind the last unit in use, on the word that no unused
-    /// one comes before it; with `mend` nothing is left behind it. corrupt: names or lengths of
-    /// another geometry.
+    /// one comes before it; with `mend` nothing is left behind it. What has no name of a file is
+    /// passed over. 0 when files are missing, or have names or lengths of another geometry: see
+    /// misfit(). io
     Result<std::int64_t> load();
+    /// Why they cannot be used before reshape(); empty: they can.
+    const std::string& misfit() const { return misfit_; }
+
+    // For who makes a queue fit to be used again, when nobody else knows it yet.
+
+    /// Every unit where its number says, in files of the right names and lengths without a gap.
+    /// With files of another geometry the folder is made anew beside the old one, which a crash
+    /// leaves. refused, io
+    Result<> reshape();
+    /// Behind the last unit in use, whatever lies before it. io
+    Result<std::int64_t> used_end() const;
+    /// The files begin with the one that holds `index`, made empty as far as missing. refused, io
+    Result<> extend_front(std::int64_t index);
+    /// Removes all files. io
+    Result<> remove_all();
 
     bool any() const { return first() >= 0; }
     std::int64_t first() const {
@@ -83,7 +100,11 @@ private:
         return index * unit_bytes_ / file_bytes_ * file_bytes_;
     }
     Result<std::shared_ptr<File>> file_for(std::int64_t base, bool create);
+    Result<std::vector<std::int64_t>> list() const;
     Result<> settle_lengths(std::vector<std::int64_t>& bases);
+    Result<> settle_gaps(std::vector<std::int64_t>& bases);
+    Result<> copy_to(const std::filesystem::path& into, const std::vector<std::int64_t>& bases);
+    Result<> make_between(std::int64_t first_base, std::int64_t last_base);
     Result<> cut(std::int64_t from, std::int64_t last_base);
     Result<> zero(std::int64_t from, std::int64_t to);
     Result<bool> is_used(std::int64_t index) const;
@@ -102,6 +123,7 @@ private:
     const bool mend_;
     std::atomic<std::int64_t> first_ = -1;  // once there is one, remove_before() alone moves it
     std::atomic<bool> made_files_ = false;
+    std::string misfit_;
 };
 
 }  // namespace mqd::store

@@ -90,14 +90,14 @@ Result<RowShape> row_shape(const fs::path& dir, std::int64_t file_bytes) {
     for (const auto& name : names) {
         std::error_code code;
         const auto status = fs::status(dir / name, code);
-        if (code || fs::is_directory(status)) continue;
-        const auto bytes = static_cast<std::int64_t>(fs::file_size(dir / name, code));
         if (code) continue;
-        if (const auto begin = parse_file_name(name)) {
-            lengths[*begin] = bytes;
-        } else if (bytes > 0) {
-            shape.misfits.push_back({name, Finding::Kind::foreign, -1, "no file of a store"});
+        const auto begin = parse_file_name(name);
+        if (!begin || fs::is_directory(status)) {
+            shape.misfits.push_back({name, Finding::Kind::foreign, -1, std::string(no_file)});
+            continue;
         }
+        const auto bytes = static_cast<std::int64_t>(fs::file_size(dir / name, code));
+        if (!code) lengths[*begin] = bytes;
     }
     // An empty last file was made and never used.
     if (!lengths.empty() && lengths.rbegin()->second == 0) lengths.erase(lengths.rbegin()->first);

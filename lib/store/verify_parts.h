@@ -68,6 +68,9 @@ private:
     std::vector<Part> parts_;
 };
 
+/// What a misfit is that is no file of ours; a broker passes it over.
+inline constexpr std::string_view no_file = "no file of a store";
+
 /// A name that is no file of a row, or a file of another length than most.
 struct Misfit {
     std::string name;

@@ -68,3 +68,5 @@ holds() {
 @test "stress/topic-made-anew" { holds stress/topic-made-anew; }
 
 @test "reports/clock-put-back" { holds reports/clock-put-back; }
+
+@test "reports/file-in-queue-folder" { holds reports/file-in-queue-folder; }

@@ -1,5 +1,6 @@
 #include "crash_check.h"
 
+#include <algorithm>
 #include <cstdlib>
 
 namespace mqd::store::test {
@@ -17,8 +18,14 @@ std::map<std::string, std::string> state_of(const Store& store, const FaultyFile
 
 std::string differing(const std::map<std::string, std::string>& a,
                       const std::map<std::string, std::string>& b) {
-    for (const auto& [name, bytes] : a)
-        if (!b.contains(name) || b.at(name) != bytes) return name;
+    for (const auto& [name, bytes] : a) {
+        if (!b.contains(name)) return name;
+        const auto& other = b.at(name);
+        const auto [here, there] =
+            std::mismatch(bytes.begin(), bytes.end(), other.begin(), other.end());
+        if (here != bytes.end() || there != other.end())
+            return fmt::format("{} at {} of {}", name, here - bytes.begin(), bytes.size());
+    }
     for (const auto& [name, bytes] : b)
         if (!a.contains(name)) return name;
     return {};
@@ -59,11 +66,14 @@ private:
         return settled(*store_) ? "" : "does not settle; ";
     }
 
-    /// Numbering is dense in every queue that there has ever been, and the stop is a clean one.
+    /// Numbering goes on in every queue that there has ever been, and the stop is a clean one.
     std::string go_on() {
-        std::map<std::pair<std::string, std::int32_t>, int> queues;
+        std::map<std::pair<std::string, std::int32_t>, std::int64_t> queues;
         for (const Sent& sent : ledger_.messages) queues[{sent.topic, sent.queue}] = 0;
-        for (const auto& [id, found] : found_) ++queues[{found.topic, found.queue}];
+        for (const auto& [id, found] : found_) {
+            auto& count = queues[{found.topic, found.queue}];
+            count = std::max(count, found.offset + 1);
+        }
         std::string problems;
         for (const auto& [queue, count] : queues) {
             const auto unit = append(*store_, queue.first, queue.second, "x");

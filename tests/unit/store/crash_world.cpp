@@ -1,8 +1,10 @@
 #include "crash_world.h"
 
 #include <future>
+#include <set>
 
 #include "base/parse.h"
+#include "message/sys_flag.h"
 #include "store/config_file.h"
 #include "store/file_names.h"
 
@@ -188,6 +190,7 @@ public:
         found_.clear();
         for (Queue* queue : store_.queues()) read(*queue);
         compare_with_ledger();
+        check_gaps();
         walk_log();
         look_behind_end();
         look_up_keys();
@@ -203,23 +206,17 @@ private:
 
     void read(Queue& queue) {
         const QueueOffset max = queue.max();
-        if (queue.min().value != 0)
-            problem("{}/{} begins at {}", queue.topic(), queue.id(), queue.min().value);
+        read_.push_back({queue.topic(), queue.id(), max.value});
         for (QueueOffset next = queue.min(); next < max;) {
             const auto result = store_.read(queue, next, {}, nullptr);
-            if (result.status != ReadStatus::found) {
-                problem("{}/{} has nothing at {} of {}", queue.topic(), queue.id(), next.value,
-                        max.value);
+            if (result.next <= next || result.next > max) {
+                problem("{}/{} ends at {} of {}", queue.topic(), queue.id(), next.value, max.value);
                 return;
             }
             for (const Slice& slice : result.slices)
                 for (Bytes rest = slice.bytes; !rest.empty();)
                     if (!take(queue, next, rest)) return;
-            if (result.next != next) {
-                problem("{}/{} leaves out {} to {}", queue.topic(), queue.id(), next.value,
-                        result.next.value);
-                return;
-            }
+            next = result.next;
         }
     }
 
@@ -233,6 +230,7 @@ private:
         if (!id || *id >= ledger_.messages.size() || ledger_.messages[*id].body != record->body)
             return problem("{}/{} serves a stranger at {}", queue.topic(), queue.id(), next.value),
                    false;
+        next = std::max(next, record->queue_offset);
         if (record->topic != queue.topic() || record->queue_id != queue.id() ||
             record->queue_offset != next)
             problem("{}/{} serves at {} what is {} of {}/{}", queue.topic(), queue.id(), next.value,
@@ -265,6 +263,29 @@ private:
         }
     }
 
+    /// A number has no message only where what had it was not on disk when the store crashed, or
+    /// was deleted, and what came after it was on disk. No other number is passed over.
+    void check_gaps() {
+        using Numbers = std::set<std::int64_t>;
+        std::map<std::pair<std::string, std::int32_t>, Numbers> has_message, excused;
+        for (const auto& [id, found] : found_)
+            has_message[{found.topic, found.queue}].insert(found.offset);
+        for (std::size_t id = 0; id < ledger_.messages.size(); ++id) {
+            const Sent& sent = ledger_.messages[id];
+            if (sent.offset >= 0 && !found_.contains(id))
+                excused[{sent.topic, sent.queue}].insert(sent.offset);
+        }
+        for (const auto& [topic, id, max] : read_) {
+            const Numbers& found = has_message[{topic, id}];
+            const Numbers& lost = excused[{topic, id}];
+            if (max > 0 && !found.contains(max - 1))
+                problem("{}/{} ends at {} without a message", topic, id, max);
+            for (std::int64_t number = 0; number < max; ++number)
+                if (!found.contains(number) && !lost.contains(number))
+                    problem("{}/{} passes over {}, which nobody had", topic, id, number);
+        }
+    }
+
     /// Every record is in its queue, unless its topic was deleted, and nothing else is in the log.
     void walk_log() {
         std::size_t served = 0;
@@ -284,6 +305,10 @@ private:
                 continue;
             }
             const auto record = message::RecordView::parse(slice->bytes);
+            if (record->transaction_type() == message::sys_flag::transaction_rollback) {
+                at += static_cast<std::int64_t>(record->bytes.size());  // fills what was torn
+                continue;
+            }
             const auto id = id_of(record->body);
             if (!id || *id >= ledger_.messages.size())
                 return problem("a stranger in the log at {}", at);
@@ -327,6 +352,12 @@ private:
     const Ledger& ledger_;
     const Moment moment_;
     FoundById& found_;
+    struct Read {
+        std::string topic;
+        std::int32_t id;
+        std::int64_t max;
+    };
+    std::vector<Read> read_;
     const std::map<std::string, std::string> log_;
     std::string problems_;
 };
