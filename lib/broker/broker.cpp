@@ -61,6 +61,11 @@ Result<std::unique_ptr<Broker>> Broker::open(store::Files& files, const Clock& c
             const auto range = range_before(store, *queue, opened_at);
             return queue->usable() ? std::optional(range) : std::nullopt;
         });
+    // What was deleted was taken from the table with its topic.
+    store.on_queue_change([offsets = broker->offsets_](const store::QueueChange& change) {
+        if (change.why != store::QueueChange::Why::deleted)
+            offsets->queue_changed(change.topic, change.id, {change.min.value, change.max.value});
+    });
     store.on_arrival(
         [arrivals = broker->arrivals_, delay = broker->delay_, timers = broker->timers_,
          transactions = broker->transactions_](std::span<const store::Arrival> arrived) {

@@ -133,7 +133,7 @@ private:
     const PhysicalOffset opened_at_;  // the end of the log
     std::unique_ptr<Topics> topics_;
     std::unique_ptr<Groups> groups_;
-    std::unique_ptr<Offsets> offsets_;
+    std::shared_ptr<Offsets> offsets_;  // the store's listener has a share
     std::unique_ptr<Filters> filters_;
     Clients clients_;
     QueueLocks locks_;

@@ -196,6 +196,23 @@ void Offsets::hold(std::string_view group, std::string_view topic, std::int32_t 
     held_to_end({group, topic, queue}, at, *range);
 }
 
+void Offsets::queue_changed(std::string_view topic, std::int32_t queue, const QueueRange& range) {
+    std::vector<std::pair<std::string, std::int64_t>> beyond;
+    {
+        const Lock lock(mutex_);
+        for (auto& [group, topics] : groups_) {
+            auto* is = const_cast<Place*>(find_place(group, topic, queue));
+            if (is == nullptr) continue;
+            is->pulled = std::min(is->pulled, range.end);
+            if (is->reset > range.end) is->reset = range.end;
+            if (is->committed <= range.end) continue;
+            beyond.emplace_back(group, std::exchange(is->committed, range.end));
+            changed();
+        }
+    }
+    for (const auto& [group, at] : beyond) held_to_end({group, topic, queue}, at, range);
+}
+
 void Offsets::gone(std::string_view group, std::string_view topic, std::int32_t queue,
                    std::int64_t asked, const QueueRange& range) {
     {

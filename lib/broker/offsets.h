@@ -41,6 +41,8 @@ public:
     /// Holds some of the positions that nobody has asked for yet; false when there are no more.
     /// Called by one thread.
     bool hold_some(std::size_t count);
+    /// The queue has changed: no group is beyond its end.
+    void queue_changed(std::string_view topic, std::int32_t queue, const QueueRange& range);
 
     /// The next message to consume; backwards is fine. On disk after the next save(). False, and
     /// nothing happens: a reset is pending, of which the group has not heard.

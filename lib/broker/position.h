@@ -1,9 +1,9 @@
 #pragma once
 // A position in a queue is a word about a store that may not be the same any more: a crash has cut
 // its log, another copy was put in its place, a queue was built again, its topic deleted. Whoever
-// keeps positions holds them against the queue here when the store has been opened. One beyond the
-// end would pass over what comes next without a word: it is brought back to the end. What changes
-// is said in the log.
+// keeps positions holds them against the queue here, when the store opens and when the queue
+// changes. One beyond the end would pass over what comes next without a word: it is brought back to
+// the end. What changes is said in the log.
 //
 // Threads: as the store's.
 

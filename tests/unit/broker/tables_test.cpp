@@ -286,7 +286,8 @@ TEST_CASE_FIXTURE(Fixture, "offsets beyond the ends of their queues go back to t
             while (table->hold_some(100)) continue;
             CHECK(table->find("H", "T", 0) == 70);
             CHECK(table->find("G", "T", 1) == 53);
-            return;
+            table->queue_changed("T", 0, {10, 60});
+            table->queue_changed("T", 1, {10, 52});
         }
         while (table->hold_some(2)) continue;
         CHECK(table->find("G", "T", 2) == 7);
@@ -298,6 +299,20 @@ TEST_CASE_FIXTURE(Fixture, "offsets beyond the ends of their queues go back to t
     CHECK(table->find("H", "T", 0) == 60);
     CHECK(table->find("H", "T", 1) == 5);  // below the begin: its next pull is told
     CHECK(table->find("G", "U", 0) == 0);
+}
+
+TEST_CASE_FIXTURE(Fixture, "a queue that becomes shorter takes pending resets and pulls along") {
+    const auto table = offsets();
+    table->reset("G", "T", 0, 50);
+    table->pulled("G", "T", 0, 55);
+    CHECK(table->commit("H", "T", 0, 51));
+    table->queue_changed("T", 0, {0, 50});
+    CHECK(table->places("G", "T").at(0).pulled == 50);
+    CHECK(table->find("H", "T", 0) == 50);
+    table->queue_changed("T", 0, {0, 20});
+    CHECK(table->take_reset("G", "T", 0) == 20);
+    CHECK(table->find("G", "T", 0) == 20);
+    CHECK(table->find("H", "T", 0) == 20);
 }
 
 TEST_CASE_FIXTURE(Fixture, "RocketMQ's own offset file is read, with its bare keys") {
