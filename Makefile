@@ -1,4 +1,16 @@
 # mqd: two commands do everything, `make demo` and `make check`; the rest is what they are made of.
+#: make                    builds everything in build/, with what is missing installed first
+#: make demo               starts a broker, pipes a real log of this machine through it, compares the bytes
+#: make check              builds and runs all tests; SAN=address or SAN=thread with sanitizers
+#: make install            installs below PREFIX=/usr/local; DESTDIR=pkg puts pkg/ before all paths
+#: make lint               formatting, clang-tidy, thread safety, shellcheck, man pages
+#: make fmt                formats all sources
+#: make interop            official clients against our daemons; SERVER=rocketmq against RocketMQ's own
+#: make soak               everything at once for MINUTES=10 on a broker that is killed again and again
+#: make bench              figures against their targets; NAMES="sync keys" only those, PEERS=1 others too
+#: make fuzz               the parsers, a minute each
+#: make deps               installs the Debian packages that building needs
+#: make clean              removes what was built
 SAN    ?=
 PREFIX ?= /usr/local
 PEERS  ?=
@@ -12,9 +24,12 @@ SANITIZE_address := address,undefined
 SANITIZE_thread  := thread
 SETUP := $(if $(SAN),-Db_sanitize=$(SANITIZE_$(SAN)) -Db_lundef=false -Doptimization=1 -Ddebug=true)
 
-.PHONY: all demo check lint fmt interop soak bench fuzz install deps clean
+.PHONY: all help demo check lint fmt interop soak bench fuzz install deps clean
 all: $(BUILD)/build.ninja
 	@meson compile -C $(BUILD)
+
+help:
+	@sed -n 's/^#: //p' Makefile
 
 $(BUILD)/build.ninja: | deps
 	@meson setup --prefix $(PREFIX) $(SETUP) $(BUILD) > /dev/null || { tail -25 $(BUILD)/meson-logs/meson-log.txt >&2; exit 1; }

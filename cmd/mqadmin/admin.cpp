@@ -11,11 +11,18 @@
 #include "wire/codes.h"
 
 namespace mqd::admin {
+namespace {
+
+/// For an answer of one that is there, whose disk may be slow.
+constexpr std::int64_t answer_ms = 5000;
+
+}  // namespace
 
 Admin::Admin(std::string_view command, std::string_view purpose)
     : cli(fmt::format("mqadmin {}", command), purpose) {
     cli.common(server_);
-    cli.option("--timeout", timeout_ms_, parse_duration_ms, "D", "of each request; 5s");
+    cli.option("--timeout", timeout_ms_, parse_duration_ms, "D",
+               "for servers that are not there yet (default: 3s), for each answer (5s)");
     cli::add_out_option(cli, out);
     cli.section("this command's own");
 }
@@ -30,10 +37,14 @@ std::optional<int> Admin::start(const std::vector<std::string>& arguments) {
     if (const auto status = cli.parse(arguments)) return status;
     client::Options options;
     options.namesrv = server_.namesrv;
-    options.timeout_ms = timeout_ms_;
+    options.timeout_ms = cli.given("--timeout") ? timeout_ms_ : answer_ms;
+    options.waiting = cli.waiting(timeout_ms_);
+    options.talk = {cli.quiet() ? 0 : cli.verbose(),
+                    [this](std::string_view what) { cli.warn(what); }};
     auto opened = client::Client::open(std::move(options));
     if (!opened) return cli.fail(opened.error());
     client_ = std::move(*opened);
+    patience_.emplace(*client_, client_->options().waiting);
     return std::nullopt;
 }
 
@@ -42,9 +53,7 @@ std::string Admin::namesrv() const {
 }
 
 Result<wire::ClusterInfo> Admin::clusters() {
-    TRY(const auto answer,
-        client_->call_namesrv(wire::request_code::get_broker_cluster_info, NoHeader{}));
-    return wire::ClusterInfo::read(answer.body);
+    return patience_->until_settled([&] { return client_->cluster_info(); });
 }
 
 Result<std::vector<Target>> Admin::masters(const Where& where) {
@@ -53,30 +62,35 @@ Result<std::vector<Target>> Admin::masters(const Where& where) {
         targets.push_back({{}, {}, where.broker, 0});
         return targets;
     }
-    TRY(const auto info, clusters());
-    const auto found = info.clusters.find(where.cluster);
+    return patience_->until_settled([&] { return masters_of(where.cluster); });
+}
+
+Result<std::vector<Target>> Admin::masters_of(const std::string& cluster) {
+    std::vector<Target> targets;
+    TRY(const auto info, client_->cluster_info(cluster));
+    const auto found = info.clusters.find(cluster);
     if (found == info.clusters.end()) {
         std::string known;
         for (const auto& [name, brokers] : info.clusters)
             known += (known.empty() ? "" : ", ") + name;
         return Error{Errc::not_found,
-                     fmt::format("cluster '{}' does not exist on {}; there {}", where.cluster,
-                                 namesrv(), known.empty() ? "is none" : "are " + known)};
+                     fmt::format("cluster '{}' does not exist on {}; there {}", cluster, namesrv(),
+                                 known.empty() ? "is none" : "are " + known)};
     }
     for (const auto& name : found->second) {
         const auto broker = info.brokers.find(name);
         if (broker == info.brokers.end() || broker->second.master_address().empty()) continue;
-        targets.push_back({where.cluster, name, std::string(broker->second.master_address()), 0});
+        targets.push_back({cluster, name, std::string(broker->second.master_address()), 0});
     }
     if (targets.empty())
-        return Error{Errc::not_found, fmt::format("cluster '{}' has no master", where.cluster)};
+        return Error{Errc::not_found, fmt::format("cluster '{}' has no master", cluster)};
     return targets;
 }
 
 Result<std::vector<Target>> Admin::brokers_of(std::string_view topic) {
-    TRY(const auto route, client_->route(topic));
+    TRY(const auto found, route(topic));
     std::vector<Target> targets;
-    for (const auto& broker : route.brokers)
+    for (const auto& broker : found.brokers)
         if (!broker.address().empty())
             targets.push_back({broker.cluster, broker.broker_name, std::string(broker.address()),
                                broker.broker_addrs.begin()->first});

@@ -14,6 +14,7 @@
 #include "cli/parser.h"
 #include "cli/table.h"
 #include "client/client.h"
+#include "client/patience.h"
 #include "wire/bodies/route.h"
 
 namespace mqd::admin {
@@ -41,8 +42,31 @@ public:
     /// Parses, and makes the client. A status: end with it.
     std::optional<int> start(const std::vector<std::string>& arguments);
 
-    client::Client& client() { return *client_; }
+    /// Client's calls. What never left this machine, because the server cannot be reached, is tried
+    /// again for as long as --timeout says, from the start of the command on; what a server has
+    /// refused is not.
+    template <class H>
+    Result<remoting::Answer> call(const std::string& address, std::int32_t code, const H& header,
+                                  Bytes body = {}) {
+        for (;;) {
+            const auto before = client_->disconnects();
+            auto answer = client_->call(address, code, header, body);
+            if (answer || client_->disconnects() != before ||
+                client_->channel(address)->connected() || !patience_->wait_after(answer.error()))
+                return settled(std::move(answer));
+        }
+    }
+    template <class H>
+    Result<remoting::Answer> call_namesrv(std::int32_t code, const H& header, Bytes body = {}) {
+        return patience_->until_settled([&] { return client_->call_namesrv(code, header, body); });
+    }
+    /// Client::route(), waited for while no broker has registered.
+    Result<wire::TopicRouteData> route(std::string_view topic) {
+        return patience_->until_settled([&] { return client_->route(topic); });
+    }
+
     std::string namesrv() const;  ///< for messages: all of them
+    const std::vector<std::string>& namesrvs() const { return server_.namesrv; }
 
     /// GET_BROKER_CLUSTER_INFO from a name server.
     Result<wire::ClusterInfo> clusters();
@@ -61,10 +85,19 @@ public:
     void yes_option() { cli.flag("--yes", yes_, "do not ask"); }
 
 private:
+    Result<remoting::Answer> settled(Result<remoting::Answer> answer) {
+        answer ? patience_->goes_on() : patience_->gives_up();
+        return answer;
+    }
+
+    /// The masters of one cluster, as the name servers know it now.
+    Result<std::vector<Target>> masters_of(const std::string& cluster);
+
     cli::Server server_;
-    std::int64_t timeout_ms_ = 5000;
+    std::int64_t timeout_ms_ = 3000;
     bool yes_ = false;
     std::unique_ptr<client::Client> client_;
+    std::optional<client::Patience> patience_;
 };
 
 /// `true` or `false`, as the reference's options want them.

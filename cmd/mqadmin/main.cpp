@@ -28,6 +28,7 @@ int main(int argc, char** argv) {
     });
     cli::install_signals();
     cli::watch_standard_output();
+    cli::interrupt_again();
     const int status = cli::run_program(
         {"mqadmin",
          "administers name servers and brokers; commands and options are those of RocketMQ",
@@ -36,5 +37,5 @@ int main(int argc, char** argv) {
           {"mqadmin consumerProgress -g billing", "what the group still has to consume"},
           {"mqadmin clusterList --out json | jq -r '.[].addr'", "addresses of all brokers"}}},
         argc, argv);
-    return cli::exit_status_after_signals(status);
+    return cli::end_of_main(status);
 }

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include "base/parse.h"
+#include "cli/output.h"
 #include "cli/parser.h"
 #include "cli/signals.h"
 #include "commands.h"
@@ -121,7 +122,7 @@ int get_command(const std::vector<std::string>& arguments) {
     if (!store) return cli.fail(store.error());
     const auto log = store::LogScan::open(*store);
     if (!log) return cli.fail(log.error());
-    record::Writer writer(STDOUT_FILENO, "standard output", format);
+    record::Writer writer(STDOUT_FILENO, "standard output", format, cli::is_reader_too_slow);
     Search search(cli, **log, writer);
     const auto at = parse_int<std::int64_t>(id);
     const auto found = at && *at >= 0 ? search.by_log_offset(*at) : search.by_id(*store, id);

@@ -9,6 +9,7 @@
 #include <optional>
 
 #include "base/parse.h"
+#include "cli/output.h"
 #include "cli/parser.h"
 #include "cli/signals.h"
 #include "commands.h"
@@ -214,7 +215,7 @@ int log_command(const std::vector<std::string>& arguments) {
     if (!store) return cli.fail(store.error());
     auto scan = store::LogScan::open(*store);
     if (!scan) return cli.fail(scan.error());
-    record::Writer writer(STDOUT_FILENO, "standard output", format);
+    record::Writer writer(STDOUT_FILENO, "standard output", format, cli::is_reader_too_slow);
     Run run(cli, wanted, writer);
     const auto walked = run.walk(**scan, store::store_user(store->root()), follow);
     const int status = cli.finish(walked, writer.flush());

@@ -23,6 +23,7 @@ int main(int argc, char** argv) {
     });
     cli::install_signals();
     cli::watch_standard_output();
+    cli::interrupt_again();
     const int status = cli::run_program(
         {"mqdump",
          "reads the files of a store, of mqd or of RocketMQ; no server is needed",
@@ -32,5 +33,5 @@ int main(int argc, char** argv) {
            "the last hour's orders, a body a line"},
           {"mqdump log /var/lib/mqd --out json | jq .id", "the ids of all messages"}}},
         argc, argv);
-    return cli::exit_status_after_signals(status);
+    return cli::end_of_main(status);
 }

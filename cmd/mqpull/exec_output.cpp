@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "base/clock.h"
+#include "base/counted.h"
 #include "client/producer.h"
 
 namespace mqd::mqpull {
@@ -305,13 +306,14 @@ bool ExecOutput::has_failed() const {
 
 std::optional<std::string> ExecOutput::report() const {
     if (replies_lost_ > 0) {
-        auto text = fmt::format("{} replies did not arrive; the first: {}", replies_lost_,
-                                reply_error_->what);
-        if (commands_failed_ > 0) text += fmt::format("; {} commands failed", commands_failed_);
+        auto text = fmt::format("{} did not arrive; the first: {}",
+                                counted(replies_lost_, "reply", "replies"), reply_error_->what);
+        if (commands_failed_ > 0)
+            text += fmt::format("; {} failed", counted(commands_failed_, "command"));
         return text;
     }
     if (commands_failed_ == 0) return std::nullopt;
-    auto text = fmt::format("{} of {} commands failed", commands_failed_, commands_);
+    auto text = fmt::format("{} of {} failed", commands_failed_, counted(commands_, "command"));
     if (options_.group.empty() || options_.is_orderly) return text;
     text += fmt::format("; messages sent back: {}", messages_returned_);
     if (messages_lost_ > 0) text += fmt::format("; neither done nor sent back: {}", messages_lost_);

@@ -7,9 +7,10 @@
 #include <set>
 
 #include "base/parse.h"
+#include "cli/output.h"
 #include "client/calls.h"
+#include "client/known_group.h"
 #include "json/writer.h"
-#include "record/writer.h"
 #include "wire/codes.h"
 #include "wire/headers/clients.h"
 #include "wire/headers/offsets.h"
@@ -112,9 +113,19 @@ void append_delayed(std::string& out, record::Output form, const std::string& to
     out += '\n';
 }
 
-}  // namespace
+/// not_found: nobody has heard of it.
+Result<> check_group(client::Client& client, const std::string& group,
+                     const std::vector<client::Queue>& queues) {
+    std::set<std::string> brokers;
+    for (const auto& queue : queues) brokers.insert(queue.address);
+    TRY(const bool is_known,
+        client::is_group_known(client, {brokers.begin(), brokers.end()}, group));
+    if (is_known) return {};
+    return Error{Errc::not_found,
+                 fmt::format("group '{}' does not exist on {}", group, fmt::join(brokers, ", "))};
+}
 
-Result<> print_lag(client::Client& client, const Settings& settings) {
+Result<std::string> lag_text(client::Client& client, const Settings& settings) {
     TRY(auto queues, wanted_queues(client, settings));
     const auto retry_topic = "%RETRY%" + settings.group;
     std::optional<std::int64_t> delayed;
@@ -129,11 +140,22 @@ Result<> print_lag(client::Client& client, const Settings& settings) {
     }
     TRY(const auto bounds, client::queue_bounds(client, queues, {}));
     TRY(const auto committed, committed_offsets(client, settings.group, queues));
+    const bool has_committed = std::any_of(committed.begin(), committed.end(),
+                                           [](const auto& offset) { return offset.has_value(); });
+    if (!has_committed) TRY_OK(check_group(client, settings.group, queues));
     std::string out;
     for (std::size_t i = 0; i < queues.size(); ++i)
         append_line(out, settings.format.output, queues[i], committed[i], bounds[i]);
     if (delayed) append_delayed(out, settings.format.output, retry_topic, *delayed);
-    return record::write_all(STDOUT_FILENO, "standard output", as_bytes(out));
+    return out;
+}
+
+}  // namespace
+
+Result<> print_lag(client::Client& client, const Settings& settings) {
+    client::Patience patience(client, settings.waiting);
+    TRY(const auto out, patience.until_settled([&] { return lag_text(client, settings); }));
+    return cli::write_out(out);
 }
 
 }  // namespace mqd::mqpull

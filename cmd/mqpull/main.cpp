@@ -4,6 +4,7 @@
 #include <signal.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <memory>
 
 #include "ack_output.h"
@@ -51,9 +52,10 @@ Result<std::unique_ptr<Output>> make_output(const cli::Parser& cli, client::Clie
     return output;
 }
 
-}  // namespace
+/// For the answer to a request that is waited for.
+constexpr std::int64_t call_ms = 3000;
 
-int main(int argc, char** argv) {
+int run(int argc, char** argv) {
     Options o;
     cli::Parser cli("mqpull", "print the messages of a topic");
     describe(cli, o);
@@ -62,23 +64,27 @@ int main(int argc, char** argv) {
 
     cli::install_signals();
     cli::interrupt_again();
+    const std::int64_t timeout_ms = o.settings.waiting.timeout_ms;
+    o.settings.waiting = cli.waiting(timeout_ms);
     client::Options client_options;
     client_options.namesrv = o.server.namesrv;
+    if (timeout_ms > 0) client_options.timeout_ms = std::min(call_ms, timeout_ms);
+    client_options.waiting = o.settings.waiting;
     client_options.talk = {cli.quiet() ? 0 : cli.verbose(),
                            [&](std::string_view what) { cli.warn(what); }};
     auto client = client::Client::open(std::move(client_options));
     if (!client) return cli.fail(client.error());
-    auto& waiting = o.settings.waiting;
-    waiting.say = [&](std::string_view what) { cli.warn(what); };
-    if (cli.quiet()) waiting.told_after_ms = waiting.timeout_ms;
-    waiting.stop_fd = cli::interrupt_fd();
-    if (o.lag)
-        return cli.finish(
-            client::try_again(waiting, [&] { return print_lag(**client, o.settings); }));
+    if (o.lag) return cli.finish(print_lag(**client, o.settings));
     // A closed pipe shows as an error of write(), so that offsets can be committed first.
     ::signal(SIGPIPE, SIG_IGN);
     const auto output = make_output(cli, **client, o);
     if (!output) return cli.fail(output.error());
     Pulling pulling(cli, **client, o.settings, **output);
     return pulling.run();
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+    return cli::end_of_main(run(argc, argv));
 }

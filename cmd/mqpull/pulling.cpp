@@ -9,6 +9,7 @@
 #include <set>
 
 #include "base/clock.h"
+#include "base/counted.h"
 #include "cli/far_end.h"
 #include "cli/signals.h"
 #include "message/properties.h"
@@ -104,11 +105,11 @@ int Pulling::run() {
     auto left = leave(is_pipe_closed);
     if (is_pipe_closed) cli::end_by_sigpipe();
     if (result) result = std::move(left);
-    if (!result) return cli::exit_status_after_signals(cli_.fail(result.error()));
-    // That it went on is good to know, also where all of it went well.
-    if (cli_.verbose() > 0 || puller_.retries() > 0)
-        cli_.note(fmt::format("{} messages, {} requests repeated", count_, puller_.retries()));
-    return cli::exit_status_after_signals(status());
+    if (!result) return cli_.fail(result.error());
+    cli_.sums(fmt::format("{}, {} repeated", counted(count_, "message"),
+                          counted(puller_.retries(), "request")),
+              true);
+    return status();
 }
 
 int Pulling::status() const {
@@ -133,20 +134,20 @@ Result<> Pulling::leave(bool is_pipe_closed) {
 
 Result<> Pulling::begin() {
     if (settings_.count && *settings_.count == 0) return {};
-    const auto& waiting = settings_.waiting;
-    TRY(auto sources, client::try_again(waiting, [&] { return find_sources(client_, settings_); }));
+    client::Patience patience(client_, settings_.waiting);
+    TRY(auto sources, patience.until_settled([&] { return find_sources(client_, settings_); }));
     TRY_OK(check_expression(sources.queues));
     wait_for(sources.missing);
     if (!settings_.stops_at_end || settings_.is_group())
         for (const auto& topic : settings_.topics) routes_.watch(topic);
     if (settings_.last) {
-        auto found = client::try_again(waiting, [&] { return find_newest(sources.queues); });
+        auto found = patience.until_settled([&] { return find_newest(sources.queues); });
         if (!found && newest_.empty()) return found;
     }
-    return settings_.is_group() ? join() : begin_plain(std::move(sources.queues));
+    return settings_.is_group() ? join(patience) : begin_plain(std::move(sources.queues), patience);
 }
 
-Result<> Pulling::join() {
+Result<> Pulling::join(client::Patience& patience) {
     client::Membership::Options options;
     options.group = settings_.group;
     options.topics = settings_.topics;
@@ -155,7 +156,7 @@ Result<> Pulling::join() {
     options.tags = settings_.tags;
     options.from = settings_.from;
     options.broadcasts = settings_.broadcasts;
-    TRY(membership_, client::Membership::join(client_, std::move(options)));
+    TRY(membership_, client::Membership::join(client_, std::move(options), patience));
     if (!settings_.commits()) return {};
     using Hold = client::QueueLocks::Hold;
     client::QueueLocks locks(client_, settings_.group, membership_->client_id(),
@@ -165,20 +166,20 @@ Result<> Pulling::join() {
 }
 
 /// Until one broker has answered or, with --brokers, all. The others may come later.
-Result<> Pulling::begin_plain(std::vector<client::Queue> queues) {
+Result<> Pulling::begin_plain(std::vector<client::Queue> queues, client::Patience& patience) {
     has_queues_ = missing_.empty();
     if (settings_.stops_at_end && settings_.waiting.timeout_ms > 0)
         absent_until_ms_ = monotonic_ms() + settings_.waiting.timeout_ms;
     if (queues.empty()) return {};
     Error why;
-    TRY_OK(client::try_again(settings_.waiting, [&] { return take_on_present(queues, why); }));
+    TRY_OK(patience.until_settled([&] { return take_on_present(queues, why); }));
     absent_.add(std::move(queues), std::move(why));
     return {};
 }
 
 /// Leaves in `queues` those whose broker does not answer.
 Result<> Pulling::take_on_present(std::vector<client::Queue>& queues, Error& why) {
-    auto answers = client::BoundsQuestion(client_, queues, settings_.from).wait();
+    auto answers = client::BoundsQuestion(client_, queues, settings_.from).wait(client_);
     std::vector<client::Queue> absent;
     for (std::size_t i = 0; i < queues.size(); ++i) {
         if (answers[i]) {
@@ -200,7 +201,7 @@ Result<> Pulling::find_newest(const std::vector<client::Queue>& queues) {
     std::vector<client::Queue> present;
     std::vector<client::Bounds> bounds;
     Result<> all;
-    auto answers = client::BoundsQuestion(client_, queues, {}).wait();
+    auto answers = client::BoundsQuestion(client_, queues, {}).wait(client_);
     for (std::size_t i = 0; i < queues.size(); ++i) {
         if (answers[i]) {
             present.push_back(queues[i]);

@@ -20,6 +20,7 @@
 #include "client/client.h"
 #include "client/membership.h"
 #include "client/newest.h"
+#include "client/patience.h"
 #include "client/puller.h"
 #include "client/route_watch.h"
 #include "client/start.h"
@@ -108,7 +109,7 @@ private:
     Result<> loop();
     /// What the output has begun comes to its end.
     Result<> drain();
-    Result<> join();
+    Result<> join(client::Patience& patience);
     /// The group's offsets are committed for the last time, and its queues are the others'.
     Result<> leave(bool is_pipe_closed);
     void tick();
@@ -133,7 +134,7 @@ private:
     Result<> share_out();
     Result<> not_shared(const Error& error);
     Result<> take_on(const std::vector<client::Queue>& queues, const client::From& from);
-    Result<> begin_plain(std::vector<client::Queue> queues);
+    Result<> begin_plain(std::vector<client::Queue> queues, client::Patience& patience);
     Result<> take_on_present(std::vector<client::Queue>& queues, Error& why);
     Result<> find_newest(const std::vector<client::Queue>& queues);
     std::int64_t start_of(const client::Queue& queue, const client::From& from,

@@ -2,19 +2,12 @@
 
 #include <unistd.h>
 
-#include "cli/signals.h"
+#include "cli/output.h"
 
 namespace mqd::mqpull {
-namespace {
-
-/// How long a reader that does not read holds us after a signal.
-constexpr std::int64_t give_up_ms = 3000;
-
-}  // namespace
 
 StreamOutput::StreamOutput(const record::Format& format, bool commits)
-    : writer_(STDOUT_FILENO, "standard output", format,
-              [] { return cli::interrupted_ms() > give_up_ms; }),
+    : writer_(STDOUT_FILENO, "standard output", format, cli::is_reader_too_slow),
       far_end_(STDOUT_FILENO),
       commits_(commits) {}
 

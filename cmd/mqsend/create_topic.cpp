@@ -16,16 +16,9 @@ constexpr std::int32_t queues = 4;
 constexpr std::int64_t look_again_ms = 20;
 constexpr std::int64_t route_wait_ms = 10'000;
 
-}  // namespace
-
-Result<> create_topic(client::Client& client, const std::string& topic) {
-    const auto known = client.route(topic);
-    if (known) return {};
-    if (known.error().code != Errc::not_found) return known.error();
-
-    TRY(const auto answer,
-        client.call_namesrv(wire::request_code::get_broker_cluster_info, wire::NoHeader{}));
-    TRY(const auto cluster, wire::ClusterInfo::read(answer.body));
+/// unavailable: no broker that is a master.
+Result<> ask_brokers(client::Client& client, const std::string& topic) {
+    TRY(const auto cluster, client.cluster_info());
     wire::CreateTopic header;
     header.topic = topic;
     header.default_topic = client::template_topic;
@@ -40,9 +33,23 @@ Result<> create_topic(client::Client& client, const std::string& topic) {
         is_made = true;
     }
     if (!is_made)
-        return Error{Errc::unavailable, fmt::format("topic '{}' cannot be made: the name server "
-                                                    "knows no broker that is a master",
-                                                    topic)};
+        return Error{Errc::unavailable,
+                     fmt::format("topic '{}' cannot be made: {} {} no broker that is a master",
+                                 topic, fmt::join(client.options().namesrv, ";"),
+                                 client.options().namesrv.size() == 1 ? "knows" : "know")};
+    return {};
+}
+
+}  // namespace
+
+Result<> create_topic(client::Client& client, const std::string& topic,
+                      client::Patience& patience) {
+    TRY_OK(patience.until_settled([&]() -> Result<> {
+        const auto there = client.route(topic);
+        if (there) return {};
+        if (there.error().code != Errc::not_found) return there.error();
+        return ask_brokers(client, topic);
+    }));
     const std::int64_t deadline_ms = monotonic_ms() + route_wait_ms;
     for (;;) {
         const auto route = client.route(topic);

@@ -6,10 +6,12 @@
 #include <string>
 
 #include "client/client.h"
+#include "client/patience.h"
 
 namespace mqd::mqsend {
 
-/// Returns once the name server has the route. unavailable: no broker, or it did not come in time.
-Result<> create_topic(client::Client& client, const std::string& topic);
+/// Returns once the name server has the route. unavailable: no broker for all the patience, or the
+/// route did not come in time.
+Result<> create_topic(client::Client& client, const std::string& topic, client::Patience& patience);
 
 }  // namespace mqd::mqsend

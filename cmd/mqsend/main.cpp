@@ -100,7 +100,7 @@ void describe_message(cli::Parser& cli, Options& o) {
     cli.option("-t,--topic", o.settings.topic, "TOPIC", "where to; over the records' own");
     cli.option("-k,--key", o.settings.keys, "KEY", "index key; may be repeated");
     cli.option("--tag", o.settings.tag, "TAG", "tag");
-    cli.option(
+    cli.repeated(
         "-p,--property",
         [&o](std::string_view text) -> Result<> {
             TRY(auto property, parse_property(text));
@@ -376,11 +376,11 @@ struct Sent {
     Fates& fates;
     Reporting& reporting;
 
-    /// With --create.
+    /// --create
     Result<> make_topic() const {
         if (!options.create) return {};
-        return client::try_again(options.producer.waiting,
-                                 [&] { return create_topic(client, options.settings.topic); });
+        client::Patience patience(client, client.options().waiting);
+        return create_topic(client, options.settings.topic, patience);
     }
     int through(Outlet& outlet) const {
         Sending sending(cli, outlet, composer, fates, reporting, options.limits);
@@ -414,12 +414,15 @@ int send_requests(const Sent& sent) {
     client::Requests requests(sent.client, o.producer.group);
     if (const auto made = sent.make_topic(); !made) return sent.cli.fail(made.error());
     // A reply may be there as soon as the request is.
-    const auto ready = client::try_again(o.producer.waiting, [&]() -> Result<> {
+    client::Patience patience(sent.client, sent.client.options().waiting);
+    const auto ready = patience.until_settled([&]() -> Result<> {
         TRY(const auto route, client::publish_route(sent.client, o.settings.topic));
         std::set<std::string> brokers;
         for (const auto& queue : client::publish_queues(o.settings.topic, route))
             brokers.insert(queue.address);
-        return requests.set_brokers({brokers.begin(), brokers.end()});
+        auto told = requests.set_brokers({brokers.begin(), brokers.end()});
+        if (!told) TRY_OK(requests.set_brokers({}));  // the next attempt is to tell them again
+        return told;
     });
     if (!ready) return sent.cli.fail(ready.error());
     o.producer.stop_fd = cli::interrupt_fd();
@@ -461,7 +464,10 @@ int send_spooled(const Sent& sent) {
     options.ack = o.producer.ack;
     options.skips_errors = o.limits.skips_errors;
     if (o.create)
-        options.before_first = [&] { return create_topic(sent.client, o.settings.topic); };
+        options.before_first = [&] {
+            client::Patience none(sent.client, std::nullopt);
+            return create_topic(sent.client, o.settings.topic, none);
+        };
     o.limits.has_spool = true;
     // All that one read gives is in the spool before the next.
     o.input.read_bytes_max = spooled_read_bytes;
@@ -473,15 +479,15 @@ int send_spooled(const Sent& sent) {
 void settle_waiting(Options& o, const cli::Parser& cli, Reporting& reporting) {
     o.producer.never_gives_up = o.follow || o.producer.timeout_ms == 0;
     auto& waiting = o.producer.waiting;
+    waiting = cli.waiting(o.producer.timeout_ms);
     waiting.say = [&reporting](std::string_view what) { reporting.warn(what); };
-    if (cli.quiet()) waiting.told_after_ms = std::max<std::int64_t>(o.producer.timeout_ms, 1000);
-    waiting.timeout_ms = o.producer.never_gives_up ? 0 : o.producer.timeout_ms;
-    waiting.stop_fd = cli::interrupt_fd();
+    if (o.producer.never_gives_up) waiting.timeout_ms = 0;
 }
 
-}  // namespace
+/// For an answer of a name server or a broker that is asked before anything is sent.
+constexpr std::int64_t call_ms = 3000;
 
-int main(int argc, char** argv) {
+int run(int argc, char** argv) {
     Options o;
     cli::Parser cli("mqsend", "send messages to a topic");
     describe(cli, o);
@@ -507,6 +513,9 @@ int main(int argc, char** argv) {
     if (o.print != Print::nothing) cli::watch_standard_output();
     client::Options client_options;
     client_options.namesrv = o.server.namesrv;
+    if (o.producer.timeout_ms > 0)
+        client_options.timeout_ms = std::min(call_ms, o.producer.timeout_ms);
+    client_options.waiting = o.producer.waiting;
     client_options.talk = {cli.quiet() ? 0 : cli.verbose(),
                            [&](std::string_view what) { reporting.warn(what); }};
     auto client = client::Client::open(std::move(client_options));
@@ -517,4 +526,10 @@ int main(int argc, char** argv) {
     if (o.requests) return send_requests(sent);
     if (o.transacts()) return send_transacted(sent);
     return o.spool.empty() ? send_directly(sent) : send_spooled(sent);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+    return cli::end_of_main(run(argc, argv));
 }

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "base/clock.h"
+#include "base/counted.h"
 #include "cli/far_end.h"
 #include "cli/signals.h"
 #include "due.h"
@@ -253,9 +254,8 @@ int Sending::finish() {
     const auto sums = tally();
     reporting_.finish(sums);
     if (!failure_ && !outlet_.first_error() && limits_.drains && sums.old_left > 0)
-        failure_ =
-            Error{Errc::unavailable,
-                  fmt::format("no broker takes the {} messages that are left", sums.old_left)};
+        failure_ = Error{Errc::unavailable, fmt::format("no broker takes the {} left",
+                                                        counted(sums.old_left, "message"))};
     // What was skipped has been told of.
     auto told = limits_.skips_errors ? std::nullopt : first_error_;
     if (!told) told = outlet_.first_error();
@@ -265,7 +265,7 @@ int Sending::finish() {
     if (!first_error_) first_error_ = outlet_.first_error();
     if (!first_error_) first_error_ = failure_;
     print_sums(sums);
-    return cli::exit_status_after_signals(status(sums));
+    return status(sums);
 }
 
 /// A command of which nothing succeeded ends as its error says, one that did some of it with 1.
@@ -288,13 +288,12 @@ int Sending::status(const Tally& sums) const {
 
 /// All that there was is where it was to go. Behind an interrupt there may have come more.
 bool Sending::is_even(const Tally& sums) const {
-    return !has_unread_ && !cli::interrupted() &&
+    return !has_unread_ && !first_error_ && !cli::interrupted() &&
            sums.refused + sums.unknown + sums.unanswered + sums.spooled == 0 &&
            sums.old_failed + sums.old_left == 0;
 }
 
 void Sending::print_sums(const Tally& sums) const {
-    if (is_even(sums) && cli_.verbose() == 0 && ::isatty(STDERR_FILENO) == 0) return;
     const double seconds = static_cast<double>(monotonic_us() - begin_us_) / 1e6;
     const auto ok = sums.acknowledged + sums.handed_over;
     std::string_view how = sums.handed_over > 0 ? "handed over" : "acknowledged";
@@ -303,8 +302,8 @@ void Sending::print_sums(const Tally& sums) const {
     if (limits_.has_requests) line += fmt::format(" + unanswered {}", sums.unanswered);
     if (limits_.has_spool) line += fmt::format(" + spooled {}", sums.spooled);
     if (limits_.has_transactions) line += fmt::format(" + rolled back {}", sums.rolled_back);
-    line += fmt::format(" + refused {} + unknown {}; {} bytes, {:.3f} s, {:.0f}/s, retries {}",
-                        sums.refused, sums.unknown, sums.bytes, seconds,
+    line += fmt::format(" + refused {} + unknown {}; {}, {:.3f} s, {:.0f}/s, retries {}",
+                        sums.refused, sums.unknown, counted(sums.bytes, "byte"), seconds,
                         static_cast<double>(ok + sums.old_sent) / std::max(seconds, 1e-6),
                         sums.retries);
     if (sums.old_sent + sums.old_failed + sums.old_left > 0)
@@ -312,7 +311,7 @@ void Sending::print_sums(const Tally& sums) const {
                             sums.old_failed, sums.old_left);
     if (skipped_empty_ > 0) line += fmt::format(", {} empty skipped", skipped_empty_);
     if (has_unread_) line += "; input was left unread";
-    cli_.note(line);
+    cli_.sums(line, is_even(sums));
 }
 
 }  // namespace mqd::mqsend

@@ -85,7 +85,9 @@ Result<std::unique_ptr<Spool>> Spool::open(store::Files& files, std::filesystem:
     auto lock = files.lock(spool->dir_ / "lock");
     if (!lock) {
         auto error = std::move(lock).error();
-        if (error.code == Errc::refused) error.code = Errc::invalid;
+        // Another's spool is a mistake in the command, one without rights is not.
+        if (error.code == Errc::refused && store::store_user(spool->dir_))
+            error.code = Errc::invalid;
         return error;
     }
     spool->lock_ = std::move(*lock);

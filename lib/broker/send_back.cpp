@@ -27,10 +27,12 @@ Result<TopicRef> topic_of_group(Broker& broker, std::string name, std::int32_t q
     config.name = std::move(name);
     config.read_queues = config.write_queues = queues;
     config.sys_flag = unit_mode ? 2 : 0;
-    TRY(auto topic, broker.topics().ensure(config));
-    if (topic == nullptr)
+    auto topic = broker.topics().ensure(config);
+    // A disk without room is nobody's lack of rights.
+    if (!topic) return Error{Errc::io, std::move(topic).error().what};
+    if (*topic == nullptr)
         return Error{Errc::unavailable, fmt::format("topic[{}] not exist", config.name)};
-    return topic;
+    return *topic;
 }
 
 /// The failed message's, with what a retry adds.

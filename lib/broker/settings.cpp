@@ -2,8 +2,6 @@
 
 #include <arpa/inet.h>
 #include <fmt/format.h>
-#include <ifaddrs.h>
-#include <net/if.h>
 #include <netinet/in.h>
 #include <unistd.h>
 
@@ -13,6 +11,7 @@
 
 #include "base/parse.h"
 #include "broker/names.h"
+#include "net/own_address.h"
 
 namespace mqd::broker {
 namespace {
@@ -25,21 +24,6 @@ std::string host_name() {
     for (char& c : out) {
         if (!check_topic_name(std::string_view(&c, 1))) c = '_';
     }
-    return out;
-}
-
-std::string first_own_address() {
-    ifaddrs* all = nullptr;
-    if (getifaddrs(&all) != 0) return {};
-    std::string out;
-    for (const ifaddrs* is = all; is != nullptr && out.empty(); is = is->ifa_next) {
-        if (is->ifa_addr == nullptr || is->ifa_addr->sa_family != AF_INET) continue;
-        if ((is->ifa_flags & IFF_LOOPBACK) != 0 || (is->ifa_flags & IFF_UP) == 0) continue;
-        char text[INET_ADDRSTRLEN] = {};
-        const auto* address = reinterpret_cast<const sockaddr_in*>(is->ifa_addr);
-        if (inet_ntop(AF_INET, &address->sin_addr, text, sizeof text) != nullptr) out = text;
-    }
-    freeifaddrs(all);
     return out;
 }
 
@@ -344,8 +328,7 @@ void settle(config::Config& config, Settings& settings, bool standalone) {
         if (!is_any(settings.bind_address)) {
             config.set_default("brokerIP1", settings.bind_address, "bindAddress");
         } else {
-            const auto own = first_own_address();
-            config.set_default("brokerIP1", own.empty() ? "127.0.0.1" : own, "first own address");
+            config.set_default("brokerIP1", net::own_address(), "this machine's address");
         }
     }
     for (const auto& [key, name] : {std::pair{"brokerClusterName", settings.cluster},

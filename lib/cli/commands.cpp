@@ -6,6 +6,7 @@
 #include <cstdio>
 
 #include "cli/exit.h"
+#include "cli/output.h"
 #include "cli/parser.h"
 #include "cli/table.h"
 
@@ -55,9 +56,8 @@ int unknown(const Program& program, std::string_view name) {
                         : fmt::format("there is no command '{}'; is it {}?", name, nearest));
 }
 
-int print(const std::string& text) {
-    const bool ok = std::fputs(text.c_str(), stdout) >= 0 && std::fflush(stdout) == 0;
-    return ok ? exit_status::done : exit_status::failed;
+int print(const Program& program, const std::string& text) {
+    return Parser(program.name, program.purpose).finish(write_out(text));
 }
 
 }  // namespace
@@ -76,16 +76,18 @@ std::size_t edit_distance(std::string_view a, std::string_view b) {
 }
 
 int run_program(const Program& program, int argc, const char* const* argv) {
+    hold_standard_streams();
     std::vector<std::string> arguments(argv + std::min(argc, 1), argv + argc);
     if (arguments.empty()) {
         std::fputs(overview(program).c_str(), stderr);
         return exit_status::usage;
     }
     const auto name = arguments.front();
-    if (name == "-h" || name == "--help") return print(overview(program));
-    if (name == "--version") return print(fmt::format("{} {}\n", program.name, MQD_VERSION));
+    if (name == "-h" || name == "--help") return print(program, overview(program));
+    if (name == "--version")
+        return print(program, fmt::format("{} {}\n", program.name, MQD_VERSION));
     if (lower(name) == "help") {
-        if (arguments.size() == 1) return print(overview(program));
+        if (arguments.size() == 1) return print(program, overview(program));
         const auto* command = find(program, arguments[1]);
         return command != nullptr ? command->run({"--help"}) : unknown(program, arguments[1]);
     }

@@ -13,7 +13,7 @@
 #include <cerrno>
 #include <utility>
 
-#include "cli/exit.h"
+#include "cli/signals.h"
 
 namespace mqd::cli {
 namespace {
@@ -91,9 +91,7 @@ Result<std::size_t> FarEnd::write_some(Bytes bytes) {
 }
 
 void end_by_sigpipe() {
-    ::signal(SIGPIPE, SIG_DFL);
-    ::raise(SIGPIPE);
-    ::_exit(exit_status::signal_base + SIGPIPE);
+    die_of(SIGPIPE);
 }
 
 void watch_standard_output() {

@@ -6,24 +6,17 @@
 #include <unistd.h>
 
 #include <cstdio>
+#include <limits>
 
 #include "base/check.h"
 #include "base/clock.h"
 #include "base/parse.h"
 #include "cli/commands.h"
+#include "cli/output.h"
+#include "cli/signals.h"
 
 namespace mqd::cli {
 namespace {
-
-/// Where the caller has closed one, no file or socket of ours may take its place and be read or
-/// written in its stead: reading or writing it fails, as it would have.
-void hold_standard_streams() {
-    for (const int fd : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) {
-        if (::fcntl(fd, F_GETFD) >= 0) continue;
-        // The lowest that is free, which is this one.
-        check(::open("/dev/null", fd == STDIN_FILENO ? O_WRONLY : O_RDONLY) == fd);
-    }
-}
 
 // One write, so that lines of several processes on one terminal do not mix.
 void print_line(std::string line) {
@@ -36,12 +29,6 @@ void print_line(std::string line) {
         if (n <= 0) return;  // nobody is left to be told
         at += static_cast<std::size_t>(n);
     }
-}
-
-int print_out(const std::string& text) {
-    const bool ok =
-        std::fwrite(text.data(), 1, text.size(), stdout) == text.size() && std::fflush(stdout) == 0;
-    return ok ? exit_status::done : exit_status::failed;
 }
 
 template <class Int>
@@ -156,6 +143,7 @@ void Parser::toggle(std::string_view name, std::optional<bool>& into, std::strin
     option(fmt::format("--no-{}", bare),
            Set([&into](std::string_view) { return into = false, Result<>(); }), "",
            fmt::format("the opposite of {}", name));
+    exclusive({std::string(name), fmt::format("--no-{}", bare)});
 }
 
 void Parser::positional(std::string_view value, std::string& into, std::string_view help) {
@@ -295,6 +283,14 @@ Result<> Parser::run_cli11(std::vector<std::string> arguments) {
     const auto take = [&first](Option& option, std::string_view value) {
         ++option.seen;
         if (first) return;
+        // What a wrapper sets is no default that a user's option would override.
+        if (option.seen == 1) {
+            option.first = value;
+        } else if (!option.repeats && value != option.first) {
+            first = Error{Errc::invalid, fmt::format("{} is given twice: '{}' and '{}'",
+                                                     option.name(), option.first, value)};
+            return;
+        }
         if (auto set = option.set(value); !set)
             first = Error{Errc::invalid,
                           fmt::format("{}: {}", option.positional() ? option.value : option.name(),
@@ -370,10 +366,10 @@ std::optional<int> Parser::parse(const std::vector<std::string>& arguments) {
     // Help is given whatever else is wrong or missing.
     for (const auto& argument : plain ? *plain : arguments) {
         if (argument == "--") break;
-        if (argument == "--help" || argument == "-h") return print_out(help());
+        if (argument == "--help" || argument == "-h") return finish(write_out(help()));
         if (argument == "--version")
-            return print_out(
-                fmt::format("{} {}\n", program_.substr(0, program_.find(' ')), MQD_VERSION));
+            return finish(write_out(
+                fmt::format("{} {}\n", program_.substr(0, program_.find(' ')), MQD_VERSION)));
     }
     if (!plain) return usage_error(plain.error().what);
     if (auto run = run_cli11(std::move(*plain)); !run) return usage_error(run.error().what);
@@ -392,6 +388,17 @@ void Parser::warn(std::string_view what) const {
 
 void Parser::note(std::string_view what) const {
     if (!quiet_) warn(what);
+}
+
+void Parser::sums(std::string_view what, bool are_even) const {
+    if (!are_even || verbose_ > 0 || ::isatty(STDERR_FILENO) == 1) note(what);
+}
+
+client::Waiting Parser::waiting(std::int64_t timeout_ms) const {
+    const std::int64_t quiet_ms =
+        timeout_ms == 0 ? std::numeric_limits<std::int32_t>::max() : timeout_ms;
+    return {[this](std::string_view what) { warn(what); }, quiet_ ? quiet_ms : 1000, timeout_ms,
+            interrupt_fd()};
 }
 
 int Parser::fail(const Error& error) const {

@@ -27,6 +27,7 @@
 #include "base/result.h"
 #include "cli/exit.h"
 #include "cli/server.h"
+#include "client/waiting.h"
 
 namespace mqd::cli {
 
@@ -42,6 +43,7 @@ struct Option {
     bool repeats = false;
     std::function<Result<>(std::string_view)> set;  ///< a flag gets its own name
     int seen = 0;
+    std::string first;  ///< the value that was given first
 
     bool positional() const { return names[0][0] != '-'; }
     /// `--topic`: the first long name, else the short one.
@@ -61,9 +63,9 @@ public:
     /// -n/--namesrv, --profile and --config, for tools that talk to servers.
     void common(Server& server);
 
-    // Options. `names` is `-t,--topic`; more short or long ones may follow, also `-qn`. A value
-    // that is given twice: the last one counts, vectors collect. A name that is already there
-    // goes over to the new option.
+    // Options. `names` is `-t,--topic`; more short or long ones may follow, also `-qn`. Two
+    // different values for one option are a usage error; vectors and repeated() collect. A name
+    // that is already there goes over to the new option.
     void option(std::string_view names, Set set, std::string_view value, std::string_view help);
     void option(std::string_view names, std::string& into, std::string_view value,
                 std::string_view help);
@@ -98,6 +100,12 @@ public:
         option(names, std::forward<Rest>(rest)...);
         options_.back().required = true;
     }
+    /// One whose every value counts.
+    template <class... Rest>
+    void repeated(std::string_view names, Rest&&... rest) {
+        option(names, std::forward<Rest>(rest)...);
+        options_.back().repeats = true;
+    }
     /// One word of a list; the value's name in the help is `a|b|c`.
     template <class T>
     void choice(std::string_view names, T& into, std::vector<std::pair<std::string_view, T>> words,
@@ -116,7 +124,7 @@ public:
     }
     void flag(std::string_view names, bool& into, std::string_view help);
     void flag(std::string_view names, int& count, std::string_view help);
-    /// `--NAME` and `--no-NAME`.
+    /// `--NAME` and `--no-NAME`, of which one may be given.
     void toggle(std::string_view name, std::optional<bool>& into, std::string_view help);
 
     /// Arguments without dashes, in their order; the vector takes all that is left.
@@ -147,6 +155,12 @@ public:
     int usage_error(std::string_view what) const;  ///< prints, with a hint at --help; 2
     void warn(std::string_view what) const;
     void note(std::string_view what) const;  ///< not with -q
+    /// The sums at the end: on a terminal, with -v, or when they do not come out even; not with -q.
+    /// A job of cron's that went well prints nothing.
+    void sums(std::string_view what, bool are_even) const;
+    /// How the tool waits, `timeout_ms` (0: without limit) where it has a limit: told after a
+    /// second, with -q when the time is over.
+    client::Waiting waiting(std::int64_t timeout_ms) const;
     /// `call` runs before each of them: a progress line makes room.
     void before_messages(std::function<void()> call) { before_messages_ = std::move(call); }
     /// The status of the first error, printed, else 0.

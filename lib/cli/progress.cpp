@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "base/clock.h"
+#include "base/counted.h"
 #include "cli/parser.h"
 
 namespace mqd::cli {
@@ -72,8 +73,8 @@ void Progress::clear() {
 }
 
 std::string Progress::line(const Now& now, double per_second, double done_per_second) {
-    std::string text =
-        fmt::format("{} messages, {:.0f}/s, {}", now.count, per_second, size_text(now.bytes));
+    std::string text = fmt::format("{}, {:.0f}/s, {}", counted(now.count, "message"), per_second,
+                                   size_text(now.bytes));
     if (now.total().value_or(0) == 0) return text;
     const auto total = std::max(*now.total(), now.done());
     text += fmt::format(", {}%", now.done() * 100 / total);

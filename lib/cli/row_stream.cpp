@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "cli/output.h"
 #include "json/writer.h"
 #include "record/value_msgpack.h"
 #include "record/writer.h"
@@ -32,7 +33,7 @@ Result<> RowStream::add(const std::vector<std::string>& cells, const json::Value
     }
     any_ = true;
     if (buffer_.size() < block_bytes) return {};
-    auto written = record::write_all(fd_, name_, buffer_.bytes());
+    auto written = record::write_all(fd_, name_, buffer_.bytes(), nullptr, is_reader_too_slow);
     buffer_.clear();
     return written;
 }
@@ -40,7 +41,7 @@ Result<> RowStream::add(const std::vector<std::string>& cells, const json::Value
 Result<> RowStream::finish() {
     if (out_ == RowsOut::table && !settled_) settle();
     if (out_ == RowsOut::json) buffer_.put(std::string_view(any_ ? "]\n" : "[]\n"));
-    auto written = record::write_all(fd_, name_, buffer_.bytes());
+    auto written = record::write_all(fd_, name_, buffer_.bytes(), nullptr, is_reader_too_slow);
     buffer_.clear();
     return written;
 }

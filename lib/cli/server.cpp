@@ -44,6 +44,7 @@ Result<File> read_config(const std::string& option) {
         if (file.path.empty()) return file;
     }
     auto text = config::read_file(file.path);
+    if (!text && text.error().code == Errc::refused) return text.error();
     if (!text) return Error{Errc::invalid, text.error().what};
     TRY(file.entries, config::parse_toml(*text, file.path));
     return file;

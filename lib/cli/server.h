@@ -33,7 +33,8 @@ struct ServerOptions {
 ///     [profile.here]
 ///     namesrv = "10.0.0.1:9876"     # or an array
 ///
-/// invalid: a file, key, profile or address that is wrong; `what` names it.
+/// invalid: a file, key, profile or address that is wrong; `what` names it. refused: the file may
+/// not be read.
 Result<Server> settle_server(const ServerOptions& options);
 
 /// Splits `HOST:PORT[;HOST:PORT...]`; a missing port is 9876. invalid: no host, or no such port.

@@ -8,12 +8,13 @@
 #include <algorithm>
 #include <atomic>
 #include <cerrno>
-#include <cstring>
+#include <cstdio>
 
 #include "base/check.h"
 #include "base/clock.h"
 #include "cli/exit.h"
 #include "cli/far_end.h"
+#include "cli/output.h"
 
 namespace mqd::cli {
 namespace {
@@ -24,6 +25,16 @@ std::atomic<void (*)(int)> last_call = nullptr;
 std::atomic<std::int64_t> came_ms = 0;
 std::atomic<bool> interrupts_again = false;
 
+/// Returns only where the kernel keeps the default action from a process.
+void raise_for_good(int signal) {
+    ::signal(signal, SIG_DFL);
+    sigset_t only;
+    ::sigemptyset(&only);
+    ::sigaddset(&only, signal);
+    ::pthread_sigmask(SIG_UNBLOCK, &only, nullptr);  // in the handler it is blocked
+    ::raise(signal);
+}
+
 void on_alarm(int) {
     ::alarm(1);
 }
@@ -31,7 +42,7 @@ void on_alarm(int) {
 void on_signal(int signal) {
     if (came != 0) {
         if (const auto call = last_call.load()) call(signal);
-        ::_exit(exit_status::signal_base + signal);
+        die_of(signal);
     }
     came = signal;
     came_ms = monotonic_ms();
@@ -45,6 +56,7 @@ void on_signal(int signal) {
 }  // namespace
 
 void install_signals() {
+    hold_standard_streams();
     event = ::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     check(event >= 0);
     struct sigaction action = {};
@@ -82,8 +94,16 @@ void before_abrupt_end(void (*call)(int signal)) {
     last_call = call;
 }
 
-int exit_status_after_signals(int status) {
-    return came != 0 ? exit_status::signal_base + static_cast<int>(came) : status;
+int end_of_main(int status) {
+    if (came == 0) return status;
+    [[maybe_unused]] const int flushed = std::fflush(nullptr);  // nobody is left to be told
+    raise_for_good(came);
+    return exit_status::signal_base + static_cast<int>(came);
+}
+
+void die_of(int signal) {
+    raise_for_good(signal);
+    ::_exit(exit_status::signal_base + signal);
 }
 
 bool wait_readable(int fd, std::int64_t timeout_ms) {

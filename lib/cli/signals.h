@@ -1,7 +1,10 @@
 #pragma once
 // SIGINT, SIGTERM and SIGHUP ask a tool for an orderly stop: a flag, and a descriptor that poll()
-// can wait on. The second signal ends the process at once. SIGPIPE keeps its default (spec cli.md
-// 1).
+// can wait on. After it the tool dies of that signal, so that a shell's loop ends with Ctrl-C and
+// systemd counts the stop as clean. The second signal ends the process at once. SIGPIPE keeps its
+// default (spec cli.md 1).
+//
+//     int main(int argc, char** argv) { return cli::end_of_main(run(argc, argv)); }
 //
 // Threads: any, after install().
 
@@ -29,8 +32,13 @@ void interrupt_again();
 /// what is async-signal-safe. One for all.
 void before_abrupt_end(void (*call)(int signal));
 
-/// 128 + the signal that came, else `status`: what main returns after an orderly stop.
-int exit_status_after_signals(int status);
+/// What main returns when all is closed: `status`. After a signal the process dies of it here;
+/// where that does not end it, as process 1 of a container, it is 128+N.
+int end_of_main(int status);
+
+/// Dies of the signal, whatever was made of it before; 128+N where that does not end the process.
+/// Async-signal-safe.
+[[noreturn]] void die_of(int signal);
 
 /// Waits until `fd` (-1: none) is readable, a signal came, or the time is
 /// over (-1: never). False: interrupted or timed out.

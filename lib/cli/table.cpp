@@ -1,12 +1,10 @@
 #include "cli/table.h"
 
-#include <unistd.h>
-
 #include <algorithm>
 
+#include "cli/output.h"
 #include "json/writer.h"
 #include "record/value_msgpack.h"
-#include "record/writer.h"
 
 namespace mqd::cli {
 
@@ -100,8 +98,7 @@ std::string Rows::text() const {
 }
 
 Result<> Rows::print() const {
-    const auto all = text();
-    return record::write_all(STDOUT_FILENO, "standard output", as_bytes(all));
+    return write_out(text());
 }
 
 }  // namespace mqd::cli

@@ -1,9 +1,6 @@
 #include "client/heartbeats.h"
 
-#include <arpa/inet.h>
 #include <fmt/format.h>
-#include <ifaddrs.h>
-#include <net/if.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -13,6 +10,7 @@
 
 #include "base/clock.h"
 #include "base/mutex.h"
+#include "net/own_address.h"
 #include "wire/codes.h"
 
 namespace mqd::client {
@@ -20,25 +18,6 @@ namespace {
 
 constexpr std::int64_t beat_every_ms = 30'000;
 constexpr std::int64_t beat_again_ms = 1000;
-
-/// The first address of this machine that others may know; brokers only show it.
-std::string own_ip() {
-    std::string ip = "127.0.0.1";
-    ifaddrs* all = nullptr;
-    if (::getifaddrs(&all) != 0) return ip;
-    for (const ifaddrs* one = all; one; one = one->ifa_next) {
-        if (!one->ifa_addr || one->ifa_addr->sa_family != AF_INET ||
-            (one->ifa_flags & IFF_LOOPBACK) != 0)
-            continue;
-        char text[INET_ADDRSTRLEN];
-        const auto* const in = reinterpret_cast<const sockaddr_in*>(one->ifa_addr);
-        if (!::inet_ntop(AF_INET, &in->sin_addr, text, sizeof text)) continue;
-        ip = text;
-        break;
-    }
-    ::freeifaddrs(all);
-    return ip;
-}
 
 }  // namespace
 
@@ -185,7 +164,7 @@ bool Heartbeats::after_disconnect() {
 }
 
 std::string make_client_id() {
-    return fmt::format("{}@{}#{}", own_ip(), ::getpid(), monotonic_us() * 1000);
+    return fmt::format("{}@{}#{}", net::own_address(), ::getpid(), monotonic_us() * 1000);
 }
 
 }  // namespace mqd::client

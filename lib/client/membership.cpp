@@ -45,13 +45,14 @@ Membership::Membership(Client& client, Options options)
 
 Membership::~Membership() = default;
 
-Result<std::unique_ptr<Membership>> Membership::join(Client& client, Options options) {
+Result<std::unique_ptr<Membership>> Membership::join(Client& client, Options options,
+                                                     Patience& patience) {
     std::unique_ptr<Membership> member(new Membership(client, std::move(options)));
     client.on_push([wishes = member->wishes_](const std::string&, const wire::Command& command) {
         if (command.code == wire::request_code::notify_consumer_ids_changed) wishes->put(0);
     });
-    TRY_OK(member->learn_brokers());
-    TRY_OK(member->heartbeats_.beat_and_wait());
+    TRY_OK(patience.until_settled([&] { return member->learn_brokers(); }));
+    TRY_OK(patience.until_settled([&] { return member->heartbeats_.beat_and_wait(); }));
     member->has_joined_ = true;
     return member;
 }

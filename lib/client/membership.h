@@ -16,6 +16,7 @@
 #include "client/client.h"
 #include "client/heartbeats.h"
 #include "client/mailbox.h"
+#include "client/patience.h"
 #include "client/queues.h"
 #include "client/start.h"
 #include "filter/tags.h"
@@ -36,7 +37,8 @@ public:
     };
     /// Every broker of the topics that are there knows the member when this returns.
     /// unavailable: no name server, or a broker.
-    static Result<std::unique_ptr<Membership>> join(Client& client, Options options);
+    static Result<std::unique_ptr<Membership>> join(Client& client, Options options,
+                                                    Patience& patience);
     ~Membership();
     Membership(const Membership&) = delete;
     Membership& operator=(const Membership&) = delete;

@@ -12,6 +12,7 @@
 #include "base/clock.h"
 #include "base/parse.h"
 #include "client/errors.h"
+#include "client/patience.h"
 #include "message/properties.h"
 #include "wire/codes.h"
 
@@ -35,6 +36,11 @@ std::string messages(const Batch& batch) {
 
 bool is_unavailable(const Result<remoting::Answer>& answer) {
     return !answer && answer.error().code == Errc::unavailable;
+}
+
+/// Of a topic that cannot be sent to now.
+bool may_come(const Error& error) {
+    return error.code == Errc::unavailable || error.code == Errc::not_found;
 }
 
 }  // namespace
@@ -89,7 +95,7 @@ Result<> Producer::send(const Message& message) {
 
 Result<bool> Producer::try_send(const Message& message) {
     TRY_OK(check_message(message));
-    TRY(Lane* const lane, lane_of(message));
+    TRY(Lane* const lane, lane_now(message));
     const auto bytes = Batch::item_bytes(message);
     if (open_bytes_ + bytes > open_bytes_max && open_bytes_ > 0) {
         flush_some();
@@ -119,12 +125,23 @@ Waiting Producer::waiting() const {
 }
 
 Result<Producer::Lane*> Producer::wait_for_lane(const Message& message) {
-    auto lane = lane_of(message);
-    if (lane || lane.error().code != Errc::unavailable) return lane;
-    return try_again(waiting(), [&] {
+    if (!lanes_.empty()) {
+        auto lane = lane_of(message);
+        if (lane || !may_come(lane.error())) return lane;
+    }
+    Patience patience(client_, waiting());
+    return patience.until_settled([&] {
         pump();  // what is in flight does not wait with it
         return lane_of(message);
     });
+}
+
+/// A topic that does not exist while no broker has registered anywhere is only not there yet.
+Result<Producer::Lane*> Producer::lane_now(const Message& message) {
+    auto lane = lane_of(message);
+    if (lane || lane.error().code != Errc::not_found) return lane;
+    Patience none(client_, std::nullopt);
+    return none.until_settled([&] { return lane_of(message); });
 }
 
 void Producer::add(Lane& lane, const Message& message) {

@@ -78,8 +78,8 @@ public:
 
     /// Puts the message into its batch; full batches leave. Waits while the window is full.
     /// Not taken, and in no total: invalid (too long; alone, and not UTF-8), not_found (its topic,
-    /// its queue), unavailable (no name server answers in time), unsupported (a broker that does
-    /// not wait for Options::ack).
+    /// its queue), unavailable (no name server answers or knows a broker in time), unsupported (a
+    /// broker that does not wait for Options::ack).
     Result<> send(const Message& message);
     /// The same without a wait for room: false, and not taken, when there is none. Then something
     /// is under way, whose answer or deadline fd() and due_ms() tell of: there is room after
@@ -139,6 +139,7 @@ private:
 
     Result<Lane*> lane_of(const Message& message);
     Result<Lane*> wait_for_lane(const Message& message);
+    Result<Lane*> lane_now(const Message& message);
     Waiting waiting() const;
     void add(Lane& lane, const Message& message);
     void open_batch(Lane& lane, const Message& message);

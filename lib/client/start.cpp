@@ -22,6 +22,13 @@ Result<std::int64_t> offset_in(const std::string& address, const Result<remoting
     return *offset;
 }
 
+/// `queues of T`
+std::string queues_text(const std::vector<Queue>& queues) {
+    return queues.empty() ? "no queues"
+                          : fmt::format("{} of {}", queues.size() == 1 ? "a queue" : "queues",
+                                        queues.front().topic);
+}
+
 }  // namespace
 
 Result<From> parse_from(std::string_view text) {
@@ -149,10 +156,11 @@ bool BoundsQuestion::is_answered() {
     return waiting_ == 0;
 }
 
-std::vector<Result<Bounds>> BoundsQuestion::wait() {
-    // Each has its deadline in the channel.
-    while (!is_answered()) wait_for_either(mailbox_->fd(), -1, -1);
-    return answers();
+std::vector<Result<Bounds>> BoundsQuestion::wait(Client& client) {
+    const auto waited = client.wait_until([this] { return is_answered(); }, fd(),
+                                          "no answer about the ends of " + queues_text(queues_));
+    if (waited) return answers();
+    return {queues_.size(), waited.error()};
 }
 
 std::vector<Result<Bounds>> BoundsQuestion::answers() {
@@ -165,7 +173,7 @@ std::vector<Result<Bounds>> BoundsQuestion::answers() {
 Result<std::vector<Bounds>> queue_bounds(Client& client, const std::vector<Queue>& queues,
                                          const From& from) {
     std::vector<Bounds> bounds;
-    for (auto& is : BoundsQuestion(client, queues, from).wait()) {
+    for (auto& is : BoundsQuestion(client, queues, from).wait(client)) {
         if (!is) return std::move(is).error();
         bounds.push_back(*is);
     }
@@ -175,7 +183,7 @@ Result<std::vector<Bounds>> queue_bounds(Client& client, const std::vector<Queue
 Result<std::vector<std::int64_t>> offsets_by_time(Client& client, const std::vector<Queue>& queues,
                                                   std::int64_t time_ms) {
     std::vector<std::int64_t> offsets;
-    for (auto& is : BoundsQuestion::by_time(client, queues, time_ms).wait()) {
+    for (auto& is : BoundsQuestion::by_time(client, queues, time_ms).wait(client)) {
         if (!is) return std::move(is).error();
         offsets.push_back(is->by_time.value_or(0));
     }

@@ -61,8 +61,8 @@ public:
     bool is_answered();
     /// Once, when is_answered(): in the order of the queues.
     std::vector<Result<Bounds>> answers();
-    /// The same, after a wait.
-    std::vector<Result<Bounds>> wait();
+    /// The same, after a wait. unavailable, for all: the tool is to stop.
+    std::vector<Result<Bounds>> wait(Client& client);
 
 private:
     friend Result<std::vector<std::int64_t>> offsets_by_time(Client& client,

@@ -231,6 +231,7 @@ Result<std::string> read_file(const std::filesystem::path& path) {
         const int number = errno;
         auto error = errno_error("cannot read " + path.string(), number);
         if (number == ENOENT || number == ENOTDIR) error.code = Errc::not_found;
+        if (number == EACCES || number == EPERM) error.code = Errc::refused;
         return error;
     }
     std::string text;

@@ -18,10 +18,11 @@ namespace {
 
 namespace fs = std::filesystem;
 
-/// ENOSPC and EDQUOT are refusals that pass; anything else is the disk's no.
+/// A lack of room or of rights refuses, and may pass; anything else is the disk's no.
 Error file_error(const char* doing, const fs::path& path, int error) {
     Error out = errno_error(fmt::format("{} {}", doing, path.string()), error);
-    if (error == ENOSPC || error == EDQUOT) out.code = Errc::refused;
+    for (const int refusal : {ENOSPC, EDQUOT, EACCES, EPERM, EROFS})
+        if (error == refusal) out.code = Errc::refused;
     if (error == ENOENT) out.code = Errc::not_found;
     return out;
 }

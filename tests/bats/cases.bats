@@ -70,3 +70,27 @@ holds() {
 @test "reports/clock-put-back" { holds reports/clock-put-back; }
 
 @test "reports/file-in-queue-folder" { holds reports/file-in-queue-folder; }
+
+# free_port: one that nobody listened at just now.
+free_port() {
+  start_namesrv
+  stop_daemon "$namesrv_pid"
+  unset NAMESRV_ADDR
+  port=${namesrv##*:}
+}
+
+@test "start-race" {
+  local port
+  free_port
+  holds start-race.sh "$port"
+}
+
+@test "dies-of-signal" {
+  start_broker
+  holds dies-of-signal.py
+}
+
+@test "deleteTopic of a topic that is not there is status 4" {
+  start_broker
+  holds delete-nosuch.sh
+}

@@ -60,8 +60,11 @@ start_namesrv() {
 # start_broker [OPTION...]: with the name server inside; sets $broker, $broker_pid and $namesrv,
 # exports NAMESRV_ADDR. The store is $BATS_TEST_TMPDIR/store.
 start_broker() {
-  start_daemon broker broker mqd-broker --standalone --store "$BATS_TEST_TMPDIR/store" \
-    --listen 127.0.0.1:0 --namesrv-port 0 "$@"
+  local defaults=()
+  # An option is not given twice.
+  [[ " $* " == *' --listen '* ]] || defaults+=(--listen 127.0.0.1:0)
+  [[ " $* " == *' --namesrv-port '* ]] || defaults+=(--namesrv-port 0)
+  start_daemon broker broker mqd-broker --standalone --store "$BATS_TEST_TMPDIR/store" "${defaults[@]}" "$@"
   broker_pid=$daemon_pid
   broker=$(listening broker broker)
   namesrv=$(listening broker namesrv)

@@ -132,12 +132,12 @@ delete topic [orders] from NameServer [$namesrv] success." ]
   run -2 --separate-stderr mqadmin updateTopic -t x
   [ "$stderr" = "mqadmin: one of --brokerAddr or --clusterName is required (see mqadmin updateTopic --help)" ]
   run -2 mqadmin updateTopic -b "$broker" -t x -o maybe
-  run -3 --separate-stderr mqadmin topicList -n 127.0.0.1:1
+  run -3 --separate-stderr mqadmin topicList -n 127.0.0.1:1 --timeout 300ms
   [ "${#stderr_lines[@]}" = 1 ]
   [[ $stderr == *127.0.0.1:1* ]]
   # Who has said nothing is told where to say it, if nobody listens at the default either.
   if ! (exec 3<> /dev/tcp/127.0.0.1/9876) 2> /dev/null; then
-    NAMESRV_ADDR='' run -3 --separate-stderr mqadmin topicList
+    NAMESRV_ADDR='' run -3 --separate-stderr mqadmin topicList --timeout 300ms
     [[ $stderr == *127.0.0.1:9876*'(-n or $NAMESRV_ADDR says where the name servers are)' ]]
   fi
   run -4 --separate-stderr mqadmin updateTopic -c nope -t x
@@ -173,5 +173,48 @@ delete topic [orders] from NameServer [$namesrv] success." ]
   [ "$output" = success ]
   [ "$(mqpull -q -t kept --from beginning -e | wc -l)" = 3 ]
   run -4 mqadmin cleanUnusedTopic -c nowhere
-  run -3 mqadmin cleanExpiredCQ -b 127.0.0.1:1
+  run -3 mqadmin cleanExpiredCQ -b 127.0.0.1:1 --timeout 300ms
+}
+
+@test "deleteTopic tells what was not there, and deletes it all the same" {
+  run -0 mqadmin updateTopic -c "$cluster" -t here
+  run -0 mqadmin deleteTopic --yes -c "$cluster" -t here
+  run -4 --separate-stderr mqadmin deleteTopic --yes -c "$cluster" -t here
+  [ "$stderr" = "mqadmin: there was no topic 'here', neither on $namesrv nor on a broker of '$cluster'" ]
+  # The requests were sent, and answered.
+  [[ $output == *"delete topic [here] from broker [$broker] success."* ]]
+  [[ $output == *"delete topic [here] from NameServer [$namesrv] success."* ]]
+  run -4 mqadmin deleteTopic --yes -c nowhere -t here
+  run -4 mqadmin consumerProgress -c nowhere
+  run -4 mqadmin consumerProgress -g nosuch
+}
+
+@test "a refusal for good is not tried again" {
+  local began=${EPOCHREALTIME/./}
+  run -1 --separate-stderr mqadmin updateTopic -b "$broker" -t 'no good name' --timeout 1h
+  [ "${#stderr_lines[@]}" = 1 ]
+  [ $((${EPOCHREALTIME/./} - began)) -lt 60000000 ]
+}
+
+@test "one option with two values is wrong usage, the same one twice is not" {
+  run -2 --separate-stderr mqadmin topicList -n "$namesrv" -n 127.0.0.1:1
+  [ "$stderr" = "mqadmin: --namesrv is given twice: '$namesrv' and '127.0.0.1:1' (see mqadmin topicList --help)" ]
+  run -0 mqadmin topicList -n "$namesrv" --namesrvAddr "$namesrv"
+  run -2 mqadmin updateTopic -b "$broker" -t a --topic b
+}
+
+@test "an output that cannot be written is one line and status 1" {
+  local command
+  for command in topicList clusterList "topicRoute -t TBW102" "brokerStatus -b $broker" "updateTopic -b $broker -t T" --help "topicList --help" --version; do
+    [ ! -e /dev/full ] || {
+      run --separate-stderr bash -c "mqadmin $command > /dev/full"
+      [ "$status" = 1 ] || { echo "full: status $status: $command"; return 1; }
+      [ "$(grep -v -e 'waiting: ' -e 'it goes on' <<< "$stderr")" = 'mqadmin: standard output: No space left on device' ] || { echo "$command: $stderr"; return 1; }
+    }
+    run --separate-stderr bash -c "mqadmin $command >&-"
+    [ "$status" = 1 ] || { echo "closed: status $status: $command"; return 1; }
+    [ "$(grep -v -e 'waiting: ' -e 'it goes on' <<< "$stderr")" = 'mqadmin: standard output: Bad file descriptor' ] || { echo "$command: $stderr"; return 1; }
+  done
+  run --separate-stderr bash -o pipefail -c 'for i in {1..400}; do echo; done | { mqadmin brokerStatus -b '"$broker"' | true; }'
+  [ -z "$stderr" ]
 }

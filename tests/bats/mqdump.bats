@@ -101,9 +101,10 @@ flip() {
   [ "$status" = 143 ]
 }
 
-# Small files, of which three megabytes fill three.
+# Small files, of which three megabytes fill three. What is answered is synced: the broker would miss a
+# file that it still has to sync.
 start_small_files() {
-  printf 'mappedFileSizeCommitLog=1048576\nmaxMessageSize=262144\n' > "$BATS_TEST_TMPDIR/small.conf"
+  printf 'mappedFileSizeCommitLog=1048576\nmaxMessageSize=262144\nflushDiskType=SYNC_FLUSH\n' > "$BATS_TEST_TMPDIR/small.conf"
   start_broker -c "$BATS_TEST_TMPDIR/small.conf"
 }
 segments() { (cd "$(store)/commitlog" && echo [0-9]*); }
@@ -233,4 +234,26 @@ ends_with() { [ "$(tail -1 "$BATS_TEST_TMPDIR/out")" = "$1" ]; }
   done
   run -0 mqdump --version
   [[ $output =~ ^mqdump\ [0-9]+\.[0-9]+ ]]
+}
+
+@test "an output that cannot be written is one line and status 1, and a reader that goes is none" {
+  start_broker
+  make_topic t
+  seq 100000 | mqsend -q -t t
+  stop_daemon "$broker_pid"
+  cd "$BATS_TEST_TMPDIR"
+  local command
+  for command in "log store" "queue store t 0" "stat store" "topics store" "groups store" "get store 0" "timers store" "--help" "help log" "log --help" "--version"; do
+    [ ! -e /dev/full ] || {
+      run --separate-stderr bash -c "mqdump $command > /dev/full"
+      [ "$status" = 1 ] || { echo "full: status $status: $command"; return 1; }
+      [ "$(grep -v -e 'waiting: ' -e 'it goes on' <<< "$stderr")" = 'mqdump: standard output: No space left on device' ] || { echo "$command: $stderr"; return 1; }
+    }
+    run --separate-stderr bash -c "mqdump $command >&-"
+    [ "$status" = 1 ] || { echo "closed: status $status: $command"; return 1; }
+    [ "$(grep -v -e 'waiting: ' -e 'it goes on' <<< "$stderr")" = 'mqdump: standard output: Bad file descriptor' ] || { echo "$command: $stderr"; return 1; }
+  done
+  run --separate-stderr bash -o pipefail -c 'mqdump log store | head -1'
+  [ "$status" = 141 ]
+  [ "$output$stderr" = 1 ]
 }

@@ -26,7 +26,7 @@ make_store() {
 
 @test "verify finds nothing in a sound store and says what it has looked at" {
   make_store
-  run -0 --separate-stderr mqdump verify "$(store)"
+  run -0 --separate-stderr mqdump verify -v "$(store)"
   [ "$output" = "" ]
   [ "$stderr" = "mqdump: 100 messages, 100 queue units, 200 index entries: nothing found" ]
   run -0 --separate-stderr mqdump verify -q --deep "$(store)"
@@ -111,13 +111,13 @@ state() { (cd "$(store)" && find . -printf '%p %s %T@\n' | sort && find . -type 
   [ "$stderr" = "mqdump: 4 steps to do with --yes, 0 findings without remedy" ]
   diff "$BATS_TEST_TMPDIR/before" <(state)
 
-  run -0 --separate-stderr mqdump repair --yes "$(store)"
+  run -0 --separate-stderr mqdump repair -v --yes "$(store)"
   [ "$output" = "$plan" ]
   [[ $stderr == *"what was replaced lies in $(store)/repair-"*"4 steps done, 0 findings left" ]]
   [ "$(head -c 5 "$(store)"/repair-*/commitlog-"$fourth"-$((fifth - fourth)))" = '#####' ]
   run -0 mqdump verify -q --deep "$(store)"
   state > "$BATS_TEST_TMPDIR/before"
-  run -0 --separate-stderr mqdump repair --yes "$(store)"
+  run -0 --separate-stderr mqdump repair -v --yes "$(store)"
   [ "$output$stderr" = "mqdump: nothing to do" ]
   diff "$BATS_TEST_TMPDIR/before" <(state)
 

@@ -160,10 +160,14 @@ has_lines() { [ "$(cat "$1" | wc -l)" -ge "$2" ]; }
   start_broker
   mqsend -q -t T --create < /dev/null
   mqsend -q -t T --queue 1 <<< $'a\nb'
-  run mqpull -t T -g g --lag
-  [ "${#lines[@]}" = 5 ]
-  [ "${lines[4]}" = '%RETRY%g - delayed - - 0' ]
-  [[ ${lines[1]} =~ ^T\ [^\ ]+\ 1\ -\ 2\ 2$ ]]
+  run -4 --separate-stderr mqpull -t T -g g --lag
+  [ "$stderr" = "mqpull: group 'g' does not exist on $broker" ]
+  mqpull -t T -g g --from beginning -c 1 > /dev/null
+  run -0 mqpull -t T -g g --lag
+  # A queue of retries came with the member.
+  [ "${#lines[@]}" = 6 ]
+  [ "${lines[5]}" = '%RETRY%g - delayed - - 0' ]
+  [[ ${lines[1]} =~ ^T\ [^\ ]+\ 1\ 1\ 2\ 1$ ]]
   mqpull -t T -g g --from beginning -e > /dev/null
   run mqpull -t T -g g --lag --out json --queue 1
   [[ $output =~ ^\{\"topic\":\"T\",\"broker\":\"[^\"]+\",\"queue\":1,\"committed\":2,\"end\":2,\"lag\":0\}$ ]]
@@ -275,7 +279,7 @@ has_lines() { [ "$(cat "$1" | wc -l)" -ge "$2" ]; }
 }
 
 @test "a dead name server is status 3" {
-  run --separate-stderr mqpull -t T -e -n 127.0.0.1:1
+  run --separate-stderr mqpull -t T -e -n 127.0.0.1:1 --timeout 300ms
   [ "$status" = 3 ]
   [ -z "$output" ]
   [[ $stderr == mqpull:*127.0.0.1:1* ]]

@@ -483,7 +483,7 @@ metric_is() { [ "$(metric "$1" "$2")" = "$3" ]; }
     local topic=T${signal%:*}
     mkfifo "$BATS_TEST_TMPDIR/$topic"
     # Background jobs ignore SIGINT, which mqsend would keep.
-    env --default-signal=INT mqsend -t "$topic" --linger 1h < "$BATS_TEST_TMPDIR/$topic" 2> "$BATS_TEST_TMPDIR/err" 3>&- &
+    env --default-signal=INT mqsend -v -t "$topic" --linger 1h < "$BATS_TEST_TMPDIR/$topic" 2> "$BATS_TEST_TMPDIR/err" 3>&- &
     local sender=$!
     exec {pipe}> "$BATS_TEST_TMPDIR/$topic"
     # 128 KB: more than the pipe holds, less than a batch. When they are in, some have been read.

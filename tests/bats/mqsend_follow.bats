@@ -18,7 +18,7 @@ knows_birth() { [ "$(stat -c %W "$BATS_TEST_TMPDIR" | tr -dc 0-9)" -gt 0 ]; }
 
 # follow [OPTION...]: in the background; $sender
 follow() {
-  env --default-signal=INT mqsend -t T --queue 0 --follow "$@" 2> "$BATS_TEST_TMPDIR/err" 3>&- &
+  env --default-signal=INT mqsend -v -t T --queue 0 --follow "$@" 2> "$BATS_TEST_TMPDIR/err" 3>&- &
   sender=$!
 }
 stop() { # [SIGNAL]

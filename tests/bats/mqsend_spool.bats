@@ -63,7 +63,7 @@ start_and_stop_broker() {
   # Not to be delivered yet.
   run --separate-stderr mqsend -v --drain --spool "$spool" --timeout 100ms
   [ "$status" = 3 ]
-  [[ $stderr == *'no broker takes the 1000 messages that are left'* ]]
+  [[ $stderr == *'no broker takes the 1000 messages left'* ]]
   restart_broker
   run --separate-stderr mqsend -v --drain --spool "$spool"
   [ "$status" = 0 ]

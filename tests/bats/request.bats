@@ -73,7 +73,7 @@ start() {
   mqsend -q -t T <<< 'no request'
   run --separate-stderr mqpull -t T -g servers --from beginning -e --reply --exec 'echo reply'
   [ "$status" = 1 ]
-  [[ $stderr == *'1 replies did not arrive; the first: '*"$broker"* ]]
+  [[ $stderr == *'1 reply did not arrive; the first: '*"$broker"* ]]
   [ -z "$output" ]
   run --separate-stderr mqpull -t T -g servers -e --reply --exec 'echo reply'
   [ "$status" = 0 ]
@@ -107,7 +107,7 @@ start() {
     run --separate-stderr mqpull $wrong < /dev/null
     [ "$status" = 2 ]
   done
-  run --separate-stderr mqsend -t T --request -n 127.0.0.1:1 <<< a
+  run --separate-stderr mqsend -t T --request -n 127.0.0.1:1 --timeout 300ms <<< a
   [ "$status" = 3 ]
   echo autoCreateTopicEnable=false > "$BATS_TEST_TMPDIR/broker.conf"
   start_broker -c "$BATS_TEST_TMPDIR/broker.conf"

@@ -69,7 +69,7 @@ start_movable_broker() {
 @test "mqsend, a reader and a group go on when the name server restarts and the broker moves elsewhere" {
   local first sender
   start_movable_broker
-  env --default-signal=HUP mqpull -t T --from beginning > out 2> out.log 3>&- &
+  env --default-signal=HUP mqpull -v -t T --from beginning > out 2> out.log 3>&- &
   local reader=$!
   mqpull -q -t T -g g --from beginning > group 3>&- &
   { seq 1 100; until [ -e go ]; do sleep 0.02; done; seq 101 200; } | mqsend -v -t T --timeout 60s 2> err 3>&- &
@@ -102,7 +102,7 @@ start_movable_broker() {
     until [ -e go ]; do sleep 0.02; done
     # More than the sockets hold: the rest waits in mqsend, or before it.
     yes "$(printf 'x%.0s' {1..1000})" | head -n 20000
-  } | mqsend -t T --oneway --on-error skip --timeout 60s 2> err 3>&- &
+  } | mqsend -v -t T --oneway --on-error skip --timeout 60s 2> err 3>&- &
   sender=$!
   wait_until has_stored T 1
   freeze "$first"

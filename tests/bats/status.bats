@@ -13,7 +13,7 @@ ends() {
   run --separate-stderr "$@"
   [ "$status" = "$wanted" ] || { echo "status $status, not $wanted: $* ($stderr)"; return 1; }
   local said
-  said=$(grep -cv -e '^mqsend: read ' -e '^mqpull: waiting: ' <<< "$stderr" || true)
+  said=$(grep -cv -e '^mqsend: read ' -e '^mq[a-z]*: waiting: ' <<< "$stderr" || true)
   [ "$said" -le 1 ] || { echo "$said lines: $stderr"; return 1; }
   [ "$wanted" = 0 ] || [[ $stderr == mq* ]]
 }
@@ -78,12 +78,12 @@ status_of() { ended=0; "$@" || ended=$?; }
 }
 
 @test "3: the servers could not be reached, or did not answer in time" {
-  ends 3 mqsend -t T -n 127.0.0.1:1 --timeout 200ms <<< a
-  ends 3 mqsend -t T -n '127.0.0.1:1;127.0.0.1:2' --timeout 200ms <<< a
+  ends 3 mqsend -t T -n 127.0.0.1:1 --timeout 300ms <<< a
+  ends 3 mqsend -t T -n '127.0.0.1:1;127.0.0.1:2' --timeout 300ms <<< a
   [[ $stderr == *'127.0.0.1:1;127.0.0.1:2'* ]]
-  ends 3 mqpull -t T -n 127.0.0.1:1 --timeout 2s
-  ends 3 mqpull -t T -g g -n 127.0.0.1:1 --timeout 100ms
-  ends 3 mqpull -t T -g g --lag -n 127.0.0.1:1 --timeout 100ms
+  ends 3 mqpull -t T -n 127.0.0.1:1 --timeout 300ms
+  ends 3 mqpull -t T -g g -n 127.0.0.1:1 --timeout 300ms
+  ends 3 mqpull -t T -g g --lag -n 127.0.0.1:1 --timeout 300ms
   start_broker
   mqadmin updateTopic -t T -c DefaultCluster > /dev/null
   ends 3 mqsend -t T --request --timeout 100ms <<< a
@@ -148,7 +148,7 @@ status_of() { ended=0; "$@" || ended=$?; }
   chmod 700 locked secret
 }
 
-@test "128+N: stopped in order by a signal, what was read is there and what was written is committed" {
+@test "a signal: after a stop in order, what was read is there and what was written is committed" {
   start_broker
   mqadmin updateTopic -t T -c DefaultCluster > /dev/null
   mkfifo input
@@ -156,7 +156,7 @@ status_of() { ended=0; "$@" || ended=$?; }
   for signal in INT:130 TERM:143 HUP:129; do
     number=${signal#*:} signal=${signal%:*}
     # In the background INT is ignored, which both tools would respect.
-    env --default-signal=INT,HUP mqsend -t T < input 2> err 3>&- &
+    env --default-signal=INT,HUP mqsend -v -t T < input 2> err 3>&- &
     pid=$!
     exec {writer}> input
     echo "$signal" >&"$writer"

@@ -42,7 +42,9 @@ Result<std::unique_ptr<Member>> Member::join(Books books, Options options) {
     membership.group = member->options_.group;
     membership.topics = member->options_.topics;
     membership.from.kind = client::From::Kind::beginning;
-    TRY(member->membership_, client::Membership::join(*member->client_, std::move(membership)));
+    client::Patience patience(*member->client_, std::nullopt);
+    TRY(member->membership_,
+        client::Membership::join(*member->client_, std::move(membership), patience));
     if (member->options_.is_orderly)
         member->locks_.emplace(*member->client_, member->options_.group,
                                member->membership_->client_id());

@@ -25,8 +25,7 @@ int broker_status(const Arguments& arguments) {
     cli::Rows rows(admin.out, {});
     const int status = admin.each(*targets, [&](const Target& target) -> Result<> {
         TRY(const auto answer,
-            admin.client().call(target.address, wire::request_code::get_broker_runtime_info,
-                                NoHeader{}));
+            admin.call(target.address, wire::request_code::get_broker_runtime_info, NoHeader{}));
         TRY(const auto values, wire::KvTable::read(answer.body));
         for (const auto& [key, value] : values.table) {
             const auto line = fmt::format("{:<32}: {}", key, value);

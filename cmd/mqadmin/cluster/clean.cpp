@@ -41,7 +41,7 @@ int clean(const Cleaning& is, const Arguments& arguments) {
     if (!targets) return cli.fail(targets.error());
     cli::Rows rows(admin.out, {});
     const int status = admin.each(*targets, [&](const Target& target) -> Result<> {
-        TRY(const auto answer, admin.client().call(target.address, is.code, NoHeader{}));
+        TRY(const auto answer, admin.call(target.address, is.code, NoHeader{}));
         rows.add({"success"}, json::Value::object({{"addr", target.address}, {"ok", true}}));
         return {};
     });

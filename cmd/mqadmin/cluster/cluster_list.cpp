@@ -159,8 +159,7 @@ int list_once(Admin& admin, const std::string& cluster, bool more_stats) {
                                  "#Hour", "#SPACE", "#ACTIVATED"});
     const int status = admin.each(*targets, [&](const Target& target) -> Result<> {
         TRY(const auto answer,
-            admin.client().call(target.address, wire::request_code::get_broker_runtime_info,
-                                NoHeader{}));
+            admin.call(target.address, wire::request_code::get_broker_runtime_info, NoHeader{}));
         TRY(auto table, wire::KvTable::read(answer.body));
         const Values values(std::move(table));
         rows.add(more_stats ? day_cells(target, values) : load_cells(target, values),

@@ -91,7 +91,7 @@ Result<> add_offsets(Admin& admin, const Target& broker, const Options& options,
     if (!options.topic.empty()) header.topic = options.topic;
     header.wants_delayed_retries = wants_retries(options, group);
     TRY(const auto answer,
-        admin.client().call(broker.address, wire::request_code::get_consume_stats, header));
+        admin.call(broker.address, wire::request_code::get_consume_stats, header));
     TRY(const auto stats, wire::ConsumeStats::read(answer.body));
     into.offsets.insert(into.offsets.end(), stats.offsets.begin(), stats.offsets.end());
     into.tps += stats.consume_tps;
@@ -107,8 +107,8 @@ Result<std::optional<wire::ConsumerConnection>> members(Admin& admin,
     for (const auto& broker : brokers) {
         wire::ConsumerGroupHeader header;
         header.consumer_group = group;
-        auto answer = admin.client().call(broker.address,
-                                          wire::request_code::get_consumer_connection_list, header);
+        auto answer =
+            admin.call(broker.address, wire::request_code::get_consumer_connection_list, header);
         if (!answer) {
             if (answer.error().remote_code == wire::response_code::consumer_not_online) continue;
             return std::move(answer).error();
@@ -125,9 +125,8 @@ std::map<wire::MessageQueue, std::string> owners(Admin& admin, const std::vector
                                                  const wire::ConsumerConnection& connection) {
     std::map<wire::MessageQueue, std::string> out;
     for (const auto& member : connection.connections) {
-        const auto answer =
-            admin.client().call(brokers.front().address, get_consumer_running_info,
-                                RunningInfoHeader{options.group, member.client_id, false});
+        const auto answer = admin.call(brokers.front().address, get_consumer_running_info,
+                                       RunningInfoHeader{options.group, member.client_id, false});
         const auto info = answer ? json::parse(answer->body) : Result<json::Value>(answer.error());
         if (!info) {
             admin.cli.warn(info.error().what);
@@ -263,8 +262,11 @@ Result<> add_group(Admin& admin, const Options& options, const std::string& grou
 }
 
 int all_groups(Admin& admin, const Options& options) {
-    const auto answer = admin.client().call_namesrv(
-        wire::request_code::get_all_topic_list_from_nameserver, NoHeader{});
+    if (!options.cluster.empty())
+        if (const auto known = admin.masters({{}, options.cluster}); !known)
+            return admin.cli.fail(known.error());
+    const auto answer =
+        admin.call_namesrv(wire::request_code::get_all_topic_list_from_nameserver, NoHeader{});
     if (!answer) return admin.cli.fail(answer.error());
     auto topics = wire::TopicList::read(answer->body);
     if (!topics) return admin.cli.fail(topics.error());

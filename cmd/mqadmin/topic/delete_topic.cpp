@@ -1,5 +1,8 @@
 // deleteTopic: DELETE_TOPIC_IN_BROKER 215 on each master, then DELETE_TOPIC_IN_NAMESRV 216 on each
-// name server. In that order, or a registration in between brings the route back.
+// name server. In that order, or a registration in between brings the route back. Servers answer
+// both with success whether they had the topic or not, so they are asked before: brokers by
+// GET_TOPIC_CONFIG 351, which old ones do not know, then GET_TOPIC_STATS_INFO 202, name servers by
+// GET_ROUTEINFO_BY_TOPIC 105.
 
 #include <fmt/format.h>
 
@@ -27,6 +30,25 @@ Result<> outcome(Result<remoting::Answer> answer) {
     return {};
 }
 
+/// Who cannot say may have it.
+bool may_have(const Result<remoting::Answer>& answer) {
+    return answer || answer.error().remote_code != wire::response_code::topic_not_exist;
+}
+
+bool broker_may_have(Admin& admin, const std::string& address, std::string_view topic) {
+    const wire::TopicHeader header{topic};
+    const auto config = admin.call(address, wire::request_code::get_topic_config, header);
+    if (config || config.error().code != Errc::unsupported) return may_have(config);
+    return may_have(admin.call(address, wire::request_code::get_topic_stats_info, header));
+}
+
+bool namesrv_may_have(Admin& admin, const std::string& address, std::string_view topic) {
+    wire::GetRouteInfo header;
+    header.topic = topic;
+    header.accept_standard_json_only = true;
+    return may_have(admin.call(address, wire::request_code::get_routeinfo_by_topic, header));
+}
+
 }  // namespace
 
 int delete_topic(const Arguments& arguments) {
@@ -47,24 +69,29 @@ int delete_topic(const Arguments& arguments) {
     if (!admin.confirmed(fmt::format("delete topic '{}' from cluster '{}'?", topic, cluster)))
         return cli.usage_error("nothing was deleted");
 
+    bool was_there = false;
+    for (const auto& address : admin.namesrvs())
+        was_there = was_there || namesrv_may_have(admin, address, topic);
+    for (const auto& target : *targets)
+        was_there = was_there || broker_may_have(admin, target.address, topic);
+
     cli::Rows rows(admin.out, {});
     int status = admin.each(*targets, [&](const Target& target) {
-        auto answer = admin.client().call(
-            target.address, wire::request_code::delete_topic_in_broker, wire::TopicHeader{topic});
+        auto answer = admin.call(target.address, wire::request_code::delete_topic_in_broker,
+                                 wire::TopicHeader{topic});
         add_row(rows, "broker", target.address, answer,
                 fmt::format("delete topic [{}] from broker [{}] success.", topic, target.address));
         return outcome(std::move(answer));
     });
     if (status == 0) {
         std::vector<Target> servers;
-        for (const auto& address : admin.client().options().namesrv)
-            servers.push_back({{}, {}, address, 0});
+        for (const auto& address : admin.namesrvs()) servers.push_back({{}, {}, address, 0});
         status = admin.each(servers, [&](const Target& server) {
             wire::DeleteTopicInNamesrv header;
             header.topic = topic;
             header.cluster_name = cluster;
-            auto answer = admin.client().call(server.address,
-                                              wire::request_code::delete_topic_in_namesrv, header);
+            auto answer =
+                admin.call(server.address, wire::request_code::delete_topic_in_namesrv, header);
             add_row(rows, "namesrv", server.address, answer,
                     fmt::format("delete topic [{}] from NameServer [{}] success.", topic,
                                 server.address));
@@ -72,7 +99,11 @@ int delete_topic(const Arguments& arguments) {
         });
     }
     const int printed = cli.finish(rows.print());
-    return status != 0 ? status : printed;
+    if (status != 0 || printed != 0) return status != 0 ? status : printed;
+    if (was_there) return status;
+    return cli.fail({Errc::not_found,
+                     fmt::format("there was no topic '{}', neither on {} nor on a broker of '{}'",
+                                 topic, admin.namesrv(), cluster)});
 }
 
 }  // namespace mqd::admin

@@ -17,8 +17,8 @@ namespace mqd::admin {
 namespace {
 
 Result<std::vector<std::string>> all_topics(Admin& admin) {
-    TRY(const auto answer, admin.client().call_namesrv(
-                               wire::request_code::get_all_topic_list_from_nameserver, NoHeader{}));
+    TRY(const auto answer,
+        admin.call_namesrv(wire::request_code::get_all_topic_list_from_nameserver, NoHeader{}));
     TRY(auto list, wire::TopicList::read(answer.body));
     std::ranges::sort(list.topics);
     return std::move(list.topics);
@@ -35,9 +35,8 @@ std::vector<std::string> system_topics(Admin& admin) {
         return list->broker_addr;
     };
     using namespace wire::request_code;
-    const auto broker = add(admin.client().call_namesrv(get_system_topic_list_from_ns, NoHeader{}));
-    if (!broker.empty())
-        add(admin.client().call(broker, get_system_topic_list_from_broker, NoHeader{}));
+    const auto broker = add(admin.call_namesrv(get_system_topic_list_from_ns, NoHeader{}));
+    if (!broker.empty()) add(admin.call(broker, get_system_topic_list_from_broker, NoHeader{}));
     return names;
 }
 
@@ -53,9 +52,9 @@ Result<> add_topic(Admin& admin, const std::string& topic, std::string_view type
     }
     wire::GroupList groups;
     if (!brokers.empty()) {
-        TRY(const auto answer, admin.client().call(brokers.front().address,
-                                                   wire::request_code::query_topic_consume_by_who,
-                                                   wire::TopicHeader{topic}));
+        TRY(const auto answer,
+            admin.call(brokers.front().address, wire::request_code::query_topic_consume_by_who,
+                       wire::TopicHeader{topic}));
         TRY(groups, wire::GroupList::read(answer.body));
     }
     std::ranges::sort(groups.groups);

@@ -37,7 +37,7 @@ int topic_route(const Arguments& arguments) {
     cli.example("mqadmin topicRoute -t orders --out jsonl", "an object for each broker");
     if (const auto status = admin.start(arguments)) return *status;
 
-    const auto route = admin.client().route(topic);
+    const auto route = admin.route(topic);
     if (!route) return cli.fail(route.error());
     const bool as_text = admin.out == cli::RowsOut::table && !list;
     using Columns = std::vector<std::string>;

@@ -36,9 +36,8 @@ int topic_status(const Arguments& arguments) {
     std::vector<std::pair<wire::MessageQueue, wire::TopicOffset>> offsets;
     double tps = 0;
     const int status = admin.each(*brokers, [&](const Target& broker) -> Result<> {
-        TRY(const auto answer,
-            admin.client().call(broker.address, wire::request_code::get_topic_stats_info,
-                                wire::TopicHeader{topic}));
+        TRY(const auto answer, admin.call(broker.address, wire::request_code::get_topic_stats_info,
+                                          wire::TopicHeader{topic}));
         TRY(const auto table, wire::TopicStatsTable::read(answer.body));
         offsets.insert(offsets.end(), table.offsets.begin(), table.offsets.end());
         tps += table.topic_put_tps;

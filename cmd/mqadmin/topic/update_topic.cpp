@@ -34,8 +34,8 @@ void add_config(json::Value& object, const wire::TopicConfig& config) {
 // Nothing: the broker has no such topic. Brokers that do not know the request give an error.
 Result<std::optional<wire::TopicConfig>> config_at(Admin& admin, const std::string& address,
                                                    std::string_view topic) {
-    auto answer = admin.client().call(address, wire::request_code::get_topic_config,
-                                      wire::TopicHeader{topic});
+    auto answer =
+        admin.call(address, wire::request_code::get_topic_config, wire::TopicHeader{topic});
     if (!answer) {
         if (answer.error().remote_code == wire::response_code::topic_not_exist)
             return std::optional<wire::TopicConfig>();
@@ -63,8 +63,7 @@ Result<> create(Admin& admin, const Options& options, const Target& target, cli:
     header.topic_sys_flag = (options.unit ? 1 : 0) | (options.has_unit_sub ? 2 : 0);
     header.order = options.order;
     if (!options.attributes.empty()) header.attributes = options.attributes;
-    TRY_OK(
-        admin.client().call(target.address, wire::request_code::update_and_create_topic, header));
+    TRY_OK(admin.call(target.address, wire::request_code::update_and_create_topic, header));
 
     wire::TopicConfig config;
     config.topic_name = options.topic;
@@ -116,7 +115,7 @@ Result<> set_order(Admin& admin, const Options& options, std::vector<Target> tar
         wire::KvConfigKey get;
         get.name_space = order_namespace;
         get.key = options.topic;
-        const auto old = admin.client().call_namesrv(wire::request_code::get_kv_config, get);
+        const auto old = admin.call_namesrv(wire::request_code::get_kv_config, get);
         if (!old && old.error().remote_code != wire::response_code::query_not_found)
             return old.error();
         if (old)
@@ -132,8 +131,8 @@ Result<> set_order(Admin& admin, const Options& options, std::vector<Target> tar
     put.name_space = order_namespace;
     put.key = options.topic;
     put.value = value;
-    for (const auto& address : admin.client().options().namesrv)
-        TRY_OK(admin.client().call(address, wire::request_code::put_kv_config, put));
+    for (const auto& address : admin.namesrvs())
+        TRY_OK(admin.call(address, wire::request_code::put_kv_config, put));
     return {};
 }
 

@@ -11,8 +11,8 @@ std::int32_t response_code_of(Errc code) {
             return rc::invalid_parameter;
         case Errc::not_found:
             return rc::topic_not_exist;
-        case Errc::refused:
-            return rc::no_permission;
+        case Errc::refused:  // by a disk without room; permissions are told where they are known
+            return rc::service_not_available;
         case Errc::unavailable:
             return rc::system_busy;
         case Errc::corrupt:

@@ -106,9 +106,10 @@ TEST_CASE("a value may begin with a dash and what follows -- is no option") {
     CHECK(!tool.all);
 }
 
-TEST_CASE("the last of several values counts and a beginning of a name is enough") {
+TEST_CASE("a beginning of a name is enough, and the same value may come again") {
     Tool tool;
-    CHECK(!run(tool.cli, {"--top", "A", "-tB", "s", "-qn", "5", "--no-progress"}).status);
+    CHECK(
+        !run(tool.cli, {"--top", "B", "-tB", "s", "-qn", "5", "--no-progress", "-a", "-a"}).status);
     CHECK(tool.topic == "B");
     CHECK(tool.level == 5);
     CHECK(tool.progress == false);
@@ -130,6 +131,11 @@ TEST_CASE("wrong usage is one line on stderr and status 2") {
         {{"s", "--idle", "5x"},
          "mqtool: --idle: '5x' is not a duration (like 500ms, 10s, 2h; 10 is 10s)" + see},
         {{}, "mqtool: STORE is required" + see},
+        {{"s", "-tA", "--topic", "B"}, "mqtool: --topic is given twice: 'A' and 'B'" + see},
+        {{"s", "-tA", "-tA", "--topic="}, "mqtool: --topic is given twice: 'A' and ''" + see},
+        {{"s", "--count=1", "-c", "01"}, "mqtool: --count is given twice: '1' and '01'" + see},
+        {{"s", "--progress", "--no-progress"},
+         "mqtool: only one of --progress or --no-progress can be given" + see},
     };
     for (const auto& c : cases) {
         Tool tool;

@@ -38,6 +38,7 @@ private:
 
 TEST_CASE("the line says how much is done, how fast, and what is left where that is known") {
     CHECK(Progress::line({0, 0, {}}, 0, 0) == "0 messages, 0/s, 0 B");
+    CHECK(Progress::line({1, 7, {}}, 1, 7) == "1 message, 1/s, 7 B");
     CHECK(Progress::line({1'234'567, 102'900'000, {}}, 45'000, 3e6) ==
           "1234567 messages, 45000/s, 102.9 MB");
     CHECK(Progress::line({5, 999, 2000}, 1, 100.1) == "5 messages, 1/s, 999 B, 49%, 0:10 left");

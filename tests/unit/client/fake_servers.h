@@ -112,7 +112,9 @@ public:
     std::string config;                         ///< of the broker, lines of key=value
     std::atomic<std::int32_t> config_code = 0;  ///< its answer to who asks for that
     std::atomic<bool> is_busy = false;          ///< as a name server, what nobody waits for
+    std::atomic<bool> is_silent = false;        ///< answers no route
     std::atomic<bool> knows_topic = true;       ///< the same: "T"
+    std::atomic<bool> knows_brokers = true;     ///< else an empty cluster is what there is
     std::atomic<int> asked_for_routes = 0;
     std::string address;
 
@@ -121,9 +123,12 @@ public:
         switch (request.code) {
             case code::get_routeinfo_by_topic:
                 ++asked_for_routes;
+                if (is_silent) return;
                 if (is_busy)
                     return session.reply(request, wire::response_code::system_busy, "busy");
                 return route(session, request);
+            case code::get_broker_cluster_info:
+                return cluster(session, request);
             case code::send_message_v2:
             case code::send_batch_message:
                 return send(session, request);
@@ -176,6 +181,18 @@ private:
         queue.perm = 6;
         queue.read_queue_nums = queue.write_queue_nums = queues;
         data.queues.push_back(queue);
+    }
+
+    void cluster(remoting::Session& session, const wire::Command& request) const {
+        wire::ClusterInfo info;
+        if (knows_brokers) {
+            info.clusters["c"] = {"b"};
+            info.brokers["b"].cluster = "c";
+            info.brokers["b"].broker_name = "b";
+            info.brokers["b"].broker_addrs[0] = address;
+        }
+        const auto body = wire::to_body(info);
+        session.reply(request, 0, wire::NoHeader{}, as_bytes(body));
     }
 
     void send(remoting::Session& session, const wire::Command& request) {
