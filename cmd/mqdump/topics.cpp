@@ -59,7 +59,8 @@ int topics_command(const std::vector<std::string>& arguments) {
     const auto run = [&]() -> Result<> {
         TRY(const auto store, find_store(path));
         TRY_OK(store::LogScan::open(store));  // else a wrong path would be a store without topics
-        TRY(const auto topics, store::scan_topics(store.root()));
+        TRY(const auto topics,
+            store::scan_topics(store.root(), [&](auto what) { cli.warn(what); }));
         cli::RowStream rows(out, {"TOPIC", "READ", "WRITE", "PERM", "ORDER", "ATTRIBUTES"});
         for (const auto& topic : topics) TRY_OK(print(topic, rows));
         return rows.finish();

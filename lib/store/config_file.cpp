@@ -59,21 +59,39 @@ Result<> give_way(Files& files, const fs::path& path, const Error& why) {
     return why.code == Errc::not_found ? Result<>{} : set_aside(files, path);
 }
 
-}  // namespace
-
-Result<std::string> load_config(Files& files, const fs::path& path,
-                                const std::function<Result<>(std::string_view)>& accepts) {
+/// `spare_taken`: why it is the .bak that is read.
+Result<std::string> read_either(Files& files, const fs::path& path,
+                                const std::function<Result<>(std::string_view)>& accepts,
+                                const std::function<Result<>(const Error&)>& spare_taken) {
     auto first = read_accepted(files, path, accepts);
-    if (first) return first;
+    if (first || first.error().code == Errc::refused) return first;
     auto second = read_accepted(files, with_suffix(path, ".bak"), accepts);
     if (second) {
-        TRY_OK(give_way(files, path, first.error()));
+        TRY_OK(spare_taken(first.error()));
         return second;
     }
+    if (second.error().code == Errc::refused) return second;
     if (first.error().code == Errc::not_found && second.error().code == Errc::not_found)
         return Error{Errc::not_found, fmt::format("neither {} nor its .bak", path.string())};
     return Error{Errc::corrupt, fmt::format("{}; {}; without these files it would begin empty",
                                             first.error().what, second.error().what)};
+}
+
+}  // namespace
+
+Result<std::string> load_config(Files& files, const fs::path& path,
+                                const std::function<Result<>(std::string_view)>& accepts) {
+    return read_either(files, path, accepts,
+                       [&](const Error& why) { return give_way(files, path, why); });
+}
+
+Result<std::string> peek_config(Files& files, const fs::path& path,
+                                const std::function<Result<>(std::string_view)>& accepts,
+                                const std::function<void(std::string_view)>& say) {
+    return read_either(files, path, accepts, [&](const Error& why) -> Result<> {
+        if (say) say(fmt::format("{}; its .bak is read instead", why.what));
+        return {};
+    });
 }
 
 Result<> save_config(Files& files, const fs::path& path, std::string_view text, Spare spare) {

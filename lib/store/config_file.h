@@ -19,8 +19,15 @@ namespace mqd::store {
 /// The text of the file if `accepts` takes it, else of its .bak, which is said in the log; the
 /// file is set aside then, so that the .bak stays until there is a new one to follow. not_found:
 /// neither file is there. corrupt: neither is accepted, and both stay; `what` names them and why.
+/// refused: the file is there and may not be read, which says nothing about what is in it.
 Result<std::string> load_config(Files& files, const std::filesystem::path& path,
                                 const std::function<Result<>(std::string_view)>& accepts);
+
+/// The same for whoever only looks at a store: nothing is set aside. Why the .bak was taken goes to
+/// `say`, if there is one.
+Result<std::string> peek_config(Files& files, const std::filesystem::path& path,
+                                const std::function<Result<>(std::string_view)>& accepts,
+                                const std::function<void(std::string_view)>& say = nullptr);
 
 /// What the .bak is of after a save: the text before, as RocketMQ has it, or the very same. The
 /// latter is for a table whose changes are kept beside it and dropped once it is saved: the text

@@ -14,14 +14,14 @@ namespace {
 namespace fs = std::filesystem;
 
 /// Null when there is no such file.
-Result<json::Value> load_table(const fs::path& store, std::string_view name) {
+Result<json::Value> load_table(const fs::path& store, std::string_view name, const SayLine& say) {
     json::Value table;
-    const auto text = load_config(posix_files(), store / "config" / name,
-                                  [&](std::string_view content) -> Result<> {
-                                      TRY(table, json::parse(content));
-                                      if (table.is_object()) return {};
-                                      return Error{Errc::corrupt, "no JSON object"};
-                                  });
+    const auto accepts = [&](std::string_view content) -> Result<> {
+        TRY(table, json::parse(content));
+        if (table.is_object()) return {};
+        return Error{Errc::corrupt, "no JSON object"};
+    };
+    const auto text = peek_config(posix_files(), store / "config" / name, accepts, say);
     if (!text && text.error().code == Errc::not_found) return json::Value();
     if (!text) return text.error();
     return table;
@@ -56,8 +56,8 @@ bool take_key(std::string_view key, CommittedOffset& into) {
 
 }  // namespace
 
-Result<std::vector<StoredTopic>> scan_topics(const fs::path& store) {
-    TRY(auto saved, load_table(store, "topics.json"));
+Result<std::vector<StoredTopic>> scan_topics(const fs::path& store, const SayLine& say) {
+    TRY(auto saved, load_table(store, "topics.json", say));
     TRY(const auto table, with_changes(posix_files(), store / "config" / "topics.json",
                                        std::move(saved), "topicConfigTable"));
     std::vector<StoredTopic> out;
@@ -67,9 +67,9 @@ Result<std::vector<StoredTopic>> scan_topics(const fs::path& store) {
     return out;
 }
 
-Result<std::vector<CommittedOffset>> scan_offsets(const fs::path& store) {
-    TRY(const auto table, load_table(store, "consumerOffset.json"));
-    TRY(const auto light, load_table(store, "lmqConsumerOffset.json"));
+Result<std::vector<CommittedOffset>> scan_offsets(const fs::path& store, const SayLine& say) {
+    TRY(const auto table, load_table(store, "consumerOffset.json", say));
+    TRY(const auto light, load_table(store, "lmqConsumerOffset.json", say));
     std::vector<CommittedOffset> out;
     CommittedOffset row;
     for (const auto& [key, queues] : table["offsetTable"].members()) {
@@ -95,7 +95,7 @@ Result<std::vector<CommittedOffset>> scan_offsets(const fs::path& store) {
 }
 
 Result<std::map<std::int32_t, std::int64_t>> scan_delay_offsets(const fs::path& store) {
-    TRY(const auto table, load_table(store, "delayOffset.json"));
+    TRY(const auto table, load_table(store, "delayOffset.json", nullptr));
     std::map<std::int32_t, std::int64_t> out;
     for (const auto& [text, offset] : table["offsetTable"].members()) {
         const auto level = parse_int<std::int32_t>(text);

@@ -1,19 +1,24 @@
 #pragma once
 // The tables in R/config from the outside: topics, committed offsets, delay offsets (spec store.md
-// 7.1). Each is read from its file, else from the .bak beside it.
+// 7.1). Each is read from its file, else from the .bak beside it, which goes to `say`: a line for a
+// person. Nothing is changed.
 //
 // Threads: one at a time.
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <map>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
 #include "base/result.h"
 
 namespace mqd::store {
+
+using SayLine = std::function<void(std::string_view)>;
 
 struct StoredTopic {
     std::string name;
@@ -26,8 +31,10 @@ struct StoredTopic {
     std::vector<std::pair<std::string, std::string>> attributes;
 };
 
-/// By name; without a file there are none. corrupt: neither file nor .bak can be read. io
-Result<std::vector<StoredTopic>> scan_topics(const std::filesystem::path& store);
+/// By name; without a file there are none. corrupt: neither file nor .bak can be read. refused:
+/// it may not be read. io
+Result<std::vector<StoredTopic>> scan_topics(const std::filesystem::path& store,
+                                             const SayLine& say = nullptr);
 
 /// What a group has consumed of a queue: everything below `next`.
 struct CommittedOffset {
@@ -38,7 +45,8 @@ struct CommittedOffset {
 };
 
 /// By group, topic and queue, those of light queues (lmqConsumerOffset.json) among them. As above.
-Result<std::vector<CommittedOffset>> scan_offsets(const std::filesystem::path& store);
+Result<std::vector<CommittedOffset>> scan_offsets(const std::filesystem::path& store,
+                                                  const SayLine& say = nullptr);
 
 /// How far each delay level has been delivered, as offset in its queue. As above.
 Result<std::map<std::int32_t, std::int64_t>> scan_delay_offsets(const std::filesystem::path& store);

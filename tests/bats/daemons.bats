@@ -329,3 +329,19 @@ enableAutoInSyncReplicas=true\nslaveReadEnable=true\nbrokerHeartbeatInterval=100
     grep -Eq "^${expected%=*} *: ${expected#*=}\$" "$BATS_TEST_TMPDIR/status" || { echo "$expected"; return 1; }
   done
 }
+
+@test "a table that may not be read stops the start, and is not set aside as damaged" {
+  can_be_somebody || skip "somebody else cannot run the broker here"
+  start_broker
+  mqadmin updateTopic -b "$broker" -t t > /dev/null
+  stop_daemon "$broker_pid"
+  local table=$BATS_TEST_TMPDIR/store/config/topics.json
+  cp "$table" "$table.bak"
+  [ "$(id -u)" != 0 ] || chown -R 65534:65534 "$BATS_TEST_TMPDIR/store"
+  chmod 000 "$table"
+  run --separate-stderr somebody mqd-broker --standalone --store "$BATS_TEST_TMPDIR/store" --listen 127.0.0.1:0 --namesrv-port 0
+  [ "$status" != 0 ]
+  [[ $stderr == *"$table: Permission denied"* ]]
+  [ -e "$table" ]
+  [ ! -e "$table.damaged" ]
+}

@@ -103,6 +103,19 @@ queue_begin() {
   mqadmin topicStatus -t "$1" --out jsonl | sed -n "s/.*\"queueId\":$2,\"minOffset\":\([0-9]*\),.*/\1/p"
 }
 
+# somebody COMMAND...: run by whom permissions count for. can_be_somebody: whether that one reaches the
+# programs and this test's folder.
+somebody() {
+  if [ "$(id -u)" != 0 ]; then "$@"; else
+    setpriv --reuid 65534 --regid 65534 --clear-groups --inh-caps=-all --bounding-set=-all "$@"
+  fi
+}
+can_be_somebody() {
+  [ "$(id -u)" != 0 ] || command -v setpriv > /dev/null || return 1
+  chmod o+rx "$BATS_TEST_TMPDIR" "$BATS_TEST_TMPDIR/.." "$BATS_RUN_TMPDIR" 2> /dev/null || true
+  somebody mqd-broker --version > /dev/null 2>&1 && somebody mqdump --version > /dev/null 2>&1 && somebody ls "$BATS_TEST_TMPDIR" > /dev/null 2>&1
+}
+
 # Raw frames (remoting(7)): connect ADDR:PORT; ask CODE EXT_JSON [BODY]; take_frame; disconnect. What
 # comes, the answer to ask or a request of the server, is in $answer_code, $answer_header (JSON) and
 # $answer_body.

@@ -54,7 +54,13 @@ TEST_CASE("a configuration file that is broken or empty gives way to its second 
     SUBCASE("empty") {
         write(path, "");
     }
+    std::string said;
+    const auto say = [&](std::string_view what) { said = what; };
+    CHECK(*peek_config(posix_files(), path, no_x, say) == "good");
+    CHECK(said.starts_with(path.string()));
+    CHECK(fs::exists(path));
     CHECK(*load_config(posix_files(), path, no_x) == "good");
+    CHECK_FALSE(fs::exists(path));
     write(path, "x");
     write(folder.path() / "offsets.json.bak", "xx");
     const auto neither = load_config(posix_files(), path, no_x);
