@@ -8,7 +8,7 @@
 #include "cli/parser.h"
 #include "cli/signals.h"
 #include "commands.h"
-#include "find_store.h"
+#include "input.h"
 #include "lookup.h"
 #include "message/id.h"
 #include "message/properties.h"
@@ -31,18 +31,18 @@ public:
                      record.error().what};
     }
 
-    Result<> by_id(const store::Places& store, const std::string& id) {
+    Result<> by_id(const Input& input, const std::string& id) {
         if (const auto place = message::parse_offset_id(id)) {
             const auto record = log_.record_at(place->at);
             if (record && record->store_host == place->store_host) return print(*record);
         }
-        TRY_OK(by_index(store, id));
+        if (input.is_folder()) TRY_OK(by_index(input.places(), id));
         if (found_ > 0) return {};
-        cli_.note("the index does not have it; reading the whole log");
+        if (input.is_folder()) cli_.note("the index does not have it; reading the whole log");
         TRY_OK(by_scan(id));
         if (found_ > 0 || cli::interrupted()) return {};
         return Error{Errc::not_found,
-                     fmt::format("{}: no message with the id '{}'", store.root().native(), id)};
+                     fmt::format("{}: no message with the id '{}'", input.name(), id)};
     }
     bool damaged() const { return damaged_; }
 
@@ -52,8 +52,6 @@ private:
     }
 
     Result<> by_index(const store::Places& store, const std::string& id) {
-        std::error_code code;
-        if (!std::filesystem::is_directory(store.root(), code)) return {};
         TRY(auto index, store::IndexScan::open(store));
         TRY(const auto topics, topics_of(store));
         std::vector<KeyHit> hits;
@@ -106,7 +104,8 @@ int get_command(const std::vector<std::string>& arguments) {
     record::Format format;
     bool json_body = false;
     cli::Parser cli("mqdump get", "one message, by its offset id, unique key or log offset");
-    cli.positional("STORE|FILE", path, "a store's directory, or one file of its commit log");
+    cli.positional("STORE|FILE", path,
+                   "a store's directory, or one file of its log, maybe packed; -: standard input");
     cli.positional("ID|OFFSET", id, "an id as mqsend and RocketMQ print them, or a log offset");
     cli.option("--out", format, record::parse_format, record::format_help,
                "as mqpull(1) has them; lines");
@@ -118,14 +117,14 @@ int get_command(const std::vector<std::string>& arguments) {
     if (const auto status = cli.parse(arguments)) return *status;
 
     format.json_body = json_body;
-    const auto store = find_store(path);
-    if (!store) return cli.fail(store.error());
-    const auto log = store::LogScan::open(*store);
+    const auto input = Input::open(path);
+    if (!input) return cli.fail(input.error());
+    const auto log = store::LogScan::open(input->places(), input->name());
     if (!log) return cli.fail(log.error());
     record::Writer writer(STDOUT_FILENO, "standard output", format, cli::is_reader_too_slow);
     Search search(cli, **log, writer);
     const auto at = parse_int<std::int64_t>(id);
-    const auto found = at && *at >= 0 ? search.by_log_offset(*at) : search.by_id(*store, id);
+    const auto found = at && *at >= 0 ? search.by_log_offset(*at) : search.by_id(*input, id);
     const int status = cli.finish(found, writer.flush());
     return status == 0 && search.damaged() ? cli::exit_status::failed : status;
 }

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <map>
+#include <set>
 
 #include "cli/parser.h"
 #include "cli/row_stream.h"
@@ -57,7 +58,8 @@ int groups_command(const std::vector<std::string>& arguments) {
     const auto run = [&]() -> Result<> {
         TRY(const auto store, find_store(path));
         TRY(const auto log, store::LogScan::open(store));
-        TRY(const auto offsets, store::scan_offsets(store.root()));
+        TRY(const auto offsets,
+            store::scan_offsets(store.root(), [&](auto what) { cli.warn(what); }));
         TRY(auto summaries, store::scan_queues(store, log->begin()));
         Queues queues;
         for (auto& queue : summaries) {
@@ -65,17 +67,21 @@ int groups_command(const std::vector<std::string>& arguments) {
             queues.emplace(key, std::move(queue));
         }
         cli::RowStream rows(out, {"GROUP", "TOPIC", "QUEUE", "OFFSET", "MIN", "MAX", "LAG"});
-        bool any = groups.empty();
+        std::set<std::string> missing(groups.begin(), groups.end());
         for (const auto& offset : offsets) {
             if (!groups.empty() && std::ranges::find(groups, offset.group) == groups.end())
                 continue;
-            any = true;
+            missing.erase(offset.group);
             TRY_OK(print(offset, queues, rows));
         }
-        if (!any)
-            return Error{Errc::not_found,
-                         fmt::format("{}: group '{}' has committed nothing", path, groups[0])};
-        return rows.finish();
+        const bool is_all =
+            !groups.empty() && missing.size() == std::set(groups.begin(), groups.end()).size();
+        if (!is_all) TRY_OK(rows.finish());
+        if (missing.empty()) return {};
+        // Some of what was asked for has been done.
+        return Error{
+            is_all ? Errc::not_found : Errc::io,
+            fmt::format("{}: group '{}' has committed nothing", path, fmt::join(missing, "', '"))};
     };
     return cli.finish(run());
 }

@@ -2,11 +2,13 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "base/parse.h"
 #include "cli/parser.h"
 #include "cli/row_stream.h"
 #include "commands.h"
-#include "find_store.h"
+#include "input.h"
 #include "lookup.h"
 #include "store/scan_index.h"
 
@@ -48,13 +50,25 @@ Result<> print(const KeyHit& hit, const Wanted& wanted, store::LogScan* log, cli
         object);
 }
 
+/// All topics, or those that are named, which must be there.
+Result<> settle_topics(const Input& input, Wanted& wanted) {
+    TRY(auto there, topics_of(input.places()));
+    if (wanted.topics.empty()) return wanted.topics = std::move(there), Result<>();
+    for (const auto& topic : wanted.topics)
+        if (std::ranges::find(there, topic) == there.end())
+            return Error{Errc::not_found,
+                         fmt::format("{}: there is no topic '{}'", input.name(), topic)};
+    return {};
+}
+
 }  // namespace
 
 int index_command(const std::vector<std::string>& arguments) {
     Wanted wanted;
     auto out = cli::RowsOut::table;
     cli::Parser cli("mqdump index", "what the index files have of a key");
-    cli.positional("STORE|FILE", wanted.path, "a store's directory, or one index file");
+    cli.positional("STORE|FILE", wanted.path,
+                   "a store's directory, or one index file, maybe packed; -: standard input");
     cli.required("--key", wanted.key, "K", "one of a message's keys, or its unique key");
     cli.option("-t,--topic", wanted.topics, "TOPIC",
                "of that topic; may be repeated; all of the store's");
@@ -65,23 +79,20 @@ int index_command(const std::vector<std::string>& arguments) {
     cli.example("mqdump index store/index/20261121001655447 --key order-17 -t orders",
                 "what one file has");
     if (const auto status = cli.parse(arguments)) return *status;
-    std::error_code code;
-    const auto store = find_store(wanted.path);
-    if (!store) return cli.fail(store.error());
-    const bool whole_store = !std::filesystem::is_regular_file(store->root(), code);
+    const auto input = Input::open(wanted.path);
+    if (!input) return cli.fail(input.error());
+    const bool whole_store = input->is_folder();
     if (!whole_store && wanted.topics.empty())
         return cli.usage_error("--topic is required with an index file");
 
     Result<> damage;
     const auto run = [&]() -> Result<> {
-        TRY(auto index, store::IndexScan::open(*store));
+        TRY(auto index, store::IndexScan::open(input->places()));
         std::unique_ptr<store::LogScan> log;
         if (whole_store) {
-            TRY(log, store::LogScan::open(*store));
+            TRY(log, store::LogScan::open(input->places()));
         }
-        if (wanted.topics.empty()) {
-            TRY(wanted.topics, topics_of(*store));
-        }
+        if (whole_store) TRY_OK(settle_topics(*input, wanted));
         std::vector<KeyHit> hits;
         damage = find_key(index, log.get(), wanted.topics, wanted.key, hits);
         if (hits.empty() && damage)
@@ -89,7 +100,10 @@ int index_command(const std::vector<std::string>& arguments) {
                                                       wanted.path, wanted.key)};
         cli::RowStream rows(
             out, {"TOPIC", "QUEUE", "OFFSET", "LOG OFFSET", "STORED", "INDEX", "ENTRY", "RECORD"});
-        for (const auto& hit : hits) TRY_OK(print(hit, wanted, log.get(), rows));
+        for (auto& hit : hits) {
+            if (input->is_copy()) hit.entry.path = input->name();
+            TRY_OK(print(hit, wanted, log.get(), rows));
+        }
         return rows.finish();
     };
     return cli.finish(run(), damage);

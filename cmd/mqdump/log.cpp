@@ -5,16 +5,20 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <functional>
 #include <memory>
 #include <optional>
+#include <set>
+#include <utility>
 
+#include "base/counted.h"
 #include "base/parse.h"
 #include "cli/output.h"
 #include "cli/parser.h"
 #include "cli/signals.h"
 #include "commands.h"
-#include "find_store.h"
 #include "filter/tags.h"
+#include "input.h"
 #include "lookup.h"
 #include "message/properties.h"
 #include "record/fields.h"
@@ -92,8 +96,12 @@ private:
 
 class Run {
 public:
-    Run(const cli::Parser& parser, const Wanted& wanted, record::Writer& writer)
-        : cli_(parser), wanted_(wanted), writer_(writer) {}
+    /// `input`: what is walked through.
+    Run(const cli::Parser& parser, const Wanted& wanted, const Input& input, record::Writer& writer)
+        : cli_(parser), wanted_(wanted), input_(input), writer_(writer) {
+        missing_.insert(wanted_.topics.begin(), wanted_.topics.end());
+        wanted_count_ = missing_.size();
+    }
 
     Result<> walk(store::LogScan& scan, std::optional<int> user, bool follow) {
         if (wanted_.from) scan.seek_file({*wanted_.from});
@@ -105,6 +113,7 @@ public:
                 case Kind::blank:
                     break;
                 case Kind::record: {
+                    saw(item.record.topic);
                     if (wanted_.is_over(item.record)) return {};
                     TRY_OK(print(item.record));
                     break;
@@ -121,12 +130,14 @@ public:
                     break;
                 }
                 case Kind::torn:
+                    is_through_ = !follow;
                     if (!user && !follow) return report("torn tail", item), Result<>();
                     [[fallthrough]];
                 case Kind::zeros:
                 case Kind::full:
-                    if (!follow) return {};
+                    if (!follow) return is_through_ = true, Result<>();
                     TRY_OK(writer_.flush());
+                    tell_missing();
                     TRY_OK(wait_for_more(scan));
             }
         }
@@ -134,7 +145,39 @@ public:
     }
     bool damaged() const { return damaged_; }
 
+    /// not_found: a topic that was asked for is nowhere, neither in a record that was read, for a
+    /// deleted one's may still be there, nor among those that the store has.
+    Result<> check_topics() {
+        if (missing_.empty() || cli::interrupted()) return {};
+        const bool is_store = input_.is_folder();
+        // Of one file only its records tell, all of them.
+        const bool is_whole =
+            is_through_ && !wanted_.from && !wanted_.to && !wanted_.since_ms && !wanted_.until_ms;
+        if (!is_store && !is_whole) return {};
+        if (is_store) {
+            TRY(const auto there, topics_of(input_.places()));
+            for (const auto& topic : there) missing_.erase(topic);
+        }
+        if (missing_.empty()) return {};
+        const bool is_all = missing_.size() == wanted_count_;
+        // Some of what was asked for has been done.
+        return Error{
+            is_all ? Errc::not_found : Errc::io,
+            fmt::format("{}: there is no topic '{}'", input_.name(), fmt::join(missing_, "', '"))};
+    }
+
 private:
+    void saw(std::string_view topic) {
+        if (missing_.empty()) return;
+        if (const auto found = missing_.find(topic); found != missing_.end()) missing_.erase(found);
+    }
+    /// Who follows waits for what is not there yet, and knows it.
+    void tell_missing() {
+        if (std::exchange(has_told_missing_, true)) return;
+        if (const auto missing = check_topics(); !missing)
+            cli_.note(missing.error().what + " yet; waiting");
+    }
+
     Result<> print(const message::RecordView& record) {
         if (!wanted_.matches(record)) return {};
         const auto body = plain_body(record, scratch_);
@@ -154,8 +197,8 @@ private:
         if (wanted_.from && end <= *wanted_.from) return;
         if (wanted_.to && item.at.value >= *wanted_.to) return;
         damaged_ = true;
-        cli_.warn(fmt::format("{} at offset {}, {} bytes: {}", what, item.at.value, item.bytes,
-                              item.why));
+        cli_.warn(fmt::format("{} at offset {}, {}: {}", what, item.at.value,
+                              counted(item.bytes, "byte"), item.why));
     }
 
     // Writing into a mapping rouses nobody, so there is nothing to wait for but time.
@@ -170,7 +213,12 @@ private:
 
     const cli::Parser& cli_;
     const Wanted& wanted_;
+    const Input& input_;
     record::Writer& writer_;
+    std::set<std::string, std::less<>> missing_;  ///< topics, as far as was seen
+    std::size_t wanted_count_ = 0;
+    bool is_through_ = false;  ///< it was read to its end
+    bool has_told_missing_ = false;
     std::string scratch_;
     std::int64_t printed_ = 0;
     std::int64_t looked_twice_at_ = -1;
@@ -186,7 +234,8 @@ int log_command(const std::vector<std::string>& arguments) {
     bool follow = false;
     bool json_body = false;
     cli::Parser cli("mqdump log", "print the messages of a commit log, in the order of arrival");
-    cli.positional("STORE|FILE", path, "a store's directory, or one file of its commit log");
+    cli.positional("STORE|FILE", path,
+                   "a store's directory, or one file of its log, maybe packed; -: standard input");
     cli.section("where");
     cli.option("--from", wanted.from, "OFF", "from that log offset on");
     cli.option("--to", wanted.to, "OFF", "up to that log offset");
@@ -211,14 +260,17 @@ int log_command(const std::vector<std::string>& arguments) {
     if (const auto status = cli.parse(arguments)) return *status;
 
     format.json_body = json_body;
-    const auto store = find_store(path);
-    if (!store) return cli.fail(store.error());
-    auto scan = store::LogScan::open(*store);
+    const auto input = Input::open(path);
+    if (!input) return cli.fail(input.error());
+    if (follow && input->is_copy()) return cli.usage_error("--follow cannot follow " + path);
+    auto scan = store::LogScan::open(input->places(), input->name());
     if (!scan) return cli.fail(scan.error());
     record::Writer writer(STDOUT_FILENO, "standard output", format, cli::is_reader_too_slow);
-    Run run(cli, wanted, writer);
-    const auto walked = run.walk(**scan, store::store_user(store->root()), follow);
-    const int status = cli.finish(walked, writer.flush());
+    Run run(cli, wanted, *input, writer);
+    const auto walked = run.walk(**scan, store::store_user(input->path()), follow);
+    const auto written = writer.flush();
+    const int status =
+        cli.finish(walked, written, walked && written ? run.check_topics() : Result<>());
     return status == 0 && run.damaged() ? cli::exit_status::failed : status;
 }
 

@@ -19,7 +19,9 @@ constexpr std::size_t body_bytes_max = 256 << 20;
 Result<std::vector<std::string>> topics_of(const store::Places& places) {
     std::vector<std::string> names;
     // Without its table the queues' directories still tell.
-    if (const auto table = store::scan_topics(places.root()); table)
+    const auto table = store::scan_topics(places.root());
+    if (!table && table.error().code == Errc::refused) return table.error();
+    if (table)
         for (const auto& topic : *table) names.push_back(topic.name);
     for (const auto* dir : {"consumequeue", "batchconsumequeue"}) {
         TRY(const auto there, store::posix_files().list(places / dir));

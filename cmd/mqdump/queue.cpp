@@ -9,7 +9,7 @@
 #include "cli/row_stream.h"
 #include "cli/signals.h"
 #include "commands.h"
-#include "find_store.h"
+#include "input.h"
 #include "store/delay_levels.h"
 #include "store/scan_units.h"
 
@@ -96,7 +96,9 @@ int queue_command(const std::vector<std::string>& arguments) {
     std::optional<std::int64_t> from, count;
     auto out = cli::RowsOut::table;
     cli::Parser cli("mqdump queue", "the units of a consume queue: where its messages lie");
-    cli.positional("STORE|FILE", path, "a store's directory, or one file of a queue of any kind");
+    cli.positional(
+        "STORE|FILE", path,
+        "a store's directory, or one file of a queue of any kind, maybe packed; -: standard input");
     cli.positional("TOPIC", topic, "with a store");
     cli.positional("QUEUE", queue, "its number");
     cli.option("--from", from, "N", "from that queue offset on; -N: the last N units");
@@ -108,10 +110,9 @@ int queue_command(const std::vector<std::string>& arguments) {
                 "one file of its extension");
     if (const auto status = cli.parse(arguments)) return *status;
 
-    std::error_code code;
-    const auto store = find_store(path);
-    if (!store) return cli.fail(store.error());
-    const bool whole_store = !std::filesystem::is_regular_file(store->root(), code);
+    const auto input = Input::open(path);
+    if (!input) return cli.fail(input.error());
+    const bool whole_store = input->is_folder();
     const auto id = parse_int<std::int32_t>(queue.value_or(""));
     if (whole_store && !queue) return cli.usage_error("TOPIC and QUEUE are required with a store");
     if (!whole_store && topic) return cli.usage_error("a file is a queue's already");
@@ -119,10 +120,12 @@ int queue_command(const std::vector<std::string>& arguments) {
         return cli.usage_error(fmt::format("QUEUE: '{}' is not a queue's number", *queue));
 
     const auto run = [&]() -> Result<> {
-        TRY(const auto scan, whole_store ? store::QueueScan::open(*store, *topic, *id)
-                                         : store::QueueScan::open_file(path));
-        const bool schedule = whole_store ? *topic == store::schedule_topic
-                                          : path.find(store::schedule_topic) != std::string::npos;
+        TRY(const auto scan, whole_store
+                                 ? store::QueueScan::open(input->places(), *topic, *id)
+                                 : store::QueueScan::open_file(input->path(), input->name()));
+        const bool schedule = whole_store
+                                  ? *topic == store::schedule_topic
+                                  : input->name().find(store::schedule_topic) != std::string::npos;
         if (from)
             TRY_OK(*from < 0 ? scan->seek_back(-std::max(*from, -INT64_MAX)) : scan->seek(*from));
         cli::RowStream rows(out, columns_of(scan->kind()));

@@ -5,11 +5,12 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include "base/counted.h"
+#include "cli/output.h"
 #include "cli/parser.h"
 #include "cli/signals.h"
 #include "commands.h"
 #include "find_store.h"
-#include "record/writer.h"
 #include "store/scan.h"
 
 namespace mqd::dump {
@@ -32,8 +33,7 @@ int repair_command(const std::vector<std::string>& arguments) {
     const auto store = find_store(path);
     if (!store) return cli.fail(store.error());
     const auto report = store::repair(*store, options, [&](const std::string& step) {
-        if (written)
-            written = record::write_all(STDOUT_FILENO, "standard output", as_bytes(step + '\n'));
+        if (written) written = cli::write_out(step + '\n');
     });
     if (!report) {
         // Nothing was tried: it is the wrong moment, not a lack of rights.
@@ -46,14 +46,17 @@ int repair_command(const std::vector<std::string>& arguments) {
     if (status != 0 || report->interrupted) return status;
     if (!report->side_dir.empty())
         cli.note(fmt::format("what was replaced lies in {}", report->side_dir.native()));
-    if (report->steps == 0 && report->left == 0)
-        cli.note("nothing to do");
-    else if (!options.apply)
-        cli.note(fmt::format("{} steps to do with --yes, {} findings without remedy", report->steps,
-                             report->cannot));
-    else
-        cli.note(fmt::format("{} steps done, {} findings left", report->steps, report->left));
     const bool open = options.apply ? report->left > 0 : report->steps + report->left > 0;
+    const auto steps = counted(report->steps, "step");
+    if (report->steps == 0 && report->left == 0) {
+        cli.sums("nothing to do", true);
+    } else if (!options.apply) {
+        cli.sums(fmt::format("{} to do with --yes, {} without remedy", steps,
+                             counted(report->cannot, "finding")),
+                 !open);
+    } else {
+        cli.sums(fmt::format("{} done, {} left", steps, counted(report->left, "finding")), !open);
+    }
     return open ? cli::exit_status::failed : cli::exit_status::done;
 }
 

@@ -5,14 +5,15 @@
 
 #include <optional>
 
+#include "base/counted.h"
 #include "base/parse.h"
+#include "cli/output.h"
 #include "cli/parser.h"
 #include "cli/signals.h"
 #include "cli/table.h"
 #include "commands.h"
 #include "find_store.h"
 #include "json/writer.h"
-#include "record/writer.h"
 #include "store/checkpoint.h"
 #include "store/scan.h"
 #include "store/scan_index.h"
@@ -72,8 +73,8 @@ Result<> walk_log(store::LogScan& scan, Facts& facts, const cli::Parser& cli) {
                 break;
             case Kind::damage:
                 facts.damaged_bytes += item.bytes;
-                cli.warn(fmt::format("damage at offset {}, {} bytes: {}", item.at.value, item.bytes,
-                                     item.why));
+                cli.warn(fmt::format("damage at offset {}, {}: {}", item.at.value,
+                                     counted(item.bytes, "byte"), item.why));
                 break;
             case Kind::torn:
                 facts.torn_bytes = item.bytes;
@@ -137,11 +138,12 @@ std::string as_text(const Facts& facts) {
     }
     line("store", facts.path);
     line("state", facts.state);
-    line("log", fmt::format("{} messages in {} files, offsets {} to {}", facts.messages,
-                            facts.segments.size(), facts.log_begin, facts.log_end));
+    line("log",
+         fmt::format("{} in {}, offsets {} to {}", counted(facts.messages, "message"),
+                     counted(facts.segments.size(), "file"), facts.log_begin, facts.log_end));
     line("stored", fmt::format("{} to {}", time_or_dash(first), time_or_dash(last)));
-    if (facts.damaged_bytes > 0) line("damage", fmt::format("{} bytes", facts.damaged_bytes));
-    if (facts.torn_bytes > 0) line("torn tail", fmt::format("{} bytes", facts.torn_bytes));
+    if (facts.damaged_bytes > 0) line("damage", counted(facts.damaged_bytes, "byte"));
+    if (facts.torn_bytes > 0) line("torn tail", counted(facts.torn_bytes, "byte"));
     line("disk", fmt::format("log {}, queues {}, index {}, free {}", human(facts.log_disk_bytes),
                              human(facts.queue_disk_bytes), human(facts.index_disk_bytes),
                              human(facts.free_bytes)));
@@ -259,8 +261,7 @@ int stat_command(const std::vector<std::string>& arguments) {
     const auto facts = gather(path, cli);
     if (!facts) return cli.fail(facts.error());
     const auto text = out == Out::json ? as_json(*facts) : as_text(*facts);
-    const int status =
-        cli.finish(record::write_all(STDOUT_FILENO, "standard output", as_bytes(text)));
+    const int status = cli.finish(cli::write_out(text));
     return status == 0 && facts->damaged_bytes > 0 ? cli::exit_status::failed : status;
 }
 

@@ -5,11 +5,12 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include "base/counted.h"
+#include "cli/output.h"
 #include "cli/parser.h"
 #include "cli/signals.h"
 #include "commands.h"
 #include "find_store.h"
-#include "record/writer.h"
 
 namespace mqd::dump {
 
@@ -30,20 +31,18 @@ int verify_command(const std::vector<std::string>& arguments) {
     const auto store = find_store(path);
     if (!store) return cli.fail(store.error());
     const auto report = store::verify(*store, options, [&](const store::Finding& finding) {
-        if (written)
-            written = record::write_all(STDOUT_FILENO, "standard output",
-                                        as_bytes(finding.to_string() + '\n'));
+        if (written) written = cli::write_out(finding.to_string() + '\n');
     });
     if (!report) return cli.fail(report.error());
     const int status = cli.finish(written);
     if (status != 0 || report->interrupted) return status;
-    cli.note(
-        fmt::format("{} messages, {} queue units, {} index entries: {}{}", report->records,
-                    report->units, report->index_entries,
-                    report->findings == 0   ? "nothing found"
-                    : report->findings == 1 ? "1 finding"
-                                            : fmt::format("{} findings", report->findings),
-                    report->crashed ? "; it was not stopped, the next start will recover it" : ""));
+    cli.sums(
+        fmt::format("{}, {}, {}: {}{}", counted(report->records, "message"),
+                    counted(report->units, "queue unit"),
+                    counted(report->index_entries, "index entry", "index entries"),
+                    report->findings == 0 ? "nothing found" : counted(report->findings, "finding"),
+                    report->crashed ? "; it was not stopped, the next start will recover it" : ""),
+        report->findings == 0 && !report->crashed);
     return report->findings > 0 ? cli::exit_status::failed : cli::exit_status::done;
 }
 

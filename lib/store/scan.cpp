@@ -37,15 +37,16 @@ std::string why_not(Bytes rest, std::int64_t at) {
 
 }  // namespace
 
-Result<std::unique_ptr<LogScan>> LogScan::open(const Places& store) {
+Result<std::unique_ptr<LogScan>> LogScan::open(const Places& store, std::string name) {
     const fs::path& path = store.root();
-    std::error_code code;
-    const auto status = fs::status(path, code);
-    if (code || !fs::exists(status))
+    if (name.empty()) name = path.native();
+    TRY(const auto there, look_at(path));
+    if (there == There::nothing)
         return Error{Errc::not_found, fmt::format("{}: no such store or file", path.native())};
-    if (fs::is_directory(status)) {
+    if (there == There::folder) {
         const auto inner = store / "commitlog";
-        const bool whole_store = fs::is_directory(inner, code);
+        TRY(const auto inside, look_at(inner));
+        const bool whole_store = inside == There::folder;
         std::unique_ptr<LogScan> scan(new LogScan(whole_store ? inner : path));
         TRY(scan->segments_, list_segments(scan->dir_));
         if (scan->segments_.empty() && !whole_store)
@@ -57,14 +58,13 @@ Result<std::unique_ptr<LogScan>> LogScan::open(const Places& store) {
     std::unique_ptr<LogScan> scan(new LogScan({}));
     TRY(auto file, ScanFile::open(path));
     const auto bytes = static_cast<std::int64_t>(file.bytes().size());
-    const auto named = parse_file_name(path.filename().native());
+    const auto named = parse_file_name(fs::path(name).filename().native());
     scan->segments_ = {{path, named.value_or(0), bytes, bytes}};
     if (!named) {  // a copy with a name of its own: its records know where they lay
         bool found = false;
         for (std::size_t from = 4; !found;) {
             const auto hit = find(file.bytes(), from, record_magic_front);
-            if (!hit)
-                return Error{Errc::corrupt, fmt::format("{}: no record in it", path.native())};
+            if (!hit) return Error{Errc::corrupt, fmt::format("{}: no record in it", name)};
             const auto record = message::RecordView::parse(file.bytes().subspan(*hit - 4));
             found = record && record->body_crc_ok();
             if (found)

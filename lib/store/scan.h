@@ -30,7 +30,11 @@ struct Segment {
     std::int64_t end() const { return begin + bytes; }
 };
 
-/// The files of `dir` that are named by an offset, in order. not_found: no such directory.
+enum class There { nothing, folder, other };
+/// What has that name. refused: a folder on the way to it may not be looked into. io
+Result<There> look_at(const std::filesystem::path& path);
+
+/// The files of `dir` that are named by an offset, in order. not_found: no such directory. refused
 Result<std::vector<Segment>> list_segments(const std::filesystem::path& dir);
 
 /// A whole file, mapped read only.
@@ -74,9 +78,10 @@ struct LogItem {
 
 class LogScan {
 public:
-    /// `path` is a store, its commitlog directory, or one file. not_found: none of these.
-    /// corrupt: a file without an offset for a name in which no record can be found.
-    static Result<std::unique_ptr<LogScan>> open(const Places& path);
+    /// `path` is a store, its commitlog directory, or one file. `name`: what that is called, if not
+    /// so. not_found: none of these. corrupt: a file without an offset for a name in which no
+    /// record can be found.
+    static Result<std::unique_ptr<LogScan>> open(const Places& path, std::string name = {});
 
     const std::vector<Segment>& segments() const { return segments_; }
     PhysicalOffset begin() const { return {segments_.empty() ? 0 : segments_.front().begin}; }

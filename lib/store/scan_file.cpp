@@ -21,15 +21,27 @@ Error open_error(const std::filesystem::path& path, int error_number) {
 
 }  // namespace
 
+Result<There> look_at(const std::filesystem::path& path) {
+    struct stat info {};
+    if (::stat(path.c_str(), &info) == 0)
+        return S_ISDIR(info.st_mode) ? There::folder : There::other;
+    if (errno == ENOENT || errno == ENOTDIR) return There::nothing;
+    return open_error(path, errno);
+}
+
 Result<std::vector<Segment>> list_segments(const std::filesystem::path& dir) {
     std::error_code code;
     std::vector<Segment> segments;
     std::filesystem::directory_iterator entries(dir, code);
     for (; !code && entries != std::filesystem::directory_iterator(); entries.increment(code)) {
         const auto begin = parse_file_name(entries->path().filename().native());
+        if (!begin) continue;  // a foreign file
         struct stat info {};
-        if (!begin || ::stat(entries->path().c_str(), &info) != 0 || !S_ISREG(info.st_mode))
-            continue;  // a foreign file, or one that was deleted this moment
+        if (::stat(entries->path().c_str(), &info) != 0) {
+            if (errno == ENOENT) continue;  // deleted this moment
+            return open_error(entries->path(), errno);
+        }
+        if (!S_ISREG(info.st_mode)) continue;
         if (info.st_size == 0) continue;
         segments.push_back({entries->path(), *begin, info.st_size, info.st_blocks * 512});
     }

@@ -47,11 +47,11 @@ std::vector<std::int32_t> hashes_at(LogScan* log, std::int64_t at) {
 Result<IndexScan> IndexScan::open(const Places& store) {
     const fs::path& path = store.root();
     IndexScan out;
-    std::error_code code;
-    if (!fs::exists(path, code))
+    TRY(const auto there, look_at(path));
+    if (there == There::nothing)
         return Error{Errc::not_found, fmt::format("{}: no such store or file", path.native())};
     std::vector<fs::path> paths{path};
-    if (fs::is_directory(path, code)) {
+    if (there == There::folder) {
         paths.clear();
         TRY(const auto names, posix_files().list(store / "index"));
         for (const auto& name : names)

@@ -67,10 +67,19 @@ Result<> sum_up(const fs::path& dir, PhysicalOffset log_begin, QueueSummary& que
     return {};
 }
 
+/// Of a folder that cannot be listed; one that was deleted this moment has no queues.
+Result<> refusal(const fs::path& path, int error_number) {
+    if (error_number == ENOENT || error_number == ENOTDIR) return {};
+    auto error = errno_error(path.native(), error_number);
+    if (error_number == EACCES || error_number == EPERM) error.code = Errc::refused;
+    return error;
+}
+
 Result<> add_queues(const fs::path& root, bool batch, PhysicalOffset log_begin,
                     std::vector<QueueSummary>& into) {
+    TRY(const auto there, look_at(root));
+    if (there != There::folder) return {};
     std::error_code code;
-    if (!fs::is_directory(root, code)) return {};
     for (fs::directory_iterator topics(root, code), end; !code && topics != end;
          topics.increment(code)) {
         std::error_code inner;
@@ -85,8 +94,9 @@ Result<> add_queues(const fs::path& root, bool batch, PhysicalOffset log_begin,
             TRY_OK(sum_up(ids->path(), log_begin, queue));
             into.push_back(std::move(queue));
         }
+        if (inner) return refusal(topics->path(), inner.value());
     }
-    if (code) return errno_error(root.native(), code.value());
+    if (code) return refusal(root, code.value());
     return {};
 }
 

@@ -71,8 +71,8 @@ Result<std::optional<ExtensionUnit>> ExtensionFiles::find(std::int64_t address) 
 
 Result<std::unique_ptr<QueueScan>> QueueScan::open(const Places& store, std::string_view topic,
                                                    std::int32_t id) {
-    std::error_code code;
-    if (!fs::is_directory(store.root(), code))
+    TRY(const auto there, look_at(store.root()));
+    if (there != There::folder)
         return Error{Errc::not_found, fmt::format("{}: no such store", store.root().native())};
     const auto queue = fs::path(topic) / std::to_string(id);
     const bool escapes =
@@ -91,16 +91,17 @@ Result<std::unique_ptr<QueueScan>> QueueScan::open(const Places& store, std::str
                  fmt::format("{} has no queue {} of topic '{}'", store.root().native(), id, topic)};
 }
 
-Result<std::unique_ptr<QueueScan>> QueueScan::open_file(const fs::path& path) {
+Result<std::unique_ptr<QueueScan>> QueueScan::open_file(const fs::path& path, fs::path name) {
+    if (name.empty()) name = path;
     TRY(auto file, ScanFile::open(path));
-    const auto kind = kind_of(path, file.bytes());
-    if (!kind) return Error{Errc::corrupt, fmt::format("{}: no file of a queue", path.native())};
+    const auto kind = kind_of(name, file.bytes());
+    if (!kind) return Error{Errc::corrupt, fmt::format("{}: no file of a queue", name.native())};
     const auto bytes = static_cast<std::int64_t>(file.bytes().size());
-    const Segment segment{path, parse_file_name(path.filename().native()).value_or(0), bytes,
+    const Segment segment{path, parse_file_name(name.filename().native()).value_or(0), bytes,
                           bytes};
     std::unique_ptr<QueueScan> scan(new QueueScan(*kind, {segment}));
     // In its place it has company: R/consumequeue/<topic>/<id>/<file>.
-    const auto queue = fs::absolute(path).parent_path();
+    const auto queue = fs::absolute(name).parent_path();
     const auto root = queue.parent_path().parent_path();
     if (*kind == Kind::plain && root.filename() == plain_dir) {
         TRY(scan->extensions_,

@@ -50,9 +50,10 @@ public:
     /// not_found: the store has no such queue. io
     static Result<std::unique_ptr<QueueScan>> open(const Places& store, std::string_view topic,
                                                    std::int32_t id);
-    /// One file of a queue, of any of the three kinds; also a copy with a name of its own.
-    /// not_found, corrupt: no kind of queue file.
-    static Result<std::unique_ptr<QueueScan>> open_file(const std::filesystem::path& path);
+    /// One file of a queue, of any of the three kinds; also a copy with a name of its own. `name`:
+    /// what it is called, if not so. not_found, corrupt: no kind of queue file.
+    static Result<std::unique_ptr<QueueScan>> open_file(const std::filesystem::path& path,
+                                                        std::filesystem::path name = {});
 
     Kind kind() const { return kind_; }
     /// Goes on at the unit with that queue offset, or the first one behind it. io

@@ -27,10 +27,13 @@ std::string Finding::to_string() const {
 Result<VerifyReport> verify(const Places& store, const VerifyOptions& options,
                             const std::function<void(const Finding&)>& sink) {
     using namespace verifying;
+    bool is_store = false;
+    for (const auto* const name : {"commitlog", "consumequeue", "checkpoint"}) {
+        TRY(const auto there, look_at(store / name));
+        is_store = is_store || there != There::nothing;
+    }
     std::error_code code;
-    if (!fs::is_directory(store / "commitlog", code) &&
-        !fs::is_directory(store / "consumequeue", code) &&
-        !fs::is_regular_file(store / "checkpoint", code))
+    if (!is_store)
         return Error{Errc::not_found, fmt::format("{}: no such store", store.root().native())};
     Context context(store, options, sink);
     context.report.user = store_user(store.root());

@@ -236,6 +236,135 @@ ends_with() { [ "$(tail -1 "$BATS_TEST_TMPDIR/out")" = "$1" ]; }
   [[ $output =~ ^mqdump\ [0-9]+\.[0-9]+ ]]
 }
 
+@test "what may not be read is status 5, wherever the permission ends" {
+  can_be_somebody || skip "somebody else cannot run mqdump here"
+  start_broker
+  make_topic t
+  seq 3 | mqsend -q -t t -k k
+  stop_daemon "$broker_pid"
+  local at command file
+  file=$(store)/commitlog/00000000000000000000
+  chmod -R o+rX "$(store)"
+  refused() {
+    run --separate-stderr somebody "$@"
+    [ "$status" = 5 ] || { echo "status $status: $* ($stderr)"; return 1; }
+    [ "${#stderr_lines[@]}" = 1 ] || { echo "$*: $stderr"; return 1; }
+    [[ $stderr == mqdump:*"Permission denied"* ]] || { echo "$*: $stderr"; return 1; }
+  }
+  somebody mqdump log "$(store)" > /dev/null
+  # A folder that may be listed and not entered, one that may not be listed, one that may neither.
+  for at in o-x o-r o-rx; do
+    chmod "$at" "$(store)"
+    for command in 'stat' 'topics' 'groups' 'timers' 'verify' 'log' 'repair'; do
+      [ "$at" != o-r ] || continue # its parts have known names
+      refused mqdump "$command" "$(store)"
+    done
+    [ "$at" = o-r ] || refused mqdump queue "$(store)" t 0
+    [ "$at" = o-r ] || refused mqdump index "$(store)" --key k
+    [ "$at" = o-r ] || refused mqdump get "$(store)" 0
+    chmod o+rx "$(store)"
+    chmod "$at" "$(store)/commitlog"
+    refused mqdump log "$(store)"
+    refused mqdump stat "$(store)"
+    [ "$at" = o-r ] || refused mqdump log "$file"
+    chmod o+rx "$(store)/commitlog"
+    chmod "$at" "$(store)/consumequeue"
+    refused mqdump stat "$(store)"
+    [ "$at" = o-r ] || refused mqdump queue "$(store)" t 0
+    chmod o+rx "$(store)/consumequeue"
+  done
+  chmod o-r "$file"
+  refused mqdump log "$(store)"
+  refused mqdump log "$file"
+  chmod o+r "$file"
+  chmod o-r "$(store)/config/topics.json"
+  refused mqdump topics "$(store)"
+  chmod -R o+rX "$(store)"
+}
+
+@test "a damaged table gives way to its .bak, and stays as it is" {
+  start_broker
+  make_topic t
+  stop_daemon "$broker_pid"
+  cp "$(store)/config/topics.json" "$(store)/config/topics.json.bak"
+  echo '{"topicConf' > "$(store)/config/topics.json"
+  local before; before=$(cd "$(store)" && find . -type f -exec sha256sum {} + | sort)
+  for command in topics 'log -t t' groups verify; do
+    # shellcheck disable=SC2086
+    run --separate-stderr mqdump ${command%% *} "$(store)" ${command#"${command%% *}"}
+    [ "$command" != verify ] || [ "$status" = 1 ]
+    [ "$command" = verify ] || [ "$status" = 0 ]
+    [ "$command" != topics ] || [[ $stderr == "mqdump: $(store)/config/topics.json: "*"; its .bak is read instead" ]]
+    [ "$(cd "$(store)" && find . -type f -exec sha256sum {} + | sort)" = "$before" ]
+  done
+}
+
+@test "one file may be packed, or come from a pipe" {
+  start_broker
+  make_topic t
+  seq 1000 | mqsend -q -t t -k k
+  index_is_there() { mqdump index "$(store)" --key k -t t --out jsonl | grep -c . | grep -qx 1000; }
+  wait_until index_is_there
+  stop_daemon "$broker_pid"
+  cd "$BATS_TEST_TMPDIR"
+  local file queue
+  file=$(store)/commitlog/00000000000000000000
+  queue=$(store)/consumequeue/t/0/00000000000000000000
+  local index; index=$(echo "$(store)"/index/*)
+  gzip -c "$file" > 00000000000000000000.gz
+  diff <(seq 1000) <(mqdump log 00000000000000000000.gz)
+  diff <(seq 1000) <(mqdump log - < 00000000000000000000.gz)
+  diff <(seq 1000) <(mqdump log - < "$file")
+  # Members one behind the other, as gzip itself puts them.
+  { head -c 100000 "$file" | gzip; tail -c +100001 "$file" | gzip; } > members
+  diff <(seq 1000) <(mqdump log members -t t)
+  diff <(mqdump log "$file" -c 1 --out json) <(mqdump get members "$(mqdump log "$file" -c 1 --out json | jq -r .id)" --out json)
+  diff <(mqdump queue "$queue") <(gzip -c "$queue" | mqdump queue -)
+  diff <(mqdump index "$index" --key k -t t --out jsonl | jq -c .log_offset) <(gzip -c "$index" | mqdump index - --key k -t t --out jsonl | jq -c .log_offset)
+  if command -v zstd > /dev/null; then diff <(seq 1000) <(zstd -qc "$file" | mqdump log -); fi
+  # What is cut short is damaged, and says so in one line.
+  head -c 5000 00000000000000000000.gz > cut.gz
+  run -1 --separate-stderr mqdump log cut.gz
+  [ "$stderr" = 'mqdump: cut.gz: gzip: damaged, or its end is missing' ]
+  run -2 mqdump log -f - < "$file"
+  run -4 mqdump log none.gz
+}
+
+@test "a topic, queue or group that is not there is status 4, and one of several status 1" {
+  start_broker
+  make_topic t
+  seq 3 | mqsend -q -t t
+  mqpull -q -t t -g g --from beginning -e > "$BATS_TEST_TMPDIR/out"
+  mqadmin updateTopic -b "$broker" -t empty > /dev/null
+  mqadmin updateTopic -b "$broker" -t gone > /dev/null
+  seq 4 6 | mqsend -q -t gone
+  mqadmin deleteTopic --yes -c DefaultCluster -t gone > /dev/null
+  stop_daemon "$broker_pid"
+  local file
+  file=$(store)/commitlog/00000000000000000000
+  run -4 --separate-stderr mqdump log "$(store)" -t nosuch
+  [ "$stderr" = "mqdump: $(store): there is no topic 'nosuch'" ]
+  run -4 mqdump log "$(store)" -t nosuch -t nor
+  run -0 --separate-stderr mqdump log "$(store)" -t empty
+  [ "$output$stderr" = "" ]
+  # Deleted, and still in the log: it can be saved.
+  [ "$(mqdump log "$(store)" -t gone | sort | tr '\n' ' ')" = "4 5 6 " ]
+  run -1 --separate-stderr mqdump log "$(store)" -t t -t nosuch
+  [ "$output" = $'1\n2\n3' ]
+  [ "$stderr" = "mqdump: $(store): there is no topic 'nosuch'" ]
+  run -4 mqdump log "$file" -t nosuch
+  run -0 mqdump log "$file" -t nosuch --to 1
+  run -4 mqdump queue "$(store)" nosuch 0
+  run -4 mqdump queue "$(store)" t 9
+  run -4 --separate-stderr mqdump index "$(store)" --key k -t nosuch
+  [ "$stderr" = "mqdump: $(store): there is no topic 'nosuch'" ]
+  run -4 --separate-stderr mqdump groups "$(store)" -g nosuch
+  [ "$stderr" = "mqdump: $(store): group 'nosuch' has committed nothing" ]
+  run -1 --separate-stderr mqdump groups "$(store)" -g g -g nosuch
+  [[ $output == *' t '* ]]
+  [ "$stderr" = "mqdump: $(store): group 'nosuch' has committed nothing" ]
+}
+
 @test "an output that cannot be written is one line and status 1, and a reader that goes is none" {
   start_broker
   make_topic t
