@@ -40,7 +40,7 @@ std::vector<client::Queue> Holding::lock(const std::vector<client::Queue>& wante
     for (const auto& queue : leaving_)
         if (!contains(wanted, queue->queue)) asked.push_back(queue->queue);
     kept_ms_ = monotonic_ms();
-    auto ours = locks_.keep(asked);
+    auto ours = keep(asked);
     for (const auto& queue : leaving_)
         if (std::erase(ours, queue->queue) == 0) lose(*queue);
     has_all_ = ours.size() == wanted.size();
@@ -60,6 +60,12 @@ void Holding::say_waiting(const std::vector<client::Queue>& wanted,
                                others == 0 ? "" : fmt::format(" and {} more", others)));
 }
 
+std::vector<client::Queue> Holding::keep(const std::vector<client::Queue>& queues) {
+    return locks_.keep(queues, [this](const std::string& address) {
+        return membership_.absence(address).has_value();
+    });
+}
+
 std::vector<client::Queue> Holding::held() const {
     std::vector<client::Queue> queues;
     for (const auto* const queue : puller_.queues()) queues.push_back(queue->queue);
@@ -71,7 +77,7 @@ std::vector<client::Queue> Holding::held() const {
 void Holding::keep_locks() {
     if (monotonic_ms() - kept_ms_ < keep_every_ms) return;
     kept_ms_ = monotonic_ms();
-    [[maybe_unused]] const auto ours = locks_.keep(held());
+    [[maybe_unused]] const auto ours = keep(held());
 }
 
 // Commits
@@ -122,7 +128,7 @@ bool Holding::commit_last(std::vector<QueueRef>& queues, bool is_durable, Result
     // The connection has broken since they were locked. Who has one by now has what is not
     // committed, too.
     if (!refused.empty()) {
-        const auto ours = locks_.keep(refused);
+        const auto ours = keep(refused);
         for (const auto& queue : left)
             if (contains(refused, queue->queue) && !contains(ours, queue->queue)) lose(*queue);
         std::erase_if(left, [](const QueueRef& queue) { return queue->is_lost; });

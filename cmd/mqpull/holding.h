@@ -52,6 +52,7 @@ public:
 private:
     client::Membership::Commit commit_of(const client::PulledQueue& queue) const;
     std::vector<client::Queue> held() const;
+    std::vector<client::Queue> keep(const std::vector<client::Queue>& queues);
     bool commit_last(std::vector<std::shared_ptr<client::PulledQueue>>& queues, bool is_durable,
                      Result<>& failed);
     void say_waiting(const std::vector<client::Queue>& wanted,

@@ -79,6 +79,7 @@ Pulling::Pulling(cli::Parser& cli, client::Client& client, const Settings& setti
       progress_(wants_progress(settings), cli.quiet(), STDERR_FILENO),
       losses_([&cli](std::string_view what) { cli.warn(what); }),
       absent_(client, from_absent(settings), settings.waiting),
+      away_line_(settings.waiting),
       missing_line_(settings.waiting),
       active_ms_(monotonic_ms()),
       commit_at_ms_(monotonic_ms() + commit_every_ms),
@@ -156,6 +157,8 @@ Result<> Pulling::join(client::Patience& patience) {
     options.tags = settings_.tags;
     options.from = settings_.from;
     options.broadcasts = settings_.broadcasts;
+    options.needs_all = settings_.brokers.any();
+    set_absent_end();
     TRY(membership_, client::Membership::join(client_, std::move(options), patience));
     if (!settings_.commits()) return {};
     using Hold = client::QueueLocks::Hold;
@@ -165,11 +168,16 @@ Result<> Pulling::join(client::Patience& patience) {
     return {};
 }
 
+/// Who wants an end does not wait for brokers without one.
+void Pulling::set_absent_end() {
+    if (settings_.stops_at_end && settings_.waiting.timeout_ms > 0)
+        absent_until_ms_ = monotonic_ms() + settings_.waiting.timeout_ms;
+}
+
 /// Until one broker has answered or, with --brokers, all. The others may come later.
 Result<> Pulling::begin_plain(std::vector<client::Queue> queues, client::Patience& patience) {
     has_queues_ = missing_.empty();
-    if (settings_.stops_at_end && settings_.waiting.timeout_ms > 0)
-        absent_until_ms_ = monotonic_ms() + settings_.waiting.timeout_ms;
+    set_absent_end();
     if (queues.empty()) return {};
     Error why;
     TRY_OK(patience.until_settled([&] { return take_on_present(queues, why); }));
@@ -247,6 +255,7 @@ Result<> Pulling::loop() {
         if (routes_.take() || is_due) TRY_OK(look_for_queues());
         if (missing_routes_) TRY_OK(look_for_topics());
         if (absent_.any()) take_absent();
+        if (!away_.empty()) mind_away();
         TRY_OK(output_.advance());
         if (holding_ && holding_->advance()) TRY_OK(share_out());
         if (output_.is_working()) active_ms_ = monotonic_ms();
@@ -294,7 +303,8 @@ bool Pulling::is_over() const {
     const bool is_idle = settings_.idle_ms && monotonic_ms() - active_ms_ >= *settings_.idle_ms;
     // How long it takes to join is no idleness; that a topic does not come is.
     if (!has_queues_) return is_idle && !missing_.empty();
-    return is_idle || (settings_.stops_at_end && puller_.all_done() && !absent_.any());
+    return is_idle ||
+           (settings_.stops_at_end && puller_.all_done() && !absent_.any() && away_.empty());
 }
 
 // Records
@@ -524,7 +534,8 @@ Result<std::vector<std::int64_t>> Pulling::group_starts(const std::vector<client
     }
     std::vector<std::int64_t> starts;
     for (std::size_t i = 0; i < queues.size(); ++i) {
-        const bool begins = !stored[i] && is_new[queues[i].topic];
+        const bool begins =
+            !stored[i] && (is_new[queues[i].topic] || left_out_.contains(queues[i]));
         starts.push_back(begins ? start_of(queues[i], settings_.from, bounds[i])
                                 : stored[i].value_or(bounds[i].min));
     }
@@ -533,11 +544,17 @@ Result<std::vector<std::int64_t>> Pulling::group_starts(const std::vector<client
 
 /// A group that has no offset in the topic begins in all of its queues at once: whoever comes to
 /// read them, and whenever, nothing is passed over then. A queue that the topic gets later is read
-/// from its beginning.
+/// from its beginning, unless its broker was only away.
 Result<bool> Pulling::is_new_group(const std::string& topic) {
     auto settings = settings_;
     settings.topics = {topic};
-    TRY(const auto queues, wanted_queues(client_, settings));
+    TRY(auto queues, wanted_queues(client_, settings));
+    std::vector<client::Queue> left_out;
+    std::erase_if(queues, [&](const client::Queue& queue) {
+        const bool is_away = membership_->absence(queue.address).has_value();
+        if (is_away) left_out.push_back(queue);
+        return is_away;
+    });
     TRY(const auto stored, membership_->stored_offsets(queues));
     if (std::any_of(stored.begin(), stored.end(), [](const auto& is) { return is.has_value(); }))
         return false;
@@ -546,6 +563,7 @@ Result<bool> Pulling::is_new_group(const std::string& topic) {
     for (std::size_t i = 0; i < queues.size(); ++i)
         commits.push_back({queues[i], start_of(queues[i], settings_.from, bounds[i])});
     TRY_OK(membership_->commit_first(commits));
+    left_out_.insert(left_out.begin(), left_out.end());
     return true;
 }
 
@@ -594,6 +612,33 @@ void Pulling::take_absent() {
     for (const auto& queue : queues) miss(queue, why);
 }
 
+/// Takes out of a group's queues those whose broker is away, but for what is being read. It is
+/// asked by the heartbeats; when it answers, the queues are shared out anew.
+void Pulling::leave_away(std::vector<client::Queue>& queues) {
+    const auto read = puller_.queues();
+    away_.clear();
+    std::erase_if(queues, [&](const client::Queue& queue) {
+        const bool is_read = std::any_of(read.begin(), read.end(), [&](const auto* const pulled) {
+            return pulled->queue == queue;
+        });
+        if (is_read || !membership_->absence(queue.address)) return false;
+        away_.push_back(queue);
+        return true;
+    });
+    if (away_.empty()) return away_line_.goes_on();
+    mind_away();
+}
+
+void Pulling::mind_away() {
+    const auto why = membership_->absence(away_.front().address);
+    if (why) away_line_.waits(why->what);
+    if (absent_until_ms_ < 0 || monotonic_ms() < absent_until_ms_) return;
+    away_line_.gives_up();
+    for (const auto& queue : away_)
+        if (const auto error = membership_->absence(queue.address)) miss(queue, *error);
+    away_.clear();
+}
+
 /// Of the queue not everything was read, and nothing more will be.
 void Pulling::miss(const client::Queue& queue, const Error& why) {
     if (!missed_.insert(queue.broker).second) return;
@@ -612,6 +657,7 @@ Result<> Pulling::share_out() {
         return (settings_.queue && q.id != *settings_.queue) ||
                (!settings_.broker.empty() && q.broker != settings_.broker);
     });
+    leave_away(*assigned);
     TRY_OK(settle_on(std::move(*assigned)));
     // The first ones may still be another member's.
     const bool has_all = not_shared_since_ms_ < 0 && (!holding_ || holding_->has_all());
@@ -761,6 +807,7 @@ std::int64_t Pulling::add_sources(std::int64_t until_ms) {
         until_ms = sooner(until_ms, absent_.due_ms());
         until_ms = sooner(until_ms, absent_until_ms_);
     }
+    if (!away_.empty()) until_ms = sooner(sooner(until_ms, away_line_.due_ms()), absent_until_ms_);
     if (intake_.wants_blocks()) {
         fds_.push_back({puller_.fd(), POLLIN, 0});
         until_ms = sooner(until_ms, puller_.due_ms());

@@ -143,7 +143,10 @@ private:
     void wait_for(const std::vector<std::string>& topics);
     void say_missing();
     Result<> look_for_topics();
+    void set_absent_end();
     void take_absent();
+    void leave_away(std::vector<client::Queue>& queues);
+    void mind_away();
     void miss(const client::Queue& queue, const Error& why);
     Result<std::vector<std::int64_t>> group_starts(const std::vector<client::Queue>& queues,
                                                    const std::vector<client::Bounds>& bounds);
@@ -178,6 +181,9 @@ private:
     std::map<client::Queue, std::pair<std::int64_t, std::int64_t>> left_at_;
     std::map<client::Queue, std::int64_t> newest_;  ///< where --last begins
     Absent absent_;
+    std::vector<client::Queue> away_;  ///< a group's, whose brokers do not answer its heartbeats
+    client::WaitLine away_line_;
+    std::set<client::Queue> left_out_;   ///< away when the group was found to be new in their topic
     std::int64_t absent_until_ms_ = -1;  ///< with -e they are waited for so long; -1: for ever
     std::set<std::string> new_topics_;   ///< that came to be while they were waited for
     std::set<std::string> missing_;      ///< topics that do not exist yet

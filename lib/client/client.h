@@ -104,7 +104,8 @@ public:
     /// Waits until `is_done`, asked first and whenever `fd` is readable; what ends it has a
     /// deadline of its own. A long wait is told, with `why`. unavailable: the tool is to stop, as
     /// call().
-    Result<> wait_until(const std::function<bool()>& is_done, int fd, std::string why);
+    Result<> wait_until(const std::function<bool()>& is_done, int fd,
+                        const std::function<std::string()>& why);
 
     /// The next calls are a part of a longer wait, which tells of them; null: they tell themselves.
     void tell_through(WaitLine* line) { line_ = line; }

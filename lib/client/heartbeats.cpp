@@ -5,11 +5,13 @@
 
 #include <algorithm>
 #include <chrono>
+#include <map>
 #include <set>
 #include <utility>
 
 #include "base/clock.h"
 #include "base/mutex.h"
+#include "client/calls.h"
 #include "net/own_address.h"
 #include "wire/codes.h"
 
@@ -28,21 +30,38 @@ struct Heartbeats::Beater : std::enable_shared_from_this<Heartbeats::Beater> {
     // The loop's.
     std::unique_ptr<net::Timer> timer;  ///< for all of them
     std::unique_ptr<net::Timer> again;  ///< for `failed`
-    std::set<std::string> failed;       ///< did not answer the last time
+    std::set<std::string> failed;       ///< to be asked again
     Mutex lock;
     std::vector<std::string> brokers GUARDED_BY(lock);
-    std::set<std::string> told GUARDED_BY(lock);  // those that have answered
+    /// Those that have ever answered; an error: not the last time.
+    std::map<std::string, Result<>> told GUARDED_BY(lock);
+    const std::function<void()> has_come;
 
-    Beater(Client& its_client, std::string its_body)
-        : client(&its_client), body(std::move(its_body)) {}
+    Beater(Client& its_client, std::string its_body, std::function<void()> call)
+        : client(&its_client), body(std::move(its_body)), has_come(std::move(call)) {}
 
     std::vector<std::string> get_brokers() {
         Lock guard(lock);
         return brokers;
     }
-    void tell(const std::string& broker) {
+    /// True: it was away.
+    bool tell(const std::string& broker) {
         Lock guard(lock);
-        told.insert(broker);
+        const auto [entry, is_new] = told.try_emplace(broker);
+        const bool was_away = is_new || !entry->second;
+        entry->second = {};
+        return was_away;
+    }
+    void is_away(const std::string& broker, const Error& why) {
+        Lock guard(lock);
+        if (const auto entry = told.find(broker); entry != told.end()) entry->second = why;
+    }
+    std::optional<Error> absence(const std::string& broker) {
+        Lock guard(lock);
+        const auto entry = told.find(broker);
+        if (entry == told.end())
+            return Error{Errc::unavailable, fmt::format("no answer from {}", broker)};
+        return entry->second ? std::nullopt : std::optional(entry->second.error());
     }
     bool has_told(const std::string& broker) {
         Lock guard(lock);
@@ -67,8 +86,9 @@ struct Heartbeats::Beater : std::enable_shared_from_this<Heartbeats::Beater> {
                 if (!self) return;
                 if (answer) {
                     self->failed.erase(broker);
-                    self->tell(broker);
+                    if (self->tell(broker) && self->has_come) self->has_come();
                 } else {
+                    self->is_away(broker, answer.error());
                     self->beat_again_soon(broker);
                 }
             });
@@ -112,9 +132,9 @@ struct Heartbeats::Beater : std::enable_shared_from_this<Heartbeats::Beater> {
     }
 };
 
-Heartbeats::Heartbeats(Client& client, std::string body)
+Heartbeats::Heartbeats(Client& client, std::string body, std::function<void()> has_come)
     : client_(client),
-      beater_(std::make_shared<Beater>(client, std::move(body))),
+      beater_(std::make_shared<Beater>(client, std::move(body), std::move(has_come))),
       disconnects_(client.disconnects()) {
     client.greet_with(
         [weak = std::weak_ptr(beater_)](const std::string& address, std::int32_t opaque) {
@@ -143,15 +163,35 @@ std::vector<std::string> Heartbeats::brokers() const {
     return beater_->get_brokers();
 }
 
-Result<> Heartbeats::beat_and_wait() {
-    for (const auto& broker : brokers()) {
-        TRY_OK(client_.call(broker, wire::request_code::heart_beat, wire::NoHeader{},
-                            as_bytes(beater_->body)));
-        beater_->tell(broker);
+Result<> Heartbeats::beat_and_wait(bool needs_all) {
+    const auto all = brokers();
+    Calls calls(client_);
+    for (const auto& broker : all)
+        calls.add(broker, wire::request_code::heart_beat, wire::NoHeader{},
+                  as_bytes(beater_->body));
+    const auto answers = calls.wait();
+    std::vector<std::string> away;
+    Result<> failed;
+    for (std::size_t i = 0; i < all.size(); ++i) {
+        if (answers[i]) {
+            beater_->tell(all[i]);
+            continue;
+        }
+        failed = answers[i].error();
+        if (failed.error().code != Errc::unavailable) return failed;
+        away.push_back(all[i]);
     }
-    client_.loop().run_and_wait([this] { beater_->beat_in(beat_every_ms); });
+    if (!failed && (needs_all || away.size() == all.size())) return failed;
+    client_.loop().run_and_wait([&] {
+        beater_->beat_in(beat_every_ms);
+        for (const auto& broker : away) beater_->beat_again_soon(broker);
+    });
     disconnects_ = client_.disconnects();
     return {};
+}
+
+std::optional<Error> Heartbeats::absence(const std::string& broker) const {
+    return beater_->absence(broker);
 }
 
 void Heartbeats::beat() {

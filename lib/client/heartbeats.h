@@ -8,7 +8,9 @@
 // Owner:   who is a member. The client outlives it.
 
 #include <cstdint>
+#include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -19,7 +21,8 @@ namespace mqd::client {
 class Heartbeats {
 public:
     /// `body` is wire::HeartbeatData. Before the client's first channel is made: it greets with it.
-    Heartbeats(Client& client, std::string body);
+    /// `has_come` is called on the client's thread when a broker answers that did not before.
+    Heartbeats(Client& client, std::string body, std::function<void()> has_come = nullptr);
     ~Heartbeats();
     Heartbeats(const Heartbeats&) = delete;
     Heartbeats& operator=(const Heartbeats&) = delete;
@@ -28,10 +31,15 @@ public:
     void set_brokers(std::vector<std::string> brokers);
     std::vector<std::string> brokers() const;
 
-    /// To all brokers, and by itself from now on. Errors as Client::call().
-    Result<> beat_and_wait();
+    /// To all brokers at once, and by itself from now on. Who does not answer is soon asked again.
+    /// Errors as Client::call(): with `needs_all` the last one, else only where nobody answers or
+    /// one refuses.
+    Result<> beat_and_wait(bool needs_all);
     /// The same without a wait; one that fails is soon repeated.
     void beat();
+    /// Why the broker, by its address, counts as away: it did not answer the last time. Nothing: it
+    /// did.
+    std::optional<Error> absence(const std::string& broker) const;
     /// True once for each time that a connection broke. A broker that was away has forgotten who
     /// was there, and is being told anew.
     bool after_disconnect();

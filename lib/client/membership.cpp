@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <iterator>
+#include <set>
 
 #include "base/clock.h"
 #include "base/parse.h"
@@ -41,7 +42,7 @@ Membership::Membership(Client& client, Options options)
       client_id_(make_client_id()),
       retry_topic_("%RETRY%" + options_.group),
       joined_ms_(wall_ms()),
-      heartbeats_(client, heartbeat()) {}
+      heartbeats_(client, heartbeat(), [wishes = wishes_] { wishes->put(0); }) {}
 
 Membership::~Membership() = default;
 
@@ -52,7 +53,8 @@ Result<std::unique_ptr<Membership>> Membership::join(Client& client, Options opt
         if (command.code == wire::request_code::notify_consumer_ids_changed) wishes->put(0);
     });
     TRY_OK(patience.until_settled([&] { return member->learn_brokers(); }));
-    TRY_OK(patience.until_settled([&] { return member->heartbeats_.beat_and_wait(); }));
+    TRY_OK(patience.until_settled(
+        [&] { return member->heartbeats_.beat_and_wait(member->options_.needs_all); }));
     member->has_joined_ = true;
     return member;
 }
@@ -112,21 +114,36 @@ bool Membership::wants_rebalance() {
     return wanted;
 }
 
+/// Every broker knows all members; the first that answers tells.
+Result<remoting::Answer> Membership::ask_for_members(const std::vector<Queue>& queues) {
+    wire::ConsumerGroupHeader header;
+    header.consumer_group = options_.group;
+    std::set<std::string> asked;
+    Result<remoting::Answer> answer = Error{Errc::unavailable, "no broker answers"};
+    for (const auto& queue : queues) {
+        if (!asked.insert(queue.address).second) continue;
+        if (auto away = absence(queue.address)) {
+            answer = std::move(*away);
+            continue;
+        }
+        answer =
+            client_.call(queue.address, wire::request_code::get_consumer_list_by_group, header);
+        if (answer || answer.error().code != Errc::unavailable) break;
+    }
+    return answer;
+}
+
 /// Of one topic's queues ours are left.
 Result<> Membership::keep_share(std::vector<Queue>& queues) {
     if (queues.empty()) return {};
-    const auto& address = queues.front().address;
-    wire::ConsumerGroupHeader header;
-    header.consumer_group = options_.group;
-    TRY(const auto answer,
-        client_.call(address, wire::request_code::get_consumer_list_by_group, header));
+    TRY(const auto answer, ask_for_members(queues));
     TRY(const auto body, json::parse(answer.body));
     std::vector<std::string> members;
     for (const auto& id : body["consumerIdList"].items()) members.push_back(id.as_text());
     const bool are_listed = std::find(members.begin(), members.end(), client_id_) != members.end();
     if (!are_listed)
-        return Error{Errc::unavailable, fmt::format("{} does not list this member of {} yet",
-                                                    address, options_.group)};
+        return Error{Errc::unavailable,
+                     fmt::format("this member of {} is not listed yet", options_.group)};
     const auto [begin, end] = average_share(queues.size(), std::move(members), client_id_);
     queues.erase(queues.begin() + static_cast<std::ptrdiff_t>(end), queues.end());
     queues.erase(queues.begin(), queues.begin() + static_cast<std::ptrdiff_t>(begin));

@@ -34,9 +34,10 @@ public:
         filter::Tags tags;
         From from;
         bool broadcasts = false;  ///< every member has all queues, and keeps its own offsets
+        bool needs_all = false;   ///< brokers: else one that does not answer comes later
     };
-    /// Every broker of the topics that are there knows the member when this returns.
-    /// unavailable: no name server, or a broker.
+    /// The brokers of the topics that are there know the member when this returns, but for those
+    /// that do not answer. unavailable: no name server, or no broker.
     static Result<std::unique_ptr<Membership>> join(Client& client, Options options,
                                                     Patience& patience);
     ~Membership();
@@ -51,6 +52,11 @@ public:
     bool wants_rebalance();
     /// Our queues. unavailable: nobody can tell at the moment; keep what you have.
     Result<std::vector<Queue>> assigned();
+    /// Why nothing is to be asked of the broker with that address now: it did not answer the last
+    /// heartbeat. Nothing: it did. When it answers again, wants_rebalance() says so.
+    std::optional<Error> absence(const std::string& broker) const {
+        return heartbeats_.absence(broker);
+    }
 
     /// As soon as may be: a topic's queues are not what they were.
     void rebalance_now() { rebalance_at_ms_ = 0; }
@@ -89,6 +95,7 @@ private:
     Membership(Client& client, Options options);
 
     Result<> learn_brokers();
+    Result<remoting::Answer> ask_for_members(const std::vector<Queue>& queues);
     Result<> keep_share(std::vector<Queue>& queues);
     std::string heartbeat() const;
     wire::UpdateConsumerOffset header_of(const Commit& commit) const;

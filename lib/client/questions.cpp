@@ -52,7 +52,7 @@ std::function<void(Result<remoting::Answer>)> once(
 class Wait {
 public:
     /// `line`: of the wait that this one is a part of, or null.
-    Wait(const Options& options, WaitLine* line, std::string why)
+    Wait(const Options& options, WaitLine* line, std::function<std::string()> why)
         : stop_fd_(is_readable(options.waiting.stop_fd) ? -1 : options.waiting.stop_fd),
           deadline_ms_(stop_fd_ != options.waiting.stop_fd ? monotonic_ms() + stop_ms : -1),
           why_(std::move(why)),
@@ -63,7 +63,7 @@ public:
 
     /// Until `fd` is readable, or `until_ms` (-1: never). unavailable: the tool is to stop.
     Result<> until(int fd, std::int64_t until_ms) {
-        line_.waits(why_);
+        line_.waits(why_());
         for (const auto other_ms : {deadline_ms_, line_.due_ms()})
             if (other_ms >= 0 && (until_ms < 0 || other_ms < until_ms)) until_ms = other_ms;
         const std::int64_t now_ms = monotonic_ms();
@@ -71,7 +71,7 @@ public:
                         until_ms < 0 ? -1 : std::max<std::int64_t>(0, until_ms - now_ms));
         if (is_readable(fd)) return {};
         if (is_readable(stop_fd_) || (deadline_ms_ >= 0 && monotonic_ms() >= deadline_ms_))
-            return Error{Errc::unavailable, "interrupted: " + why_};
+            return Error{Errc::unavailable, "interrupted: " + why_()};
         return {};
     }
     void goes_on() { own_line_.goes_on(); }
@@ -79,7 +79,7 @@ public:
 private:
     const int stop_fd_;
     const std::int64_t deadline_ms_;
-    const std::string why_;
+    const std::function<std::string()> why_;
     WaitLine own_line_;
     WaitLine& line_;
 };
@@ -90,7 +90,7 @@ Result<remoting::Answer> Client::wait(const std::string& address,
                                       const std::function<void(Done)>& start) {
     using Box = Mailbox<Result<remoting::Answer>>;
     const auto box = std::make_shared<Box>();
-    Wait wait(options(), line_, fmt::format("no answer from {}", address));
+    Wait wait(options(), line_, [&] { return fmt::format("no answer from {}", address); });
     start(once([box](Result<remoting::Answer> answer) { box->put(std::move(answer)); }));
     std::vector<Result<remoting::Answer>> answers;
     for (;;) {
@@ -102,8 +102,9 @@ Result<remoting::Answer> Client::wait(const std::string& address,
     }
 }
 
-Result<> Client::wait_until(const std::function<bool()>& is_done, int fd, std::string why) {
-    Wait wait(options(), line_, std::move(why));
+Result<> Client::wait_until(const std::function<bool()>& is_done, int fd,
+                            const std::function<std::string()>& why) {
+    Wait wait(options(), line_, why);
     while (!is_done()) TRY_OK(wait.until(fd, -1));
     wait.goes_on();
     return {};
@@ -145,7 +146,8 @@ Client::NamesrvAnswer Client::ask_each(const Settles& settles,
     std::int64_t next_ms = 0;
     NamesrvAnswer all{Error{Errc::unavailable, "no name server is configured"}, {}};
     std::optional<Error> unreached;
-    Wait wait(options(), line_, fmt::format("no answer from {}", fmt::join(servers, ";")));
+    Wait wait(options(), line_,
+              [&] { return fmt::format("no answer from {}", fmt::join(servers, ";")); });
     // Who has not answered by the time that another has, or at the end, is not waited for again.
     const auto settled = [&](Result<remoting::Answer> answer) {
         for (const auto server : waited_for) {

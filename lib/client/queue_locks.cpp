@@ -30,21 +30,24 @@ std::string body_of(const std::string& group, const std::string& client_id,
 
 }  // namespace
 
-std::vector<Queue> QueueLocks::keep(const std::vector<Queue>& queues) {
+std::vector<Queue> QueueLocks::keep(const std::vector<Queue>& queues,
+                                    const std::function<bool(const std::string&)>& is_away) {
     std::vector<Queue> ours;
     for (const auto& [address, asked] : by_address(queues)) {
-        auto some = asks_for_locks(address) ? keep_at(address, asked) : asked;
+        const bool away = is_away && is_away(address);
+        auto some = asks_for_locks(address, away) ? keep_at(address, asked, away) : asked;
         std::move(some.begin(), some.end(), std::back_inserter(ours));
     }
     return ours;
 }
 
 /// A lock on nothing tells, without an effect on any broker, whether it is one of ours.
-bool QueueLocks::asks_for_locks(const std::string& address) {
+bool QueueLocks::asks_for_locks(const std::string& address, bool is_away) {
     if (hold_ == Hold::order || knows_hold_.contains(address)) return true;
-    const auto answer = lock(address, {});
     // Who does not answer now takes nothing away, and gives nothing that is not ours.
-    return !answer || !answer->find("mqdHold").empty();
+    if (is_away) return !knows_none_.contains(address);
+    const auto answer = lock(address, {});
+    return answer ? !answer->find("mqdHold").empty() : !knows_none_.contains(address);
 }
 
 Result<remoting::Answer> QueueLocks::lock(const std::string& address,
@@ -56,18 +59,21 @@ Result<remoting::Answer> QueueLocks::lock(const std::string& address,
     if (!answer) return answer;
     if (answer->find("mqdHold") == *header.hold) {
         knows_hold_.insert(address);
+        knows_none_.erase(address);
     } else {
         knows_hold_.erase(address);
+        knows_none_.insert(address);
     }
     return answer;
 }
 
-std::vector<Queue> QueueLocks::keep_at(const std::string& address,
-                                       const std::vector<Queue>& asked) {
+std::vector<Queue> QueueLocks::keep_at(const std::string& address, const std::vector<Queue>& asked,
+                                       bool is_away) {
     std::vector<Queue> ours;
     // A lock is as old as the question.
     const std::int64_t now_ms = monotonic_ms();
-    const auto answer = lock(address, asked);
+    const auto answer =
+        is_away ? Error{Errc::unavailable, address + " is away"} : lock(address, asked);
     const auto granted = answer ? wire::LockBatchAnswer::read(answer->body)
                                 : Result<wire::LockBatchAnswer>(answer.error());
     for (const auto& queue : asked) {

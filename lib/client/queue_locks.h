@@ -11,6 +11,7 @@
 // Owner:   the tool's main. The client outlives it.
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <set>
 #include <string>
@@ -33,7 +34,9 @@ public:
     /// Locks the queues, those that are ours anew. What is ours then: where a broker does not
     /// answer, what it granted less than 30 s ago, and of shared queues what was ours, since
     /// nobody else gets them there either. To be called every 20 s, and after a disconnect.
-    std::vector<Queue> keep(const std::vector<Queue>& queues);
+    /// A broker that is away, by its address, is not asked.
+    std::vector<Queue> keep(const std::vector<Queue>& queues,
+                            const std::function<bool(const std::string&)>& is_away = nullptr);
     /// Its broker ends the lock with our connection, and a commit can be made to count only under
     /// it.
     bool is_bound(const Queue& queue) const { return knows_hold_.contains(queue.address); }
@@ -42,8 +45,9 @@ public:
     void release_all();
 
 private:
-    bool asks_for_locks(const std::string& address);
-    std::vector<Queue> keep_at(const std::string& address, const std::vector<Queue>& asked);
+    bool asks_for_locks(const std::string& address, bool is_away);
+    std::vector<Queue> keep_at(const std::string& address, const std::vector<Queue>& asked,
+                               bool is_away);
     Result<remoting::Answer> lock(const std::string& address, const std::vector<Queue>& queues);
     void unlock(const std::string& address, const std::vector<Queue>& queues);
 
@@ -53,6 +57,7 @@ private:
     const Hold hold_;
     std::map<Queue, std::int64_t> granted_ms_;  // monotonic; what we have asked for and got
     std::set<std::string> knows_hold_;          // addresses of brokers of mqd
+    std::set<std::string> knows_none_;          // those of others, which are not asked for shares
 };
 
 }  // namespace mqd::client

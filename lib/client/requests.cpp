@@ -56,7 +56,7 @@ void Requests::append_properties(std::string& properties, std::string_view corre
 Result<> Requests::set_brokers(const std::vector<std::string>& brokers) {
     if (heartbeats_.brokers() == brokers) return {};
     heartbeats_.set_brokers(brokers);
-    auto told = heartbeats_.beat_and_wait();
+    auto told = heartbeats_.beat_and_wait(false);
     if (!told) heartbeats_.beat();
     return told;
 }

@@ -157,8 +157,9 @@ bool BoundsQuestion::is_answered() {
 }
 
 std::vector<Result<Bounds>> BoundsQuestion::wait(Client& client) {
-    const auto waited = client.wait_until([this] { return is_answered(); }, fd(),
-                                          "no answer about the ends of " + queues_text(queues_));
+    const auto waited =
+        client.wait_until([this] { return is_answered(); }, fd(),
+                          [this] { return "no answer about the ends of " + queues_text(queues_); });
     if (waited) return answers();
     return {queues_.size(), waited.error()};
 }

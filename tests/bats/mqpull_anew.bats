@@ -186,6 +186,44 @@ two_brokers() {
   [ "$(sort -u out | wc -l)" = 100 ]
 }
 
+@test "of a group's brokers one is away: the others are read, and it is when it is back" {
+  two_brokers
+  seq 100 | mqsend -q -t T --batch-bytes 1
+  local at_a
+  at_a=$(mqpull T --broker a --from beginning -e | wc -l)
+  freeze "$b_pid"
+  run --separate-stderr mqpull T -g g --from beginning -e --timeout 2s
+  [ "$status" = 1 ]
+  [ "${#lines[@]}" = "$at_a" ]
+  [[ $stderr == *"broker 'b' was not read to the end: "* ]]
+  run --separate-stderr mqpull T -g all --from beginning -e --timeout 2s --brokers 2
+  [ "$status" = 3 ]
+  [ -z "$output" ]
+  mqpull T -g h --from beginning > out 2> err 3>&- &
+  local reader=$!
+  wait_until has_lines out "$at_a"
+  wait_until says err "waiting: .*$b"
+  # What comes meanwhile goes to the other, and is read.
+  seq 101 110 | mqsend -q -t T
+  wait_until has_lines out $((at_a + 10))
+  kill -CONT "$b_pid"
+  has_all() { [ "$(sort -u out | wc -l)" = "$1" ]; }
+  wait_until has_all 110
+  wait_until says err 'it goes on'
+  # It falls silent under its reader.
+  freeze "$b_pid"
+  seq 111 120 | mqsend -q -t T
+  wait_until has_all 120
+  kill -CONT "$b_pid"
+  seq 121 130 | mqsend -q -t T --batch-bytes 1
+  wait_until has_all 130
+  stop_daemon "$reader" || true
+  [ "$(sort -u out | wc -l)" = 130 ]
+  # Nothing is read twice; what was sent while one was silent may be there twice.
+  [ -z "$(sort out | uniq -d | grep -Ev '^1(0[1-9]|1[0-9]|20)$')" ]
+  [ "$(mqpull T -g g --from beginning -e | sort -u | wc -l)" = $((130 - at_a)) ]
+}
+
 @test "--brokers says who must hold the topic" {
   two_brokers
   seq 10 | mqsend -q -t T
