@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <chrono>
+#include <limits>
 #include <set>
 
 #include "base/log.h"
@@ -58,8 +59,9 @@ Result<std::unique_ptr<Broker>> Broker::open(store::Files& files, const Clock& c
         [&store, opened_at = store.end()](std::string_view topic, std::int32_t id) {
             auto* const queue = store.find_queue(topic, id);
             if (queue == nullptr) return std::optional(QueueRange());
-            const auto range = range_before(store, *queue, opened_at);
-            return queue->usable() ? std::optional(range) : std::nullopt;
+            // It is held when the queue has been made whole, and its groups are told to.
+            if (!queue->usable()) return std::optional<QueueRange>();
+            return std::optional(range_before(store, *queue, opened_at));
         });
     // What was deleted was taken from the table with its topic.
     store.on_queue_change([offsets = broker->offsets_](const store::QueueChange& change) {
@@ -95,6 +97,7 @@ Broker::~Broker() {
 }
 
 void Broker::stop() {
+    store_.stop_mending();  // which readers wait for
     readers_.stop();
     arrivals_->stop();
     if (delay_ != nullptr) delay_->stop();
@@ -347,7 +350,10 @@ Broker::Committed Broker::commit(std::string_view group, const Topic& topic, std
     // Of a topic that has fewer queues now, the others are still there.
     const store::Queue* is = topic.find_queue(queue);
     if (is == nullptr) is = store_.find_queue(topic.name(), queue);
-    const std::int64_t end = is == nullptr ? 0 : is->max().value;
+    // While it is being made whole nobody can tell; it is held against it afterwards.
+    const std::int64_t end = is == nullptr  ? 0
+                             : is->usable() ? is->max().value
+                                            : std::numeric_limits<std::int64_t>::max();
     if (offset <= end && only_first) {
         offsets_->commit_first(group, topic.name(), queue, offset);
         return Committed::yes;

@@ -89,7 +89,7 @@ QueueOffset BatchQueue::next_file(QueueOffset offset) const {
 
 Result<> BatchQueue::load_files() {
     TRY(const std::int64_t end, files_.load());
-    if (!files_.any() || !files_.misfit().empty()) return {};
+    if (!files_.any() || !files_.fits()) return {};
     TRY_OK(drop_strangers(end));
     std::int64_t index = 0;
     TRY(min_, find_min(index));
@@ -136,7 +136,7 @@ Result<> BatchQueue::expire_units() {
 // ---- held against the log, and mended
 
 Result<std::string> BatchQueue::find_misfit() const {
-    if (!files_.misfit().empty()) return files_.misfit();
+    if (!files_.fits()) return files_.misfit();
     const Expected wanted = expected();
     const bool newer = last_at_ > wanted.last_at && wanted.last_at >= 0;
     if (written_ < wanted.max && !newer)
@@ -158,7 +158,6 @@ Result<std::string> BatchQueue::find_misfit() const {
 
 Result<MendPlan> BatchQueue::begin_mend() {
     MendPlan plan;
-    plan.why = misfit_;
     plan.old_min = min_;
     plan.old_max = std::max(written(), expected().max);
     plan.log_from = context_.log.begin();

@@ -133,7 +133,8 @@ bool CommitLog::place(Append& unit, std::int64_t at) {
     if (static_cast<std::int64_t>(unit.records.size()) + blank_bytes > file_bytes_) return false;
     auto* queue = static_cast<StoredQueue*>(unit.queue);
     if (queue->deleted() || queue->closed()) return unit.why_not = Errc::not_found, false;
-    if (!queue->usable()) return unit.why_not = Errc::io, false;
+    if (!queue->opened())
+        return unit.why_not = queue->needs_mending() ? Errc::refused : Errc::io, false;
     QueueOffset offset{unit.consumes_offset ? queue->next : 0};
     unit.queue_offset = offset;
     unit.at = {at};

@@ -41,7 +41,7 @@ Result<Unit> ConsumeQueue::unit(std::int64_t offset) const {
 
 Result<> ConsumeQueue::load_files() {
     TRY(const std::int64_t end, files_.load());
-    if (!files_.any() || !files_.misfit().empty()) return {};
+    if (!files_.any() || !files_.fits()) return {};
     TRY_OK(drop_strangers(end));
     TRY(min_, first_message(files_.first()));
     next = written_;

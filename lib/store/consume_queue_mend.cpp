@@ -30,7 +30,7 @@ bool is_plausible(const Unit& unit, std::int64_t log_end) {
 // ---- does it fit?
 
 Result<std::string> ConsumeQueue::find_misfit() const {
-    if (!files_.misfit().empty()) return files_.misfit();
+    if (!files_.fits()) return files_.misfit();
     const Expected wanted = expected();
     const std::int64_t end = written_;
     // Behind what was expected another broker may have begun the queue anew.
@@ -86,7 +86,6 @@ Result<bool> ConsumeQueue::is_sound(const Unit& unit, std::int64_t offset) const
 
 Result<MendPlan> ConsumeQueue::begin_mend() {
     MendPlan plan;
-    plan.why = misfit_;
     plan.old_min = min_;
     plan.old_max = std::max<std::int64_t>(written_, expected().max);
     TRY_OK(files_.reshape());

@@ -21,22 +21,23 @@ public:
 
     /// Who is told from now on, first of what has been kept.
     void listen(Listener listener) {
+        const auto fresh = std::make_shared<const Listener>(std::move(listener));
         std::vector<QueueChange> kept;
         {
             const Lock lock(lock_);
-            listener_ = std::make_shared<const Listener>(listener);
+            listener_ = fresh;
             kept = std::exchange(kept_, {});
         }
-        for (const auto& change : kept) listener(change);
+        for (const auto& change : kept) (*fresh)(change);
     }
     void tell(QueueChange change) {
         std::shared_ptr<const Listener> listener;
         {
             const Lock lock(lock_);
+            if (!listener_) return kept_.push_back(std::move(change));
             listener = listener_;
-            if (!listener) kept_.push_back(std::move(change));
         }
-        if (listener) (*listener)(change);
+        (*listener)(change);
     }
 
 private:

@@ -13,6 +13,7 @@ namespace {
 constexpr std::int64_t magic = 0x4d51445155455501;  // MQDQUEU, version 1
 constexpr std::size_t head_bytes = 36;
 constexpr std::size_t crc_at = 32;
+constexpr std::size_t queue_bytes_min = 3 + 4 + 3 * 8;
 constexpr std::int64_t release_bytes = 64 << 20;
 
 std::filesystem::path path_in(const std::filesystem::path& root) {
@@ -20,7 +21,7 @@ std::filesystem::path path_in(const std::filesystem::path& root) {
 }
 
 void put(Buffer& out, const QueueEnd& queue) {
-    std::byte* at = out.extend(3 + queue.topic.size() + 4 + 3 * 8);
+    std::byte* at = out.extend(queue_bytes_min + queue.topic.size());
     *at++ = queue.batch ? std::byte{1} : std::byte{0};
     store_be(at, static_cast<std::int16_t>(queue.topic.size()));
     std::memcpy(at + 2, queue.topic.data(), queue.topic.size());
@@ -43,7 +44,13 @@ QueueEnd take(ByteReader& in) {
     return queue;
 }
 
-std::optional<QueueEnds> parsed(Bytes bytes) {
+void skip(ByteReader& in) {
+    in.take<std::int8_t>();
+    const auto bytes = in.take<std::int16_t>();
+    in.take_bytes(static_cast<std::size_t>(std::max<std::int16_t>(0, bytes)) + 4 + 3 * 8);
+}
+
+std::optional<QueueEnds> head_of(Bytes bytes) {
     if (bytes.size() < head_bytes || load_be<std::int64_t>(bytes.data()) != magic ||
         load_be<std::int32_t>(bytes.data() + crc_at) !=
             static_cast<std::int32_t>(crc32(bytes.subspan(head_bytes))))
@@ -53,21 +60,27 @@ std::optional<QueueEnds> parsed(Bytes bytes) {
     ends.log_end = load_be<std::int64_t>(bytes.data() + 16);
     const auto count = load_be<std::int64_t>(bytes.data() + 24);
     ByteReader in(bytes.subspan(head_bytes));
-    while (in.ok() && in.left() > 0) ends.queues.push_back(take(in));
-    if (!in.ok() || count != static_cast<std::int64_t>(ends.queues.size())) return std::nullopt;
+    std::int64_t found = 0;
+    for (; in.ok() && in.left() > 0; ++found) skip(in);
+    if (!in.ok() || count != found) return std::nullopt;
     return ends;
 }
 
 }  // namespace
 
-std::optional<QueueEnds> QueueEnds::load(Files& files, const std::filesystem::path& root) {
+std::optional<QueueEnds> QueueEnds::load(
+    Files& files, const std::filesystem::path& root,
+    const std::function<void(const QueueEnds& ends, QueueEnd)>& each) {
     const auto text = read_text(files, path_in(root));
     if (!text && text.error().code == Errc::not_found) return std::nullopt;
-    auto ends = text ? parsed(as_bytes(*text)) : std::nullopt;
+    auto ends = text ? head_of(as_bytes(*text)) : std::nullopt;
     if (!ends)
         log::warn("queue_ends_not_loaded",
                   {{"path", path_in(root).string()},
                    {"why", text ? "it is damaged; the log is looked through" : text.error().what}});
+    if (!ends) return ends;
+    ByteReader in(as_bytes(*text).subspan(head_bytes));
+    while (in.left() > 0) each(*ends, take(in));
     return ends;
 }
 

@@ -40,8 +40,11 @@ struct QueueEnds {
     std::int64_t log_end = 0;
     std::vector<QueueEnd> queues;
 
-    /// What the last process has left; nothing when there is none, or a damaged one, which is told.
-    static std::optional<QueueEnds> load(Files& files, const std::filesystem::path& root);
+    /// What the last process has left, without the queues, which `each` is given one by one: there
+    /// may be very many. Nothing when there is none, or a damaged one, which is told.
+    static std::optional<QueueEnds> load(
+        Files& files, const std::filesystem::path& root,
+        const std::function<void(const QueueEnds& ends, QueueEnd)>& each);
     /// Replaces the file; on disk when this returns. refused, io
     Result<> save(Files& files, const std::filesystem::path& root) const;
 };

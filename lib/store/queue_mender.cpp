@@ -1,6 +1,7 @@
 #include "store/queue_mender.h"
 
 #include <algorithm>
+#include <chrono>
 #include <limits>
 
 #include "base/clock.h"
@@ -17,73 +18,142 @@ namespace {
 
 constexpr std::int64_t release_bytes = 64 << 20;
 constexpr std::int64_t long_walk_bytes = 1LL << 30;  // told before it is begun
+constexpr std::int64_t soon_ms = 1000;
 
 }  // namespace
+
+void QueueMender::count_first(const TopicNames& topics) {
+    topics_ = &topics;
+    count_to_ = log_.end();
+    {
+        const Lock lock(lock_);
+        began_ms_ = monotonic_ms();
+    }
+    counting_.store(true, std::memory_order_release);
+}
+
+void QueueMender::serve(QueueTable& queues) {
+    queues_ = &queues;
+    serving_.store(true, std::memory_order_release);
+}
 
 // ---- looking at all of them
 
 void QueueMender::check_all(std::function<void(const std::function<bool()>&)> first,
-                            std::function<void()> done) {
-    thread_ = named_thread("mqd-check", [this, first = std::move(first), done = std::move(done)] {
-        let_others_first();
-        first([this] { return stopping_.load(); });
-        for (StoredQueue* queue : queues_->all()) {
-            if (stopping_) return;
-            if (!queue->deleted()) queue->look_at();
-        }
-        std::vector<QueueChange> told;
-        {
-            const Lock mending(mending_);
-            mend_waiting();
-            told = std::exchange(told_, {});
-        }
-        for (auto& change : told) changes_.tell(std::move(change));
-        if (!stopping_) done();
-    });
+                            std::int64_t wait_ms, std::function<void()> done) {
+    checker_ = named_thread("mqd-check",
+                            [this, first = std::move(first), wait_ms, done = std::move(done)] {
+                                let_others_first();
+                                first([this] { return stopping_.load(); });
+                                if (is_stopped_within(wait_ms)) return;
+                                for (StoredQueue* queue : queues_->all()) {
+                                    if (stopping_) return;
+                                    if (!queue->deleted()) queue->look_at();
+                                }
+                                mend_waiting();
+                                if (!stopping_) done();
+                            });
+}
+
+bool QueueMender::is_stopped_within(std::int64_t ms) {
+    const auto until_ms = monotonic_ms() + ms;
+    const Lock lock(lock_);
+    for (auto left_ms = ms; !stopping_ && left_ms > 0; left_ms = until_ms - monotonic_ms())
+        mended_.wait_for(lock_, std::chrono::milliseconds(left_ms));
+    return stopping_;
+}
+
+void QueueMender::counted() {
+    counting_.store(false, std::memory_order_release);
+    {
+        const Lock lock(lock_);
+        for (auto& misfit : std::exchange(uncounted_, {})) waiting_.push_back(std::move(misfit));
+    }
+    mend_waiting();
 }
 
 void QueueMender::stop() {
-    stopping_ = true;
-    if (thread_.joinable()) thread_.join();
+    std::thread walker;
+    {
+        const Lock lock(lock_);
+        stopping_ = true;
+        walker = std::move(walker_);
+        mended_.notify_all();
+    }
+    if (walker.joinable()) walker.join();
+    if (checker_.joinable()) checker_.join();
+}
+
+// ---- who waits
+
+void QueueMender::add(StoredQueue& queue, std::string why) {
+    const Lock lock(lock_);
+    const bool counting = counting_.load(std::memory_order_acquire);
+    (counting && queue.is_nothing_known() ? uncounted_ : waiting_)
+        .push_back({&queue, std::move(why)});
+}
+
+void QueueMender::wait_for(const StoredQueue& queue, bool soon) {
+    mend_waiting();
+    const Lock lock(lock_);
+    while (queue.needs_mending() && !stopping_) {
+        const std::int64_t left_ms = began_ms_ + soon_ms - monotonic_ms();
+        if (!soon)
+            mended_.wait(lock_);
+        else if (left_ms > 0)
+            mended_.wait_for(lock_, std::chrono::milliseconds(left_ms));
+        else
+            return;
+    }
+}
+
+/// By a thread of its own: who waits may not be one that can be kept for long.
+void QueueMender::mend_waiting() {
+    const Lock lock(lock_);
+    if (walking_ || waiting_.empty() || stopping_) return;
+    if (walker_.joinable()) walker_.join();  // it has nothing left to do
+    walking_ = true;
+    began_ms_ = monotonic_ms();
+    walker_ = named_thread("mqd-mend", [this] { walk_for_all(); });
 }
 
 // ---- mending
 
-void QueueMender::add(StoredQueue& queue) {
-    const Lock lock(lock_);
-    waiting_.push_back(&queue);
+void QueueMender::walk_for_all() {
+    for (;;) {
+        std::vector<Misfit> misfits;
+        {
+            const Lock lock(lock_);
+            mended_.notify_all();
+            if (waiting_.empty() || stopping_) {
+                walking_ = false;
+                return;
+            }
+            misfits = std::exchange(waiting_, {});
+        }
+        mend(misfits);
+    }
 }
 
-void QueueMender::mend(StoredQueue& queue) {
-    std::vector<QueueChange> told;
-    {
-        const Lock mending(mending_);
-        if (queue.needs_mending()) mend_waiting();
-        told = std::exchange(told_, {});
-    }
-    for (auto& change : told) changes_.tell(std::move(change));
-}
-
-void QueueMender::mend_waiting() {
-    std::vector<StoredQueue*> waiting;
-    {
-        const Lock lock(lock_);
-        waiting = std::exchange(waiting_, {});
-    }
+void QueueMender::mend(const std::vector<Misfit>& misfits) {
     std::vector<Patient> patients;
-    for (StoredQueue* queue : waiting) {
-        if (queue->deleted()) {
+    for (const auto& [queue, why] : misfits) {
+        if (stopping_) return;
+        if (queue->deleted() || queue->is_nothing_known()) {
             queue->mended(Result<>{});
             continue;
         }
         auto plan = queue->begin_mend();
-        if (plan)
-            patients.push_back({queue, std::move(*plan)});
-        else
+        if (!plan) {
             queue->mended(std::move(plan).error());
+            continue;
+        }
+        plan->why = why;
+        patients.push_back({queue, std::move(*plan)});
     }
     if (patients.empty()) return;
     const auto walked = replay(patients);
+    if (!walked && stopping_) return;  // the next start does it
     for (Patient& patient : patients) finish(patient, walked);
 }
 
@@ -112,6 +182,7 @@ Result<> QueueMender::walk(const ByTopic& wanted, bool dispatched, std::int64_t 
     std::int64_t flushed = from;
     std::int64_t released = from;
     while (walker.at() < to) {
+        if (stopping_) return Error{Errc::unavailable, "the store stops"};
         if (walker.next(to, LogWalker::Check::lengths) != LogWalker::Step::record) {
             const auto behind = find_sound_record(log_, walker.at(), to, LogWalker::Check::crc);
             if (!behind) break;
@@ -157,23 +228,25 @@ void QueueMender::add_dispatched(const ByTopic& wanted, const message::RecordVie
 void QueueMender::finish(Patient& patient, const Result<>& walked) {
     StoredQueue& queue = *patient.queue;
     const MendPlan& plan = patient.plan;
-    auto outcome = walked ? queue.end_mend(plan) : Result<>(walked.error());
+    const auto outcome = walked ? queue.end_mend(plan) : Result<>(walked.error());
+    if (outcome) {
+        const auto [min, max] = queue.last_range();
+        log::warn("queue_rebuilt", {{"topic", queue.topic()},
+                                    {"queue", queue.id()},
+                                    {"from", min.value},
+                                    {"to", max.value},
+                                    {"log_from", plan.log_from},
+                                    {"log_to", plan.log_to},
+                                    {"why", plan.why}});
+        changes_.tell({QueueChange::Why::rebuilt,
+                       queue.topic(),
+                       queue.id(),
+                       {plan.old_min},
+                       {plan.old_max},
+                       min,
+                       max});
+    }
     queue.mended(outcome);
-    if (!outcome) return;
-    log::warn("queue_rebuilt", {{"topic", queue.topic()},
-                                {"queue", queue.id()},
-                                {"from", queue.min().value},
-                                {"to", queue.max().value},
-                                {"log_from", plan.log_from},
-                                {"log_to", plan.log_to},
-                                {"why", plan.why}});
-    told_.push_back({QueueChange::Why::rebuilt,
-                     queue.topic(),
-                     queue.id(),
-                     {plan.old_min},
-                     {plan.old_max},
-                     queue.min(),
-                     queue.max()});
 }
 
 }  // namespace mqd::store

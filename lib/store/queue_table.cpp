@@ -141,20 +141,23 @@ std::vector<StoredQueue*> QueueTable::all() const {
     return out;
 }
 
-void QueueTable::expect(const QueueEnd& end) {
+bool QueueTable::expect(const QueueEnd& end, bool make) {
     StoredQueue* queue = nullptr;
     {
         const Lock lock(lock_);
-        Topic& topic = topic_of(end.topic);
-        if (end.last_at < topic.ignore_before) return;
+        const auto found = topics_.find(end.topic);
+        if (found == topics_.end() && !make) return false;
+        Topic& topic = found != topics_.end() ? found->second : topic_of(end.topic);
+        if (end.last_at < topic.ignore_before) return true;
         queue = find_in(topic, end.id);
+        if (queue == nullptr && !make) return false;
         if (queue == nullptr) {
             if (topic.queues.empty()) topic.batch = end.batch;
             queue = add(topic, end.topic, end.id, true);
         }
     }
     const Expected known = queue->expected();
-    if (known.max >= 0 && !can_follow(known.max, known.last_at, end.max, end.last_at)) return;
+    if (known.max >= 0 && !can_follow(known.max, known.last_at, end.max, end.last_at)) return true;
     queue->expect({end.min, end.max, end.last_at});
     if (queue->loaded() && queue->max().value < end.max)
         log::error("queue_lacks_units", {{"topic", end.topic},
@@ -162,6 +165,7 @@ void QueueTable::expect(const QueueEnd& end) {
                                          {"ends", queue->max().value},
                                          {"expected", end.max},
                                          {"mended", "by the next start"}});
+    return true;
 }
 
 void QueueTable::recovered(std::int64_t log_end) {

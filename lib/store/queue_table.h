@@ -37,8 +37,9 @@ public:
     void set_batch(std::string_view topic, bool batch);
     std::vector<StoredQueue*> all() const;
 
-    /// What a queue must have, made if its folder is gone. Records of a deleted topic tell nothing.
-    void expect(const QueueEnd& end);
+    /// What a queue must have. Records of a deleted topic tell nothing. False: its folder is gone,
+    /// and it is not to be made.
+    bool expect(const QueueEnd& end, bool make);
 
     /// The log ends at `log_end`: what comes there belongs to no topic that was deleted before.
     /// Before all threads.

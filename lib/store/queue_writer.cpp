@@ -81,7 +81,7 @@ Result<> QueueWriter::flush(Mode mode, bool complain) {
         }
         if (mode != Mode::mend) {
             queue->load();
-            if (!queue->usable()) {
+            if (!queue->opened()) {
                 left_out_ = true;
                 continue;
             }

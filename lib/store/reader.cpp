@@ -314,7 +314,7 @@ std::optional<ReadResult> read_queue(const ReadContext& context, StoredQueue& qu
     result.max = queue.max();  // before min: a deletion in between must not turn them round
     result.min = queue.min();
     result.next = from;
-    if (!queue.usable() && !queue.deleted()) {
+    if (!queue.opened() && !queue.deleted()) {
         result.status = ReadStatus::unreadable;
     } else if (result.max.value == 0) {
         result.status = ReadStatus::no_message_in_queue;

@@ -61,7 +61,7 @@ private:
     Result<> settle_queues(bool every) {
         for (StoredQueue* queue : queues_.all()) {
             if (every || queue->ignore_before() > 0) queue->load();
-            if (!queue->usable()) continue;
+            if (!queue->opened()) continue;
             TRY_OK(queue->truncate_to_log(mark_.end));
             queue->next = queue->written();
             queue->publish();
@@ -119,7 +119,7 @@ private:
         if (queue == nullptr) return !queues_.empty(record.is_inner_batch());
         if (record.at.value < queue->ignore_before()) return true;
         queue->load();
-        return !queue->usable() || queue->holds(record);
+        return !queue->opened() || queue->holds(record);
     }
 
     /// True when the milestone is true to the log and the queues are true to it. The log's own
@@ -210,7 +210,7 @@ private:
         StoredQueue* queue = queues_.find(record.topic, record.queue_id);
         if (queue == nullptr) return false;
         queue->load();
-        return queue->usable() && queue->gave_number_before(record);
+        return queue->opened() && queue->gave_number_before(record);
     }
 
     /// Zeros are the usual end. What lies behind it, torn by the crash or left from an earlier

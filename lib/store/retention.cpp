@@ -195,7 +195,8 @@ void Retention::clean_some_queues() {
         auto gone = queue->expire();
         if (gone && *gone > 0 && unexpired_files_ > 0) messages_gone_[queue->topic()] += *gone;
         if (gone || queue->deleted()) continue;
-        if (queues_outcome_) log::warn("queue_file_not_removed", {{"why", gone.error().what}});
+        if (queues_outcome_ && gone.error().code != Errc::unavailable)
+            log::warn("queue_file_not_removed", {{"why", gone.error().what}});
         queues_outcome_ = std::move(gone).error();
     }
     if (unexpired_files_ > 0) tell_unexpired();

@@ -54,11 +54,14 @@ public:
 
     Queue* queue(std::string_view topic, std::int32_t id) override {
         StoredQueue* queue = queues_->find_or_make(topic, id);
-        queue->load();
+        queue->look_at();
         return queue;
     }
+    /// One that may have lost its folder is there, until the log has told.
     Queue* find_queue(std::string_view topic, std::int32_t id) const override {
-        return queues_->find(topic, id);
+        StoredQueue* queue = queues_->find(topic, id);
+        return queue == nullptr && mender_->may_be_lost(topic, 0) ? queues_->find_or_make(topic, id)
+                                                                  : queue;
     }
     std::vector<Queue*> queues() const override {
         const auto all = queues_->all();
@@ -127,6 +130,7 @@ public:
         retention_->delete_expired(rounds);
         house_bell_.ring();
     }
+    void stop_mending() override { mender_->stop(); }
     void clean_queues(std::function<void(Result<>)> done) override {
         retention_->clean_queues(std::move(done));
         house_bell_.ring();
@@ -141,7 +145,7 @@ private:
     Result<> write_abort();
     void expect_ends();
     void count_ends(const std::function<bool()>& stop);
-    void expect(QueueEnd end);
+    void expect(const QueueEnd& end);
     QueueEnds current_ends() const;
     void save_ends();
     Result<> delete_queues(std::string_view topic, std::vector<QueueChange>& gone);
@@ -282,40 +286,50 @@ Result<> StoreImpl::open_index(bool crashed) {
 void StoreImpl::expect_ends() {
     opened_begin_ = counted_to_ = log_->begin();
     opened_end_ = log_->end();
-    if (auto ends = QueueEnds::load(os_, options_.root)) {
-        counted_to_ = std::max(counted_to_, ends->log_end);
-        for (QueueEnd& end : ends->queues) {
-            if (end.last_at >= opened_end_) {  // the log was cut since
-                counted_to_ = opened_begin_;
-                continue;
+    bool was_cut = false;
+    const auto known =
+        QueueEnds::load(os_, options_.root, [&](const QueueEnds& ends, QueueEnd end) {
+            if (end.last_at >= opened_end_) {
+                was_cut = true;  // the log, since
+                return;
             }
-            if (ends->log_begin != opened_begin_) end.min = -1;
-            expect(std::move(end));
-        }
-    }
-    if (opened_end_ - counted_to_ <= count_now_bytes) count_ends([] { return false; });
+            if (ends.log_begin != opened_begin_) end.min = -1;
+            expect(end);
+        });
+    if (known && !was_cut) counted_to_ = std::max(counted_to_, known->log_end);
+    if (opened_end_ - counted_to_ <= count_now_bytes) return count_ends([] { return false; });
+    log::info("queue_ends_being_counted",
+              {{"log_from", counted_to_},
+               {"log_to", opened_end_},
+               {"why", counted_to_ == opened_begin_ ? "there is no mqd-queues that fits the log"
+                                                    : "mqd-queues ends there"}});
+    topics_.emplace(TopicNames::load(os_, options_.root / "config"));
+    mender_->count_first(*topics_);
 }
 
 /// By the part of the log of which nobody has told: after a crash, or another broker.
 void StoreImpl::count_ends(const std::function<bool()>& stop) {
     if (ends_known_) return;
     const bool whole = counted_to_ == opened_begin_;
+    const std::int64_t began_ms = monotonic_ms();
     auto ends = ends_in_log(*log_, counted_to_, opened_end_, stop);
     if (stop()) return;
     for (QueueEnd& end : ends) {
         if (!whole) end.min = -1;
-        expect(std::move(end));
+        expect(end);
     }
     ends_known_ = true;
+    mender_->counted();
+    if (opened_end_ - counted_to_ > count_now_bytes)
+        log::info("queue_ends_counted",
+                  {{"queues", ends.size()}, {"ms", monotonic_ms() - began_ms}});
 }
 
 /// Another broker may have deleted a topic, whose records are still there.
-void StoreImpl::expect(QueueEnd end) {
-    if (queues_->find(end.topic, end.id) == nullptr) {
-        if (!topics_) topics_ = TopicNames::load(os_, options_.root / "config");
-        if (!topics_->may_have(end.topic)) return;
-    }
-    queues_->expect(end);
+void StoreImpl::expect(const QueueEnd& end) {
+    if (queues_->expect(end, false)) return;
+    if (!topics_) topics_ = TopicNames::load(os_, options_.root / "config");
+    if (topics_->may_have(end.topic)) queues_->expect(end, true);
 }
 
 QueueEnds StoreImpl::current_ends() const {
@@ -369,7 +383,7 @@ void StoreImpl::start_threads(bool clean) {
         options_.retention, clean ? log_->begin() : -1);
     house_ = named_thread("mqd-house", [this] { keep_house(); });
     mender_->check_all([this](const std::function<bool()>& stop) { count_ends(stop); },
-                       [this] { house_bell_.ring(); });
+                       options_.house_tick_ms, [this] { house_bell_.ring(); });
 }
 
 void StoreImpl::dispatched(const Milestone& now) {
@@ -421,7 +435,7 @@ Result<> StoreImpl::close() {
 // ---- writing
 
 void StoreImpl::append(std::span<Append> units) {
-    for (Append& unit : units) static_cast<StoredQueue*>(unit.queue)->load();
+    for (Append& unit : units) static_cast<StoredQueue*>(unit.queue)->load_soon();
     if (!takes_appends()) {
         for (Append& unit : units) {
             unit.stored = false;
@@ -444,7 +458,7 @@ Result<> StoreImpl::delete_topic(std::string_view topic) {
     if (topic.empty() || topic.front() == '.' || topic.find('/') != topic.npos)
         return Error{Errc::invalid, fmt::format("'{}' is no topic", topic)};
     std::vector<QueueChange> gone;
-    const auto deleted = delete_queues(topic, gone);
+    auto deleted = delete_queues(topic, gone);
     for (auto& change : gone) changes_.tell(std::move(change));
     return deleted;
 }

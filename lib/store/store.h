@@ -83,8 +83,10 @@ struct Append {
     bool consumes_offset = true;  ///< false: a prepared or rollback record, queue offset 0
 
     bool stored = false;
-    Errc why_not = Errc::io;   ///< refused: disk full, read-only; invalid: too long; io: disk error
-    QueueOffset queue_offset;  ///< of the first record
+    /// refused: disk full, read-only, the queue is being made whole; invalid: too long; io: disk
+    /// error
+    Errc why_not = Errc::io;
+    QueueOffset queue_offset;   ///< of the first record
     std::uint32_t offsets = 0;  ///< how many it took: inner batches take one a message
     PhysicalOffset at;          ///< of the first record
     std::int64_t store_ts_ms = 0;
@@ -167,15 +169,13 @@ public:
     virtual std::int32_t id() const = 0;
     virtual QueueOffset min() const = 0;  ///< first offset still readable
     virtual QueueOffset max() const = 0;  ///< one past the last readable one (dispatched)
-    /// False: its files could not be read, and it only seems to be empty.
+    /// False: its files could not be read, or it is being made whole again, which min(), max() and
+    /// reads wait for, and this does not.
     virtual bool usable() const = 0;
     virtual bool deleted() const = 0;  ///< with its topic; never undone
     /// Where the log ended when a topic of this name was last deleted, 0: none was, or its records
     /// have expired. Who once saw a lower one read another queue of the same name.
     virtual std::int64_t since() const = 0;
-    /// The same without a look at the disk, which min() and max() take when the queue has not been
-    /// used since the start: where it ended at the last stop. Nothing: only max() can tell.
-    virtual std::optional<QueueOffset> known_max() const = 0;
 
     /// While watched, every arrival is announced to Store::on_arrival.
     void watch() { watchers_.fetch_add(1); }
@@ -213,7 +213,8 @@ public:
     /// not written, and `abort` stays.
     virtual Result<> close() = 0;
 
-    /// The handle, made if need be. Nothing is created on disk before the first message.
+    /// The handle, made if need be, of a queue that has been looked at and may not be usable yet.
+    /// Nothing is created on disk before the first message.
     virtual Queue* queue(std::string_view topic, std::int32_t id) = 0;
     virtual Queue* find_queue(std::string_view topic, std::int32_t id) const = 0;
     virtual std::vector<Queue*> queues() const = 0;
@@ -223,7 +224,8 @@ public:
     /// Drops the consume queues at once; records not yet dispatched are not dispatched.
     virtual Result<> delete_topic(std::string_view topic) = 0;
 
-    /// Appends every unit in order under one lock; each tells whether it was stored.
+    /// Appends every unit in order under one lock; each tells whether it was stored. Waits up to a
+    /// second while queues are made whole.
     virtual void append(std::span<Append> units) = 0;
 
     /// What is damaged is told, counted and passed over: see damaged_places().
@@ -270,9 +272,9 @@ public:
     virtual void on_arrival(std::function<void(std::span<const Arrival>)> listener) = 0;
 
     /// Before traffic: who is told of queues that change, first of all that have since open(). A
-    /// queue is held against the log when it is first used or by the housekeeper, whichever comes
-    /// first, and told of from there: the listener must not wait, nor append. min(), max() and the
-    /// tables of the broker may be used. Once told, the queue stays as it was told.
+    /// queue is held against the log when it is first used or by mqd-check, whichever comes first,
+    /// and told of before anybody is served from it. The listener must not wait, nor append, nor
+    /// ask the queue: the change says all. Once told, the queue stays as it was told.
     ///
     /// After the power was cut units may be lost together with what said how many there were, so
     /// that the cut cannot be told of: numbers that others remember are held against max() then.
@@ -282,6 +284,9 @@ public:
     virtual std::int64_t damaged_places() const = 0;
 
     virtual bool writable() const = 0;  ///< false: disk full, failed disk, closing
+    /// A stop begins: what is being made whole is left to the next start, and who waits for it goes
+    /// on, with a queue that is not usable.
+    virtual void stop_mending() = 0;
     virtual DiskUse disk_use() const = 0;
 
     /// So many rounds of retention take expired log files at any hour, the first one soon.

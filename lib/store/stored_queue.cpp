@@ -17,6 +17,12 @@ std::filesystem::path dir_of(const QueueContext& context, bool is_batch, const s
     return (is_batch ? context.batch_root : context.root) / topic / fmt::to_string(id);
 }
 
+/// That it has no folder is as it should be.
+bool is_new(const QueueContext& context, const std::string& topic, std::int64_t ignore_before) {
+    const auto* mender = context.mender;
+    return mender == nullptr || (mender->serving() && !mender->may_be_lost(topic, ignore_before));
+}
+
 }  // namespace
 
 StoredQueue::StoredQueue(const QueueContext& context, bool is_batch, std::string topic,
@@ -29,18 +35,22 @@ StoredQueue::StoredQueue(const QueueContext& context, bool is_batch, std::string
       id_(id),
       is_batch_(is_batch),
       ignore_before_(ignore_before),
-      state_(on_disk                                                   ? State::unloaded
-             : context.mender != nullptr && !context.mender->serving() ? State::opened
-                                                                       : State::loaded) {}
+      state_(on_disk                                  ? State::unloaded
+             : is_new(context, topic_, ignore_before) ? State::loaded
+                                                      : State::opened) {}
 
-void StoredQueue::load_now(bool mend) const {
+void StoredQueue::look_now() const {
     auto& self = const_cast<StoredQueue&>(*this);
     {
         const Lock lock(load_lock_);
         self.examine();
     }
-    if (mend && needs_mending()) context_.mender->mend(self);
     if (loaded()) self.tell_cut();
+}
+
+void StoredQueue::load_now(bool soon) const {
+    look_now();
+    if (needs_mending()) context_.mender->wait_for(*this, soon);
 }
 
 /// One step on, or as far as can be. From misfit on the mender has it.
@@ -48,19 +58,25 @@ void StoredQueue::examine() {
     if (state_ == State::unloaded) {
         if (auto ok = load_files(); !ok) return be_broken(ok.error());
         const State fit = context_.mender == nullptr ? State::loaded : State::opened;
-        state_.store(files_.misfit().empty() ? fit : State::unfit, std::memory_order_release);
+        state_.store(files_.fits() ? fit : State::unfit, std::memory_order_release);
     }
     const bool examined = state_ != State::opened && state_ != State::unfit;
     if (examined || context_.mender == nullptr || !context_.mender->serving()) return;
     if (has_files() && last_at_ >= 0 && written_ < expected_max_ &&
         !can_follow(written_, last_at_, expected_max_, expected_last_at_))
         expected_max_ = -1;  // a damaged record has said so
-    auto why = find_misfit();
+    auto why = why_unfit();
     if (!why) return be_broken(why.error());
     if (why->empty()) return state_.store(State::loaded, std::memory_order_release);
-    misfit_ = std::move(*why);
+    // First: who sees that it is to be mended finds it on the list. mended() waits for our lock.
+    context_.mender->add(*this, std::move(*why));
     state_.store(State::misfit, std::memory_order_release);
-    context_.mender->add(*this);
+}
+
+Result<std::string> StoredQueue::why_unfit() const {
+    if (is_nothing_known() && context_.mender->may_be_lost(topic_, ignore_before_))
+        return std::string("it has no files, and the log has not been asked yet");
+    return find_misfit();
 }
 
 /// Nobody is to be told that it is empty.
@@ -73,7 +89,6 @@ void StoredQueue::be_broken(const Error& why) {
 
 void StoredQueue::mended(const Result<>& outcome) {
     batch = {};
-    misfit_.clear();
     {
         const Lock lock(load_lock_);
         cut_from_ = 0;
@@ -123,8 +138,9 @@ void StoredQueue::tell_cut() {
 }
 
 Result<std::int64_t> StoredQueue::expire() {
-    load();
-    if (!usable() || deleted() || !has_files()) return std::int64_t{0};
+    look_at();
+    if (needs_mending()) return Error{Errc::unavailable, "the queue is being made whole"};
+    if (!opened() || deleted() || !has_files()) return std::int64_t{0};
     const std::int64_t before = min_;
     TRY_OK(expire_units());
     return min_ - before;

@@ -83,29 +83,36 @@ public:
         load();
         return {deleted() ? 0 : max_.load()};
     }
-    std::optional<QueueOffset> known_max() const override {
-        if (loaded()) return max();
-        const std::int64_t known = expected_max_.load();
-        return known >= 0 && !deleted() ? std::optional(QueueOffset{known}) : std::nullopt;
-    }
     bool is_batch() const { return is_batch_; }
 
-    /// Finds the queue's end and drops what does not belong to the log (spec 5.3). After an error
-    /// the queue stays unusable: empty for readers, refusing appends. Cheap once done.
+    /// Finds the queue's end and drops what does not belong to the log (spec 5.3), and waits while
+    /// it is made whole. After an error, or when the store stops meanwhile, the queue is not
+    /// usable: unreadable, refusing appends. Cheap once done.
     void load() const {
+        if (!loaded()) load_now(false);
+    }
+    /// The same for those who must not wait for long.
+    void load_soon() const {
         if (!loaded()) load_now(true);
+    }
+    /// The same without the waiting.
+    void look_at() const {
+        if (!loaded()) look_now();
     }
     bool loaded() const { return state_.load(std::memory_order_acquire) >= State::loaded; }
     bool untouched() const { return state_.load(std::memory_order_acquire) == State::unloaded; }
     bool usable() const override {
+        look_at();
+        return opened();
+    }
+    /// The same of what has been looked at.
+    bool opened() const {
         const auto state = state_.load(std::memory_order_acquire);
         return state == State::loaded || state == State::opened;
     }
-    /// load(), but for the mending of what does not fit.
-    void look_at() const {
-        if (!loaded()) load_now(false);
-    }
     bool needs_mending() const { return state_.load(std::memory_order_acquire) == State::misfit; }
+    /// No file, and nobody has told of a message: it has never had one, if the log says no more.
+    bool is_nothing_known() const { return !has_files() && files_.fits() && expected_max_ < 0; }
     /// What load() has to find; no less than what has been said before. Before it is used.
     void expect(const Expected& expected);
     Expected expected() const;
@@ -123,7 +130,7 @@ public:
     /// Recovery's, when the log ends before what was to be ignored.
     void set_ignore_before(std::int64_t at) { ignore_before_ = at; }
     void close_files() { files_.close(); }
-    /// min() and max() as they were before it was deleted, as far as somebody has asked.
+    /// min() and max() without a look: as they were before it was deleted, or before it is served.
     std::pair<QueueOffset, QueueOffset> last_range() const { return {{min_}, {max_}}; }
 
     /// The next queue offset to give out; guarded by the log's append lock.
@@ -159,7 +166,7 @@ public:
     virtual Result<> sync() = 0;
     /// Raises min() to the first message that the log still has, and removes the files before that
     /// one's, but never the last. io; may be repeated.
-    /// Gives how many messages min() has left behind.
+    /// Gives how many messages min() has left behind. unavailable: it is being made whole.
     Result<std::int64_t> expire();
     /// True for the first who says so since mark_clean(), which precedes every sync.
     bool mark_dirty() { return !dirty_.exchange(true); }
@@ -205,8 +212,6 @@ protected:
     std::atomic<std::int64_t> written_ = 0;  // the writer's; sync() looks
     std::int64_t last_at_ = -1;
 
-    std::string misfit_;  // what find_misfit() has said
-
 private:
     enum class State {
         unloaded,
@@ -217,8 +222,10 @@ private:
         broken
     };
     void tell_cut();
-    void load_now(bool mend) const;
+    void look_now() const;
+    void load_now(bool soon) const;
     void examine();
+    Result<std::string> why_unfit() const;
     void be_broken(const Error& why);
 
     const std::string topic_;

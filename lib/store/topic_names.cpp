@@ -12,6 +12,11 @@ namespace {
 constexpr std::array<std::string_view, 5> own_prefixes = {"SCHEDULE_TOPIC", "RMQ_SYS_", "rmq_sys_",
                                                           "TRANS_", "%LMQ%"};
 
+bool is_own(std::string_view topic) {
+    return std::ranges::any_of(own_prefixes,
+                               [topic](auto prefix) { return topic.starts_with(prefix); });
+}
+
 }  // namespace
 
 TopicNames TopicNames::load(Files& files, const std::filesystem::path& config) {
@@ -28,9 +33,11 @@ TopicNames TopicNames::load(Files& files, const std::filesystem::path& config) {
 }
 
 bool TopicNames::may_have(std::string_view topic) const {
-    return !known_ || names_.contains(topic) ||
-           std::ranges::any_of(own_prefixes,
-                               [topic](auto prefix) { return topic.starts_with(prefix); });
+    return !known_ || names_.contains(topic) || is_own(topic);
+}
+
+bool TopicNames::has(std::string_view topic) const {
+    return known_ && names_.contains(topic) && !is_own(topic);
 }
 
 }  // namespace mqd::store

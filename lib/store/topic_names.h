@@ -18,6 +18,8 @@ public:
     static TopicNames load(Files& files, const std::filesystem::path& config);
     /// False only when it is sure that there is no such topic.
     bool may_have(std::string_view topic) const;
+    /// True when it is sure that there is, and that clients, not the broker itself, write there.
+    bool has(std::string_view topic) const;
 
 private:
     bool known_ = false;

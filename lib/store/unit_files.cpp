@@ -95,15 +95,15 @@ Result<std::vector<std::int64_t>> UnitFiles::list() const {
 }
 
 Result<std::int64_t> UnitFiles::load() {
-    misfit_.clear();
+    misfit_.reset();
     TRY(auto bases, list());
     for (const std::int64_t base : bases)
         if (base % file_bytes_ != 0)
-            misfit_ = fmt::format("{} is no name of a file of {} bytes", path_of(base).string(),
-                                  file_bytes_);
-    if (misfit_.empty()) TRY_OK(settle_lengths(bases));
-    if (misfit_.empty()) TRY_OK(settle_gaps(bases));
-    if (bases.empty() || !misfit_.empty()) return std::int64_t{0};
+            misfit_ = std::make_unique<std::string>(fmt::format(
+                "{} is no name of a file of {} bytes", path_of(base).string(), file_bytes_));
+    if (fits()) TRY_OK(settle_lengths(bases));
+    if (fits()) TRY_OK(settle_gaps(bases));
+    if (bases.empty() || !fits()) return std::int64_t{0};
     first_ = bases.front() / unit_bytes_;
     std::int64_t end = first();
     for (auto it = bases.rbegin(); it != bases.rend(); ++it) {
@@ -128,8 +128,8 @@ Result<> UnitFiles::settle_lengths(std::vector<std::int64_t>& bases) {
             continue;
         }
         if (size != 0 || i + 1 != bases.size()) {
-            misfit_ = fmt::format("{} has {} bytes, not {}", path_of(bases[i]).string(), size,
-                                  file_bytes_);
+            misfit_ = std::make_unique<std::string>(fmt::format(
+                "{} has {} bytes, not {}", path_of(bases[i]).string(), size, file_bytes_));
             return {};
         }
         open_files_.forget(this, bases[i]);
@@ -145,7 +145,8 @@ Result<> UnitFiles::settle_gaps(std::vector<std::int64_t>& bases) {
         const std::int64_t expected = bases[i - 1] + file_bytes_;
         if (bases[i] == expected) continue;
         if (!mend_) {
-            misfit_ = fmt::format("{} is missing", path_of(expected).string());
+            misfit_ = std::make_unique<std::string>(
+                fmt::format("{} is missing", path_of(expected).string()));
             return {};
         }
         TRY_OK(make_between(expected, bases[i] - file_bytes_));
@@ -167,7 +168,7 @@ Result<> UnitFiles::make_between(std::int64_t first_base, std::int64_t last_base
 
 Result<> UnitFiles::reshape() {
     open_files_.forget(this, 0);
-    misfit_.clear();
+    misfit_.reset();
     TRY(auto bases, list());
     std::erase_if(bases, [this](std::int64_t base) { return base % unit_bytes_ != 0; });
     if (bases.empty()) return {};
@@ -258,7 +259,7 @@ Result<> UnitFiles::extend_front(std::int64_t index) {
 
 Result<> UnitFiles::remove_all() {
     open_files_.forget(this, 0);
-    misfit_.clear();
+    misfit_.reset();
     TRY(const auto bases, list());
     for (const std::int64_t base : bases) TRY_OK(os_.remove(path_of(base)));
     first_ = -1;

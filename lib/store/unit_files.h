@@ -37,7 +37,8 @@ public:
     /// misfit(). io
     Result<std::int64_t> load();
     /// Why they cannot be used before reshape(); empty: they can.
-    const std::string& misfit() const { return misfit_; }
+    std::string misfit() const { return misfit_ ? *misfit_ : std::string(); }
+    bool fits() const { return misfit_ == nullptr; }
 
     // For who makes a queue fit to be used again, when nobody else knows it yet.
 
@@ -123,7 +124,7 @@ private:
     const bool mend_;
     std::atomic<std::int64_t> first_ = -1;  // once there is one, remove_before() alone moves it
     std::atomic<bool> made_files_ = false;
-    std::string misfit_;
+    std::unique_ptr<const std::string> misfit_;  // few have one
 };
 
 }  // namespace mqd::store

@@ -53,6 +53,17 @@ other_files() {
   check_store -c "$BATS_TEST_TMPDIR/broker.conf"
 }
 
+@test "a queue's folder is gone from a store that another broker has written" {
+  make_store TERM
+  start_broker
+  head -c 70000000 /dev/zero | tr '\0' x | fold -w 1000 | mqsend -q -t much  # so that the log is not counted at once
+  stop_daemon "$broker_pid"
+  rm -r "$store/consumequeue/orders/1" "$store/mqd-queues"
+  check_store
+  logged broker ' queue_ends_being_counted log_from=0 log_to=[0-9]+ '
+  logged broker ' queue_rebuilt topic=orders queue=1 from=0 to=[0-9]+ '
+}
+
 @test "a queue's folder is gone" { queue_folder_gone TERM; }
 @test "a queue's folder is gone after a kill" { queue_folder_gone KILL; }
 @test "a queue file is of another size" { other_sizes TERM; }

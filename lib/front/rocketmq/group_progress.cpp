@@ -49,7 +49,8 @@ std::map<std::int32_t, std::int64_t> least_offsets(const Call& call, const broke
         if (std::find(except.begin(), except.end(), group) != except.end()) continue;
         for (const auto& [id, place] : call.broker.offsets().places(group, topic.name())) {
             const auto* const queue = topic.find_queue(id);
-            if (place.committed < (queue == nullptr ? 0 : queue->min().value)) continue;
+            const bool at_hand = queue != nullptr && queue->usable();
+            if (place.committed < (at_hand ? queue->min().value : 0)) continue;
             const auto found = least.emplace(id, place.committed).first;
             found->second = std::min(found->second, place.committed);
         }

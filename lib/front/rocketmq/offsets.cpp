@@ -20,6 +20,11 @@ store::Queue* find_queue(const Call& call, std::string_view topic, std::int32_t 
     return found == nullptr ? nullptr : found->find_queue(queue_id);
 }
 
+/// False: its range has to be waited for, since it is being made whole.
+bool is_at_hand(const store::Queue* queue) {
+    return queue == nullptr || queue->usable();
+}
+
 /// A member that has lost its queue to another, and may not know it yet, must not put an older
 /// offset over a newer one.
 bool is_held(const Call& call, const wire::UpdateConsumerOffset& header) {
@@ -32,16 +37,30 @@ bool is_held(const Call& call, const wire::UpdateConsumerOffset& header) {
 void query_consumer_offset(const Call& call) {
     const auto header = call.header<wire::QueryConsumerOffset>();
     if (!header) return call.refuse(header.error());
-    if (const auto stored =
-            call.broker.offsets().find(header->consumer_group, header->topic, header->queue_id))
-        return call.reply(wire::OffsetResponse{*stored});
-    if (header->set_zero_if_not_found.value_or(true)) {
-        const auto* topic = call.connection->worker.topics.find(header->topic);
-        if (const auto first = call.broker.first_offset(topic, header->queue_id))
-            return call.reply(wire::OffsetResponse{*first});
-    }
-    call.refuse(rc::query_not_found,
-                "Not found, V3_0_6_SNAPSHOT maybe this group consumer boot first");
+    auto look = [&broker = call.broker, group = std::string(header->consumer_group),
+                 name = std::string(header->topic), id = header->queue_id,
+                 zero = header->set_zero_if_not_found.value_or(true)](const broker::Topic* topic) {
+        auto stored = broker.offsets().find(group, name, id);
+        return !stored && zero ? broker.first_offset(topic, id) : stored;
+    };
+    const auto reply = [](remoting::Session& session, const remoting::Ticket& ticket,
+                          std::optional<std::int64_t> offset) {
+        if (offset) return session.reply(ticket, rc::success, wire::OffsetResponse{*offset});
+        session.reply(ticket, rc::query_not_found, wire::NoHeader{}, {},
+                      "Not found, V3_0_6_SNAPSHOT maybe this group consumer boot first");
+    };
+    const auto ticket = call.session.ticket(call.request);
+    const auto* topic = call.connection->worker.topics.find(header->topic);
+    const auto* queue = topic == nullptr ? nullptr : topic->find_queue(header->queue_id);
+    if (is_at_hand(queue)) return reply(call.session, ticket, look(topic));
+    read_elsewhere(
+        call, ticket,
+        [look, queue, topic = call.broker.topics().find(header->topic)] {
+            static_cast<void>(queue->max());  // waits
+            return look(topic.get());
+        },
+        [ticket, reply](remoting::Session& session, Connection&,
+                        std::optional<std::int64_t> offset) { reply(session, ticket, offset); });
 }
 
 void update_consumer_offset(const Call& call) {
@@ -103,10 +122,21 @@ void get_max_offset(const Call& call) {
     const auto header = call.header<wire::QueueHeader>();
     if (!header) return call.refuse(header.error());
     const auto* queue = find_queue(call, header->topic, header->queue_id);
-    wire::MaxOffsetResponse answer;
-    answer.offset = queue == nullptr ? 0 : queue->max().value;
-    if (const auto lost = call.connection->oneways_lost; lost > 0) answer.oneways_lost = lost;
-    call.reply(answer);
+    const auto reply = [](remoting::Session& session, const remoting::Ticket& ticket,
+                          const Connection& connection, std::int64_t offset) {
+        wire::MaxOffsetResponse answer;
+        answer.offset = offset;
+        if (const auto lost = connection.oneways_lost; lost > 0) answer.oneways_lost = lost;
+        session.reply(ticket, rc::success, answer);
+    };
+    const auto ticket = call.session.ticket(call.request);
+    if (is_at_hand(queue))
+        return reply(call.session, ticket, *call.connection,
+                     queue == nullptr ? 0 : queue->max().value);
+    read_elsewhere(
+        call, ticket, [queue] { return queue->max().value; },
+        [ticket, reply](remoting::Session& session, const Connection& connection,
+                        std::int64_t offset) { reply(session, ticket, connection, offset); });
 }
 
 void get_min_offset(const Call& call) {
@@ -114,7 +144,16 @@ void get_min_offset(const Call& call) {
     if (!header) return call.refuse(header.error());
     const auto* queue = find_queue(call, header->topic, header->queue_id);
     if (queue == nullptr) return call.reply(wire::OffsetResponse{0});
-    call.reply(wire::OffsetResponse{queue->min().value, since_of(*queue)});
+    const auto begin = [queue] {
+        return wire::OffsetResponse{queue->min().value, since_of(*queue)};
+    };
+    if (is_at_hand(queue)) return call.reply(begin());
+    const auto ticket = call.session.ticket(call.request);
+    read_elsewhere(
+        call, ticket, begin,
+        [ticket](remoting::Session& session, Connection&, const wire::OffsetResponse& answer) {
+            session.reply(ticket, rc::success, answer);
+        });
 }
 
 void get_earliest_store_time(const Call& call) {

@@ -17,7 +17,8 @@ std::string_view why_text(Errc why_not) {
     switch (why_not) {
         case Errc::refused:
             return "service not available now. It may be caused by one of the following reasons: "
-                   "the broker's disk is full, or the store is shutting down";
+                   "the broker's disk is full, the store is shutting down, or the queue is just "
+                   "being made whole from the log";
         case Errc::invalid:
             return "the message is illegal, maybe it is too long";
         default:

@@ -40,7 +40,9 @@ bool has_messages(const broker::Topic* topic) {
     if (topic == nullptr) return false;
     for (std::int32_t id = 0; id < topic->queues(); ++id) {
         const auto* const queue = topic->find_queue(id);
-        if (queue != nullptr && queue->max() > queue->min()) return true;
+        if (queue == nullptr) continue;
+        // One that is being made whole has had some.
+        if (!queue->usable() || queue->max() > queue->min()) return true;
     }
     return false;
 }

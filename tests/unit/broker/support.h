@@ -45,7 +45,6 @@ struct FakeQueue final : store::Queue {
     QueueOffset min() const override { return {}; }
     QueueOffset max() const override { return end; }
     bool usable() const override { return true; }
-    std::optional<QueueOffset> known_max() const override { return end; }
     bool is_deleted = false;
     bool deleted() const override { return is_deleted; }
     std::int64_t since() const override { return 0; }

@@ -1,3 +1,4 @@
+#include "../store/held_files.h"
 #include "support.h"
 
 #include "wire/bodies/heartbeat.h"
@@ -102,6 +103,43 @@ struct PullFixture : Fixture {
 };
 
 }  // namespace
+
+TEST_CASE_FIXTURE(PullFixture, "who asks for a queue that is made whole waits, and keeps nobody") {
+    start_with(3);
+    store::test::HeldFiles held;
+    files = &held;
+    settings.consume_queue_file_bytes = 4000;
+    restart();
+    wire::QueueHeader queue;
+    queue.topic = "T";
+    Waiting max, min, committed, pulled;
+    user->channel->call(code::get_max_offset, queue, {}, 30'000, max.done());
+    user->channel->call(code::get_min_offset, queue, {}, 30'000, min.done());
+    wire::QueryConsumerOffset offset;
+    offset.consumer_group = "G";
+    offset.topic = "T";
+    user->channel->call(code::query_consumer_offset, offset, {}, 30'000, committed.done());
+    user->channel->call(code::pull_message, pull_header(0), {}, 30'000, pulled.done());
+
+    CHECK(user->call(code::send_message_v2, send_header({}, 1), "m").code == rc::success);
+    queue.queue_id = 2;
+    CHECK(user->call(code::get_max_offset, queue).find("offset") == "0");
+    CHECK(user->call(code::send_message_v2, send_header(), "m").code == rc::service_not_available);
+    for (auto* const waiting : {&max, &min, &committed, &pulled})
+        CHECK_FALSE(waiting->has_answer());
+
+    held.let();
+    CHECK(max.wait().find("offset") == "3");
+    CHECK(min.wait().find("offset") == "0");
+    CHECK(committed.wait().find("offset") == "0");
+    CHECK(records(pulled.wait().body).size() == 3);
+    CHECK(user->call(code::send_message_v2, send_header(), "m").find("queueOffset") == "3");
+    files = &store::posix_files();
+    restart();
+    CHECK(user->call(code::get_max_offset, queue).find("offset") == "0");
+    queue.queue_id = 0;
+    CHECK(user->call(code::get_max_offset, queue).find("offset") == "4");
+}
 
 TEST_CASE_FIXTURE(PullFixture, "a pull says where the queue begins, ends and goes on") {
     start_with(3);

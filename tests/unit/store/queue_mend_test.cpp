@@ -3,8 +3,10 @@
 
 #include <fstream>
 #include <functional>
+#include <thread>
 
 #include "base/mutex.h"
+#include "held_files.h"
 #include "store/file_names.h"
 #include "verify_support.h"
 
@@ -271,6 +273,87 @@ TEST_CASE("without the table of ends the log is counted") {
         wait_dispatched(*store);
         check_all(*store, messages + 1);
     }
+}
+
+TEST_CASE("a queue that may have lost its files gives no number before the log has been counted") {
+    const Folder folder;
+    auto options = small(folder.path());
+    options.index = false;
+    options.commit_log_file_bytes = 16 << 20;
+    options.consume_queue_file_bytes = 6'000'000;
+    {
+        const auto store = open(options);
+        for (int i = 0; i < messages; ++i) append(*store, "T", 0, sent(0, i));
+        const std::string body(1000, 'x');
+        while (store->end().value < 70 << 20) append(*store, "Big", 0, body);
+        wait_dispatched(*store);
+        REQUIRE(store->close().has_value());
+    }
+    fs::remove(folder.path() / "mqd-queues");
+    fs::remove_all(folder.path() / "consumequeue/T");
+    fs::create_directories(folder.path() / "config");
+    std::ofstream(folder.path() / "config/topics.json")
+        << R"({"topicConfigTable":{"T":{},"Big":{}}})";
+    const auto store = open(options);
+    const auto number_of_next = [&](const char* topic, int queue) {
+        Append unit;
+        REQUIRE(eventually([&] {
+            unit = append(*store, topic, queue, "next");
+            if (!unit.stored) CHECK(unit.why_not == Errc::refused);
+            return unit.stored;
+        }));
+        return unit.queue_offset.value;
+    };
+    CHECK(number_of_next("T", 0) == messages);
+    CHECK(number_of_next("T", 1) == 0);
+    CHECK(append(*store, "New", 0, "x").queue_offset.value == 0);
+    wait_dispatched(*store);
+    CHECK(bodies(*store, *store->queue("T", 0)).size() == messages + 1);
+    REQUIRE(store->close().has_value());
+}
+
+TEST_CASE("who must not wait is not kept by a queue that is made whole, and a stop by nobody") {
+    const Folder folder;
+    auto options = stopped_store(folder.path(), true);
+    options.consume_queue_file_bytes = 420;
+    HeldFiles files;
+    {
+        const auto store = open(options, files);
+        Queue& queue = *store->queue("T", 0);
+        CHECK_FALSE(queue.usable());
+        CHECK_FALSE(store->read_now(queue, QueueOffset{0}, {}, nullptr).has_value());
+        const auto refused = append(*store, "T", 0, "x");
+        CHECK_FALSE(refused.stored);
+        CHECK(refused.why_not == Errc::refused);
+        CHECK(append(*store, "New", 0, "x").stored);
+        std::atomic<bool> over = false;
+        std::thread waiter([&] {
+            static_cast<void>(queue.max());
+            over = true;
+        });
+        SUBCASE("it goes on when the queue is whole") {
+            CHECK_FALSE(over);
+            files.let();
+            waiter.join();
+            CHECK(queue.usable());
+            check_all(*store, messages);
+        }
+        SUBCASE("it stops") {
+            std::thread stopper([&] { store->stop_mending(); });
+            CHECK(eventually([&] { return over.load(); }));
+            CHECK_FALSE(queue.usable());
+            CHECK(store->read(queue, QueueOffset{0}, {}, nullptr).status == ReadStatus::unreadable);
+            files.let();
+            stopper.join();
+            waiter.join();
+        }
+        wait_dispatched(*store);
+        REQUIRE(store->close().has_value());
+    }
+    const auto store = open(options);
+    check_all(*store, messages);
+    REQUIRE(store->close().has_value());
+    CHECK(findings(folder.path()) == std::vector<std::string>());
 }
 
 TEST_CASE("a topic that another broker has deleted does not come back") {
