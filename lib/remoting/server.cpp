@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/clock.h"
+#include "base/check.h"
 #include "base/log.h"
 #include "remoting/frames.h"
 #include "remoting/pending_calls.h"
@@ -181,6 +182,7 @@ void SessionImpl::finish(const Error& why) {
     if (!stream_) return;
     is_closing_ = true;
     guarded("close_failed", &Service::on_close);
+    check(index_ < home_.sessions.size() && home_.sessions[index_].get() == this);
     const auto held = std::move(home_.sessions[index_]);
     home_.sessions[index_] = std::move(home_.sessions.back());
     home_.sessions.pop_back();

@@ -66,6 +66,19 @@ TEST_CASE_FIXTURE(Fixture, "a message that came before the parking is not waited
     CHECK_FALSE(queue.watched());
 }
 
+TEST_CASE_FIXTURE(Fixture, "a message before the one that is waited for wakes nobody") {
+    queue.end = {5};
+    CHECK(park().state == State::waiting);
+    store::Arrival late;
+    late.queue = &queue;
+    late.offset = {4};
+    arrivals.arrived({&late, 1});
+    CHECK(woken == 0);
+    CHECK(arrivals.waiting() == 1);
+    arrive();
+    CHECK(woken == 1);
+}
+
 TEST_CASE_FIXTURE(Fixture, "a message with another tag wakes nobody until the sweep") {
     park(15'000, tagged("TagA"));
     arrive(2598920);  // TagB

@@ -7,6 +7,7 @@
 #include "broker/delay_offsets.h"
 #include "broker/groups.h"
 #include "broker/offsets.h"
+#include "broker/table_file.h"
 #include "broker/topics.h"
 #include "json/value.h"
 #include "support.h"
@@ -200,4 +201,29 @@ TEST_CASE("without any file a table begins empty") {
         REQUIRE(kind.use(is, false));
         CHECK_FALSE(is.read(kind.file).empty());
     }
+}
+
+TEST_CASE("a table whose save has failed is saved the next time") {
+    const Folder folder;
+    const fs::path blocked = folder.path / "config";
+    std::ofstream(blocked) << "a file where the folder should be";
+    const fs::path path = blocked / "table.json";
+    std::atomic<bool> is_dirty = true;
+    const auto save = [&] {
+        return save_if_dirty(is_dirty, store::posix_files(), path, [] {
+            return json::Value::object({{"k", "v"}});
+        });
+    };
+    for (int round = 0; round < 2; ++round) {
+        CHECK_FALSE(save());
+        CHECK(is_dirty);
+    }
+    fs::remove(blocked);
+    CHECK(save());
+    CHECK_FALSE(is_dirty);
+    CHECK(fs::exists(path));
+    // What has not changed is not written.
+    fs::remove(path);
+    CHECK(save());
+    CHECK_FALSE(fs::exists(path));
 }

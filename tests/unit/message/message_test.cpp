@@ -230,3 +230,47 @@ TEST_CASE("compressed bodies are shown plain") {
     view.sys_flag = 0x401;
     CHECK(!view.plain_body(100));
 }
+
+TEST_CASE(
+    "properties of exactly the greatest length are stored, with a CRC or without room for it") {
+    constexpr std::size_t room = crc_property_bytes + 1;  // with its separator
+    for (const std::size_t left : {std::size_t{0}, std::size_t{1}, room - 1, room}) {
+        CAPTURE(left);
+        Draft draft;
+        draft.topic = "T";
+        draft.body = "b";
+        draft.append_crc = true;
+        draft.born_host = draft.store_host = *Host::parse("127.0.0.1:1");
+        std::string properties = "k\x01";
+        properties.resize(properties_bytes_max - left, 'v');
+        draft.properties = properties;
+        Buffer out;
+        encode(draft, out);
+        CHECK(out.size() == encoded_bytes(draft));
+        place(out.bytes(), QueueOffset{1}, PhysicalOffset{2}, 3);
+        const auto view = RecordView::parse(out.bytes());
+        REQUIRE(view);
+        CHECK(view->properties.starts_with(properties));
+        const bool has_crc = left == room;
+        CHECK(view->properties.size() == (has_crc ? properties_bytes_max : properties.size()));
+    }
+}
+
+TEST_CASE("a batch counts as many messages as one may hold, and one more counts as one") {
+    for (const std::int32_t messages :
+         {1, 2, inner_batch_messages_max, inner_batch_messages_max + 1}) {
+        CAPTURE(messages);
+        Draft draft;
+        draft.topic = "T";
+        draft.sys_flag = sys_flag::inner_batch;
+        draft.born_host = draft.store_host = *Host::parse("127.0.0.1:1");
+        std::string properties;
+        append_inner_batch(properties, messages);
+        draft.properties = properties;
+        Buffer out;
+        encode(draft, out);
+        const auto view = RecordView::parse(out.bytes());
+        REQUIRE(view);
+        CHECK(view->messages() == (messages > inner_batch_messages_max ? 1 : messages));
+    }
+}

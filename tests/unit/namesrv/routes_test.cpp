@@ -89,6 +89,24 @@ TEST_CASE_FIXTURE(Fixture, "an encoded route is kept until something in it chang
     CHECK(queues("T") == "a:4:4 ");
 }
 
+TEST_CASE_FIXTURE(Fixture, "a slave that goes leaves the routes that were encoded with it") {
+    add(who("a"), {topic("T")});
+    add(who("a", 1), {});
+    CHECK(route("T").brokers[0].broker_addrs.size() == 2);
+    SUBCASE("in order") {
+        routes.unregister("a", 1, "a:10912");
+    }
+    SUBCASE("with its connection") {
+        auto slave = who("a", 1);
+        slave.connection = 8;
+        add(slave, {}, 2);
+        CHECK(route("T").brokers[0].broker_addrs.size() == 2);
+        routes.connection_closed(8);
+    }
+    CHECK(route("T").brokers[0].broker_addrs ==
+          std::map<std::int64_t, std::string>{{0, "a:10911"}});
+}
+
 TEST_CASE_FIXTURE(Fixture, "a first registration with a single topic is accepted") {
     add(who("a"), {topic("T")});
     CHECK(queues("T") == "a:6:4 ");

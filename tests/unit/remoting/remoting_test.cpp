@@ -454,6 +454,28 @@ TEST_CASE("connections above the limit are closed, and a stopped server has clos
     CHECK(service.closed == 3);
 }
 
+TEST_CASE("whichever connection closes, the others are still served and closed once") {
+    TestService service;
+    {
+        Running running(service);
+        std::vector<std::unique_ptr<Peer>> peers;
+        for (int i = 0; i < 8; ++i)
+            peers.push_back(std::make_unique<Peer>(Peer::connected(running.port())));
+        REQUIRE(eventually([&] { return service.opened == 8; }));
+        // The first ones, whose places others take, then those others, then from the middle.
+        for (const std::size_t at : {0U, 0U, 5U, 4U, 1U, 1U}) {
+            const int before = service.closed;
+            peers.erase(peers.begin() + static_cast<std::ptrdiff_t>(at));
+            REQUIRE(eventually([&] { return service.closed == before + 1; }));
+            for (auto& peer : peers) {
+                peer->send(request(1, "still here"));
+                CHECK(receive(*peer).answer.code == 0);
+            }
+        }
+    }
+    CHECK(service.closed == 8);
+}
+
 TEST_CASE("2,000 idle connections with one byte each are all there and served") {
     TestService service;
     Running running(service);

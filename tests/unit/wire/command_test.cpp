@@ -215,10 +215,26 @@ TEST_CASE("headers that are no JSON are refused") {
     CHECK(is_refused(json_frame("{\"a\":" + std::string(65, '[') + std::string(65, ']') + "}")));
 }
 
-TEST_CASE("more ext fields than anyone sends are refused") {
-    std::string header = R"({"extFields":{"k":"v")";
-    for (int i = 1; i < 257; ++i) header += R"(,"k":"v")";
-    CHECK(is_refused(json_frame(header + "}}")));
+TEST_CASE(
+    "as many ext fields as a header may have are read, and one more is not, in either encoding") {
+    constexpr int most = 256;
+    std::string json = R"({"extFields":{"k":"v")", binary = from_hex("0001 6b 00000001 76");
+    const std::string one = binary;
+    for (int i = 1; i < most; ++i) {
+        json += R"(,"k":"v")";
+        binary += one;
+    }
+    const auto binary_header = [](const std::string& ext) {
+        Buffer out;
+        out.put(from_hex("0069 00 0000 00000000 00000002 00000000"));
+        out.put_be(static_cast<std::uint32_t>(ext.size()));
+        out.put(ext);
+        return std::string(out.text());
+    };
+    CHECK_FALSE(is_refused(json_frame(json + "}}")));
+    CHECK(is_refused(json_frame(json + R"(,"k":"v"}})")));
+    CHECK_FALSE(is_refused(frame_of(1, binary_header(binary))));
+    CHECK(is_refused(frame_of(1, binary_header(binary + one))));
 }
 
 TEST_CASE("binary headers that end too early are refused") {
@@ -334,6 +350,21 @@ TEST_CASE("a response too long for a frame becomes an error, a request vanishes"
     encoder.field("i", std::string(wire::frame_bytes_max, 'x'));
     CHECK_FALSE(encoder.finish());
     CHECK(out.empty());
+}
+
+TEST_CASE("a frame of exactly the greatest length is written, and one byte more is not") {
+    Buffer out;
+    Encoder empty(out, Encoding::binary, 10, 5, 0);
+    REQUIRE(empty.finish());
+    const std::size_t rest = wire::frame_bytes_max - out.size();
+    for (const std::size_t more : {0U, 1U}) {
+        CAPTURE(more);
+        out.clear();
+        const std::string body(rest + more, 'x');
+        Encoder encoder(out, Encoding::binary, 10, 5, 0);
+        CHECK(encoder.finish(as_bytes(body)) == (more == 0));
+        CHECK(out.size() == (more == 0 ? wire::frame_bytes_max : 0));
+    }
 }
 
 TEST_CASE("a long remark is cut between characters") {
