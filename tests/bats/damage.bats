@@ -38,7 +38,8 @@ queue_folder_gone() {
   rm -r "$store/consumequeue/orders/1"
   run -1 mqdump verify -q "$store"
   check_store
-  logged broker ' queue_rebuilt topic=orders queue=1 from=0 to=[0-9]+ '
+  # After a kill, recovery may have written the queue anew already, with all others that it replays.
+  [ "$1" = KILL ] || logged broker ' queue_rebuilt topic=orders queue=1 from=0 to=[0-9]+ '
 }
 
 other_sizes() {
