@@ -15,9 +15,15 @@ namespace {
 
 namespace code = wire::response_code;
 
+/// Of a connection over which a broker has registered.
+struct Numbered final : remoting::SessionContext {
+    explicit Numbered(ConnectionId id) : number(id) {}
+    const ConnectionId number;
+};
+
 ConnectionId number_connection(remoting::Session& session) {
     static std::atomic<ConnectionId> last = 0;
-    if (session.context == nullptr) session.context = std::make_shared<ConnectionId>(++last);
+    if (session.context == nullptr) session.context = std::make_shared<Numbered>(++last);
     return *connection_of(session);
 }
 
@@ -69,7 +75,7 @@ void refuse_registration(remoting::Session& session, const wire::Command& reques
 
 std::optional<ConnectionId> connection_of(const remoting::Session& session) {
     if (session.context == nullptr) return std::nullopt;
-    return *static_cast<const ConnectionId*>(session.context.get());
+    return static_cast<const Numbered&>(*session.context).number;
 }
 
 void log_removed(const std::vector<Removed>& removed, std::string_view reason) {

@@ -53,6 +53,15 @@ struct Ticket {
     void post_to_session(std::function<void(Session&)> call) const;
 };
 
+/// A service's own part of a session; its type derives from this.
+class SessionContext {
+public:
+    SessionContext() = default;
+    SessionContext(const SessionContext&) = delete;
+    SessionContext& operator=(const SessionContext&) = delete;
+    virtual ~SessionContext() = default;
+};
+
 /// Answers one request; made by a Session. Nothing is written for one-way requests (spec 1.4),
 /// and the encoding is the asker's (spec 1.7: JSON to all but a peer that sent binary).
 class Session : public std::enable_shared_from_this<Session> {
@@ -122,8 +131,9 @@ public:
     /// Behind the call being made: what was written is still sent, then on_close comes.
     virtual void close() = 0;
 
-    /// What the service keeps with the connection (its registrations and the like).
-    std::shared_ptr<void> context;
+    /// What the service keeps with the connection (its registrations and the like): of the one type
+    /// that on_open() or the first request puts here.
+    std::shared_ptr<SessionContext> context;
 
 protected:
     virtual Ticket ticket_of(const wire::Command& request) = 0;

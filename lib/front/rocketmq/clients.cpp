@@ -55,8 +55,8 @@ void heart_beat(const Call& call) {
         consuming.push_back(membership_of(data, beat->client_id));
         unit_mode |= data.unit_mode;
     }
-    call.broker.heartbeat(call.connection, client, std::move(consuming), beat->producer_groups,
-                          unit_mode);
+    call.broker.heartbeat(std::static_pointer_cast<Connection>(call.session.context), client,
+                          std::move(consuming), beat->producer_groups, unit_mode);
     call.reply(wire::HeartBeatResponse{call.broker.settings().message_bytes_max});
 }
 
@@ -64,8 +64,8 @@ void unregister_client(const Call& call) {
     const auto header = call.header<wire::UnregisterClient>();
     if (!header) return call.refuse(header.error());
     if (header->producer_group)
-        call.broker.clients().leave_producers(*call.connection, *header->producer_group);
-    if (header->consumer_group) call.broker.leave_group(*call.connection, *header->consumer_group);
+        call.broker.clients().leave_producers(call.connection, *header->producer_group);
+    if (header->consumer_group) call.broker.leave_group(call.connection, *header->consumer_group);
     call.reply();
 }
 

@@ -51,7 +51,7 @@ void Deferred::run() {
     is_done_ = true;
     const auto connection = std::static_pointer_cast<Connection>(session_.context);
     const auto request = command();
-    request_.handle({service_, service_.broker(), session_, connection, request});
+    request_.handle({service_, service_.broker(), session_, *connection, request});
 }
 
 }  // namespace mqd::front::rocketmq

@@ -16,7 +16,7 @@ namespace rc = wire::response_code;
 
 /// Null: no such topic or queue, or nobody has used it yet.
 store::Queue* find_queue(const Call& call, std::string_view topic, std::int32_t queue_id) {
-    const auto* found = call.connection->worker.topics.find(topic);
+    const auto* found = call.connection.worker.topics.find(topic);
     return found == nullptr ? nullptr : found->find_queue(queue_id);
 }
 
@@ -28,7 +28,7 @@ bool is_at_hand(const store::Queue* queue) {
 /// A member that has lost its queue to another, and may not know it yet, must not put an older
 /// offset over a newer one.
 bool is_held(const Call& call, const wire::UpdateConsumerOffset& header) {
-    return call.broker.locks().is_held_over(*call.connection, std::string(header.consumer_group),
+    return call.broker.locks().is_held_over(call.connection, std::string(header.consumer_group),
                                             {std::string(header.topic), header.queue_id});
 }
 
@@ -50,7 +50,7 @@ void query_consumer_offset(const Call& call) {
                       "Not found, V3_0_6_SNAPSHOT maybe this group consumer boot first");
     };
     const auto ticket = call.session.ticket(call.request);
-    const auto* topic = call.connection->worker.topics.find(header->topic);
+    const auto* topic = call.connection.worker.topics.find(header->topic);
     const auto* queue = topic == nullptr ? nullptr : topic->find_queue(header->queue_id);
     if (is_at_hand(queue)) return reply(call.session, ticket, look(topic));
     read_elsewhere(
@@ -69,7 +69,7 @@ void update_consumer_offset(const Call& call) {
     if (call.broker.groups().find(header->consumer_group) == nullptr)
         return call.refuse(rc::subscription_group_not_exist,
                            fmt::format("Group {} not exist!", header->consumer_group));
-    const auto* const topic = call.connection->worker.topics.find(header->topic);
+    const auto* const topic = call.connection.worker.topics.find(header->topic);
     if (topic == nullptr)
         return call.refuse(rc::topic_not_exist, fmt::format("Topic {} not exist!", header->topic));
     if (header->queue_id < 0 || header->commit_offset < 0)
@@ -131,7 +131,7 @@ void get_max_offset(const Call& call) {
     };
     const auto ticket = call.session.ticket(call.request);
     if (is_at_hand(queue))
-        return reply(call.session, ticket, *call.connection,
+        return reply(call.session, ticket, call.connection,
                      queue == nullptr ? 0 : queue->max().value);
     read_elsewhere(
         call, ticket, [queue] { return queue->max().value; },

@@ -403,7 +403,7 @@ void pull_message(const Call& call) {
     const auto header = call.header<wire::PullMessage>();
     if (!header) return call.refuse(header.error());
     const bool is_lite = call.request.code == wire::request_code::lite_pull_message;
-    answer_pull({*header, call.service, *call.connection, is_lite}, call.session,
+    answer_pull({*header, call.service, call.connection, is_lite}, call.session,
                 call.session.ticket(call.request), true);
 }
 

@@ -27,7 +27,7 @@ void lock_queues(const Call& call) {
     if (!header) return call.refuse(header.error());
     const auto body = wire::LockBatchBody::read(call.body());
     if (!body) return call.refuse(body.error());
-    const broker::QueueLocks::Claim claim{body->client_id, call.connection.get(), hold_of(*header)};
+    const broker::QueueLocks::Claim claim{body->client_id, &call.connection, hold_of(*header)};
     const auto granted =
         call.broker.locks().lock(body->consumer_group, claim, names_of(body->queues));
     wire::LockBatchAnswer answer;

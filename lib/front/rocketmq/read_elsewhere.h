@@ -33,7 +33,7 @@ void read_elsewhere(broker::Broker& broker, remoting::Session& session, Connecti
 }
 template <class Read, class Answer>
 void read_elsewhere(const Call& call, const remoting::Ticket& ticket, Read read, Answer answer) {
-    read_elsewhere(call.broker, call.session, *call.connection, ticket, std::move(read),
+    read_elsewhere(call.broker, call.session, call.connection, ticket, std::move(read),
                    std::move(answer));
 }
 

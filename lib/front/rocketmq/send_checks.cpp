@@ -16,7 +16,7 @@ namespace {
 namespace rc = wire::response_code;
 
 Refusal find_topic(const Call& call, const wire::SendMessage& header, const broker::Topic*& topic) {
-    auto& cache = call.connection->worker.topics;
+    auto& cache = call.connection.worker.topics;
     topic = cache.find(header.topic);
     if (topic == nullptr) {
         if (const auto named = broker::check_topic_name(header.topic); !named)

@@ -163,7 +163,7 @@ std::optional<broker::Place> put_aside(const Call& call, const SendProperties& k
 }
 
 Refusal add_one(const Call& call, Draft draft, store::Queue* queue) {
-    auto& sends = call.connection->worker.sends;
+    auto& sends = call.connection.worker.sends;
     auto known = SendProperties::read(draft.properties);
     if (auto refusal = check_kind(call, known, draft); refusal.is_refused()) return refusal;
     std::optional<std::int64_t> out_ms;
@@ -259,7 +259,7 @@ Refusal count_batch(const Call& call, const Draft& draft, Bytes body, std::int32
 /// For a topic with queue.type=BatchCQ: the batch is one record, which consumers split.
 Refusal add_inner_batch(const Call& call, const wire::SendMessage& header, Draft draft,
                         store::Queue& queue) {
-    auto& sends = call.connection->worker.sends;
+    auto& sends = call.connection.worker.sends;
     auto known = SendProperties::read(header.properties);
     if (auto refusal = check_batch_kind(call, known, draft); refusal.is_refused()) return refusal;
     std::int32_t count = 0;
@@ -286,7 +286,7 @@ Refusal add_inner_batch(const Call& call, const wire::SendMessage& header, Draft
 
 Refusal add_batch(const Call& call, const wire::SendMessage& header, const Draft& draft,
                   store::Queue& queue) {
-    auto& sends = call.connection->worker.sends;
+    auto& sends = call.connection.worker.sends;
     const auto known = SendProperties::read(header.properties);
     if (auto refusal = check_batch_kind(call, known, draft); refusal.is_refused()) return refusal;
     std::string shared(header.properties);
@@ -322,8 +322,7 @@ Refusal add(const Call& call, const wire::SendMessage& header, const broker::Top
 void refuse(const Call& call, const wire::SendMessage& header, const Refusal& refusal) {
     if (call.request.is_oneway()) {
         const auto count = messages_of(header, call.request.body);
-        return call.connection->worker.sends.lost(call.session, count, header.topic,
-                                                  refusal.remark);
+        return call.connection.worker.sends.lost(call.session, count, header.topic, refusal.remark);
     }
     if (refusal.code != rc::message_illegal) return call.refuse(refusal.code, refusal.remark);
     // Whoever sent a batch that is too long makes smaller ones then.
@@ -335,7 +334,7 @@ void refuse(const Call& call, const wire::SendMessage& header, const Refusal& re
 }  // namespace
 
 void send_message(const Call& call) {
-    auto& sends = call.connection->worker.sends;
+    auto& sends = call.connection.worker.sends;
     const auto header = wire::read_send_message(call.request);
     if (!header) {
         if (call.request.is_oneway()) sends.lost(call.session, 1, "", header.error().what);

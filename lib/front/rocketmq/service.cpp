@@ -12,9 +12,9 @@ namespace {
 
 constexpr std::int32_t go_away_min_version = 476;  // from here clients understand 1500
 
-const std::shared_ptr<Connection>& connection_of(remoting::Session& session) {
-    // Only on_open() sets it.
-    return reinterpret_cast<const std::shared_ptr<Connection>&>(session.context);
+/// Only on_open() sets it.
+Connection& connection_of(remoting::Session& session) {
+    return static_cast<Connection&>(*session.context);
 }
 
 }  // namespace
@@ -75,7 +75,7 @@ void Service::note_lost_oneway(remoting::Session& session, const wire::Command& 
     if (!request.is_oneway() || known == nullptr || known->kind != Request::Kind::send) return;
     const auto header = wire::read_send_message(request);
     const std::uint32_t count = header ? messages_of(*header, request.body) : 1;
-    connection_of(session)->worker.sends.lost(session, count, header ? header->topic : "", why);
+    connection_of(session).worker.sends.lost(session, count, header ? header->topic : "", why);
 }
 
 void Service::on_request(remoting::Session& session, const wire::Command& request) {
@@ -92,12 +92,12 @@ void Service::on_request(remoting::Session& session, const wire::Command& reques
                       std::string_view("the broker is stopping"));
         return;
     }
-    const auto& connection = connection_of(session);
+    Connection& connection = connection_of(session);
     const Call call{*this, broker_, session, connection, request};
     const Request* known = find_request(request.code);
     // What a client does after its sends sees them stored.
     if (known == nullptr || known->kind != Request::Kind::send)
-        connection->worker.sends.flush(session);
+        connection.worker.sends.flush(session);
     if (known == nullptr) {
         call.refuse(wire::response_code::request_code_not_supported,
                     fmt::format(" request type {} not supported", request.code));
@@ -105,26 +105,26 @@ void Service::on_request(remoting::Session& session, const wire::Command& reques
     }
     auto& store = broker_.store();
     if (known->kind == Request::Kind::counting && store.dispatched() < store.end()) {
-        std::erase_if(connection->deferred, [](const auto& is) { return is->is_done(); });
-        connection->deferred.push_back(std::make_shared<Deferred>(*this, session, *known, request));
-        connection->deferred.back()->run();
+        std::erase_if(connection.deferred, [](const auto& is) { return is->is_done(); });
+        connection.deferred.push_back(std::make_shared<Deferred>(*this, session, *known, request));
+        connection.deferred.back()->run();
         return;
     }
     known->handle(call);
 }
 
 void Service::on_batch_end(remoting::Session& session) {
-    connection_of(session)->worker.sends.flush(session);
+    connection_of(session).worker.sends.flush(session);
 }
 
 void Service::on_close(remoting::Session& session) {
-    const auto connection = connection_of(session);
-    if (connection == nullptr) return;
-    for (const auto id : connection->held_pulls) broker_.arrivals().cancel(id);
-    connection->held_pulls.clear();
-    connection->disk_reads.clear();
-    connection->worker.sends.log_lost();
-    broker_.disconnected(*connection);
+    if (session.context == nullptr) return;
+    Connection& connection = connection_of(session);
+    for (const auto id : connection.held_pulls) broker_.arrivals().cancel(id);
+    connection.held_pulls.clear();
+    connection.disk_reads.clear();
+    connection.worker.sends.log_lost();
+    broker_.disconnected(connection);
 }
 
 }  // namespace mqd::front::rocketmq

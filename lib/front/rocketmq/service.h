@@ -40,7 +40,7 @@ struct Worker {
 };
 
 /// A client's connection; the session's context, and the broker's Peer.
-class Connection final : public broker::Peer {
+class Connection final : public broker::Peer, public remoting::SessionContext {
 public:
     Connection(remoting::Session& session, Worker& of);
 
@@ -70,7 +70,7 @@ struct Call {
     Service& service;
     broker::Broker& broker;
     remoting::Session& session;
-    const std::shared_ptr<Connection>& connection;
+    Connection& connection;
     const wire::Command& request;
 
     template <class H>

@@ -55,7 +55,7 @@ void recall_message(const Call& call) {
     if ((settings.permission & message::perm::write) == 0)
         return call.refuse(rc::service_not_available,
                            "recall failed, broker service not available");
-    if (call.connection->worker.topics.find(header->topic) == nullptr)
+    if (call.connection.worker.topics.find(header->topic) == nullptr)
         return call.refuse(rc::topic_not_exist,
                            fmt::format("recall failed, the topic[{}] not exist", header->topic));
     const auto handle = RecallHandle::parse(header->recall_handle);
