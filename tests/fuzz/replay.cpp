@@ -1,7 +1,8 @@
 // A fuzz target without a fuzzer: every file of the corpus, then mutations of them, the same for
-// the same seed.
+// the same seed; or one input alone.
 //
 //   fuzz-NAME CORPUS [SEED [MUTATIONS]]
+//   fuzz-NAME FILE
 
 #include <algorithm>
 #include <cstdint>
@@ -22,6 +23,11 @@ void run(const std::string& input) {
     LLVMFuzzerTestOneInput(reinterpret_cast<const std::uint8_t*>(input.data()), input.size());
 }
 
+std::string content_of(const std::filesystem::path& path) {
+    std::ifstream file(path, std::ios::binary);
+    return {std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
+}
+
 std::vector<std::string> corpus_of(const std::filesystem::path& dir) {
     std::vector<std::filesystem::path> paths;
     for (const auto& entry : std::filesystem::directory_iterator(dir))
@@ -29,10 +35,7 @@ std::vector<std::string> corpus_of(const std::filesystem::path& dir) {
     // The folder's own order would make a seed mean something else on another disk.
     std::sort(paths.begin(), paths.end());
     std::vector<std::string> corpus;
-    for (const auto& path : paths) {
-        std::ifstream file(path, std::ios::binary);
-        corpus.emplace_back(std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>());
-    }
+    for (const auto& path : paths) corpus.push_back(content_of(path));
     return corpus;
 }
 
@@ -84,9 +87,11 @@ private:
 
 int main(int argc, char** argv) {
     if (argc < 2) {
-        std::fprintf(stderr, "usage: %s CORPUS [SEED [MUTATIONS]]\n", argv[0]);
+        std::fprintf(stderr, "usage: %s CORPUS [SEED [MUTATIONS]]\n       %s FILE\n", argv[0],
+                     argv[0]);
         return 2;
     }
+    if (std::filesystem::is_regular_file(argv[1])) return run(content_of(argv[1])), 0;
     const std::uint64_t seed = argc > 2 ? std::strtoull(argv[2], nullptr, 10) : 20261121;
     const long mutations = argc > 3 ? std::strtol(argv[3], nullptr, 10) : 20000;
     const auto corpus = corpus_of(argv[1]);
