@@ -128,7 +128,8 @@ bool Holding::commit_last(std::vector<QueueRef>& queues, bool is_durable, Result
     // The connection has broken since they were locked. Who has one by now has what is not
     // committed, too.
     if (!refused.empty()) {
-        const auto ours = keep(refused);
+        // They have just answered, whatever the last heartbeat says.
+        const auto ours = locks_.keep(refused);
         for (const auto& queue : left)
             if (contains(refused, queue->queue) && !contains(ours, queue->queue)) lose(*queue);
         std::erase_if(left, [](const QueueRef& queue) { return queue->is_lost; });

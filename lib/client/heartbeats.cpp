@@ -102,6 +102,12 @@ struct Heartbeats::Beater : std::enable_shared_from_this<Heartbeats::Beater> {
     Buffer greeting(const std::string& address, std::int32_t opaque) {
         Buffer frame;
         if (!client || !has_told(address)) return frame;
+        // The answer to a greeting is nobody's. Who has just connected need not be away for longer.
+        if (absence(address))
+            client->loop().post([weak = weak_from_this(), address] {
+                const auto self = weak.lock();
+                if (self && self->client && self->is_one(address)) self->beat_at(address);
+            });
         wire::Encoder encoder(frame, client->options().encoding, wire::request_code::heart_beat,
                               opaque, 0);
         wire::write_header(encoder, wire::NoHeader{});

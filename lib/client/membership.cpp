@@ -156,9 +156,11 @@ Result<std::vector<Queue>> Membership::assigned() {
     auto topics = options_.topics;
     if (!options_.broadcasts) topics.push_back(retry_topic_);
     std::vector<Queue> ours;
+    bool lacks_retry = false;
     for (const auto& topic : topics) {
         const auto route = client_.route(topic);
         if (!route && route.error().code != Errc::not_found) return route.error();
+        lacks_retry = lacks_retry || (!route && topic == retry_topic_);
         auto& share = shares_[topic];
         // One that was deleted may be made anew: what was ours stays so.
         if (route) {
@@ -169,6 +171,8 @@ Result<std::vector<Queue>> Membership::assigned() {
         ours.insert(ours.end(), share.begin(), share.end());
     }
     rebalance_at_ms_ = monotonic_ms() + rebalance_ms;
+    // The first heartbeat makes it, and the name server hears of that a moment later.
+    if (lacks_retry && looks_for_retry_-- > 0) rebalance_soon();
     return ours;
 }
 

@@ -109,6 +109,7 @@ private:
     std::vector<int> taken_;
     std::int64_t rebalance_at_ms_ = 0;
     bool has_joined_ = false;
+    int looks_for_retry_ = 10;  ///< so often before it is looked for with the others
     std::map<std::string, std::vector<Queue>> shares_;  ///< what was ours of each topic
     Heartbeats heartbeats_;
 };

@@ -20,7 +20,8 @@ namespace {
 constexpr std::int64_t beside_ms = 250;
 /// One that was silent then is not waited for again.
 constexpr std::int64_t silence_ms = 30'000;
-/// For the answers to what is asked once the tool is told to stop.
+/// For the answers that a tool waits for when it is told to stop: what it has read is to be sent,
+/// and what it has asked for may have been done.
 constexpr std::int64_t stop_ms = 1000;
 
 /// Lives as long as the `done` that holds it: a loop that has ended drops it uncalled.
@@ -70,15 +71,19 @@ public:
         wait_for_either(fd, stop_fd_,
                         until_ms < 0 ? -1 : std::max<std::int64_t>(0, until_ms - now_ms));
         if (is_readable(fd)) return {};
-        if (is_readable(stop_fd_) || (deadline_ms_ >= 0 && monotonic_ms() >= deadline_ms_))
+        if (is_readable(stop_fd_)) {
+            stop_fd_ = -1;
+            deadline_ms_ = monotonic_ms() + stop_ms;
+        }
+        if (deadline_ms_ >= 0 && monotonic_ms() >= deadline_ms_)
             return Error{Errc::unavailable, "interrupted: " + why_()};
         return {};
     }
     void goes_on() { own_line_.goes_on(); }
 
 private:
-    const int stop_fd_;
-    const std::int64_t deadline_ms_;
+    int stop_fd_;               ///< -1: the tool has been told to stop, or nobody would tell
+    std::int64_t deadline_ms_;  ///< -1: none
     const std::function<std::string()> why_;
     WaitLine own_line_;
     WaitLine& line_;

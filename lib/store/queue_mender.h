@@ -3,9 +3,9 @@
 // as many as are known by one walk. A record says its own number, so numbers stay as they are;
 // what the log has lost meanwhile keeps its place.
 //
-// Threads: add() and wait_for() from whoever uses a queue first. mqd-check looks at all queues
-// once,
-//          at low priority, and ends. mqd-mend walks the log while queues wait for it, and ends.
+// Threads: add() and wait_for() from whoever uses a queue first. mqd-check looks at all queues,
+//          once, at low priority, and ends. mqd-mend walks the log while queues wait for it, and
+//          ends.
 // Owner:   the store.
 
 #include <atomic>

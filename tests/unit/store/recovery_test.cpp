@@ -13,7 +13,7 @@ namespace {
 
 /// The folder as a killed process would leave it: everything written so far, `abort` included.
 void copy_as_killed(const fs::path& from, const fs::path& to) {
-    fs::copy(from, to, fs::copy_options::recursive);
+    copy_live(from, to);
     REQUIRE(fs::exists(to / "abort"));
 }
 

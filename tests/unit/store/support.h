@@ -139,4 +139,15 @@ inline std::vector<std::string> numbered(std::string_view word, int first, int l
     return out;
 }
 
+/// The folder of a store that is open. Its housekeeper may rename a file meanwhile: then once more.
+inline void copy_live(const fs::path& from, const fs::path& to) {
+    std::error_code code;
+    for (int round = 0; round < 100; ++round) {
+        fs::remove_all(to);
+        fs::copy(from, to, fs::copy_options::recursive, code);
+        if (code != std::errc::no_such_file_or_directory) break;
+    }
+    REQUIRE_FALSE(code);
+}
+
 }  // namespace mqd::store::test

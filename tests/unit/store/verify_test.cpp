@@ -190,7 +190,7 @@ TEST_CASE("what a crash has left is told as what the next start mends, and is") 
     for (int i = 0; i < 30; ++i) append(*store, "T", i % 2, "m" + std::to_string(i));
     wait_dispatched(*store);
     fs::remove_all(folder.path());
-    fs::copy(running.path(), folder.path(), fs::copy_options::recursive);
+    copy_live(running.path(), folder.path());
     const auto& root = folder.path();
 
     // A record half written, and units that did not get to disk.
