@@ -20,6 +20,10 @@ constexpr std::int64_t look_again_ms_max = 100;
 constexpr std::size_t fine_marks_max = 16'384;
 constexpr std::uint64_t coarse_mark_bytes = 64 << 10;
 
+Error gone_error() {
+    return {Errc::io, "standard output: nobody reads it any more"};
+}
+
 }  // namespace
 
 bool PipeOutput::accepts(const client::PulledQueue&) const {
@@ -121,7 +125,7 @@ Result<> PipeOutput::advance() {
     if (has_ended_ || output_.size() >= block_bytes) TRY_OK(write());
     look();
     is_reader_gone_ = is_reader_gone_ || far_end_.is_gone();
-    if (is_reader_gone_) return Error{Errc::io, "standard output: nobody reads it any more"};
+    if (is_reader_gone_) return gone_error();
     if (waits_since_ms_ < 0 || has_ended_) return {};
     // Whose queues are waited for gets what its reader did not take.
     if (is_stuck(monotonic_ms()))
@@ -150,8 +154,9 @@ std::int64_t PipeOutput::due_ms() const {
 
 Result<> PipeOutput::end() {
     has_ended_ = true;
-    if (is_reader_gone_) return {};
-    return settle();
+    if (!is_reader_gone_) TRY_OK(settle());
+    // Seen by whichever look came first: the end must not pass for one that went well.
+    return is_reader_gone_ ? Result<>(gone_error()) : Result<>();
 }
 
 void PipeOutput::hurry() {

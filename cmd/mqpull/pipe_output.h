@@ -38,6 +38,7 @@ public:
     void add_fds(std::vector<pollfd>& fds) const override;
     std::int64_t due_ms() const override;
     bool wants_commit() override;
+    /// io: as advance().
     Result<> end() override;
     void hurry() override;
     bool is_idle() const override;
