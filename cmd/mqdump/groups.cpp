@@ -68,14 +68,14 @@ int groups_command(const std::vector<std::string>& arguments) {
         }
         cli::RowStream rows(out, {"GROUP", "TOPIC", "QUEUE", "OFFSET", "MIN", "MAX", "LAG"});
         std::set<std::string> missing(groups.begin(), groups.end());
+        const std::size_t wanted_count = missing.size();
         for (const auto& offset : offsets) {
             if (!groups.empty() && std::ranges::find(groups, offset.group) == groups.end())
                 continue;
             missing.erase(offset.group);
             TRY_OK(print(offset, queues, rows));
         }
-        const bool is_all =
-            !groups.empty() && missing.size() == std::set(groups.begin(), groups.end()).size();
+        const bool is_all = wanted_count > 0 && missing.size() == wanted_count;
         if (!is_all) TRY_OK(rows.finish());
         if (missing.empty()) return {};
         // Some of what was asked for has been done.

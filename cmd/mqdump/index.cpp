@@ -91,8 +91,8 @@ int index_command(const std::vector<std::string>& arguments) {
         std::unique_ptr<store::LogScan> log;
         if (whole_store) {
             TRY(log, store::LogScan::open(input->places()));
+            TRY_OK(settle_topics(*input, wanted));
         }
-        if (whole_store) TRY_OK(settle_topics(*input, wanted));
         std::vector<KeyHit> hits;
         damage = find_key(index, log.get(), wanted.topics, wanted.key, hits);
         if (hits.empty() && damage)

@@ -87,8 +87,7 @@ void Dispatcher::collect(std::int64_t to) {
         if (step == LogWalker::Step::end) return;
         if (step == LogWalker::Step::bad) {
             // Written a moment ago, and not what it was: what lies behind goes on.
-            const auto behind = find_sound_record(log_, walker_.at(), to, LogWalker::Check::crc);
-            const std::int64_t on = behind ? behind->item_at : to;
+            const std::int64_t on = next_sound(log_, walker_.at(), to);
             log::error("log_not_readable", {{"at", walker_.at()}, {"bytes", on - walker_.at()}});
             walker_.seek(on);
             continue;

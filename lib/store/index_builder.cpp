@@ -83,8 +83,7 @@ void IndexBuilder::collect(std::int64_t to) {
 
 /// Or over a file that is missing. Who reads what is damaged is told of it.
 void IndexBuilder::pass_damage(std::int64_t to) {
-    const auto behind = find_sound_record(log_, walker_->at(), to, LogWalker::Check::crc);
-    const std::int64_t on = behind ? behind->item_at : to;
+    const std::int64_t on = next_sound(log_, walker_->at(), to);
     log::warn("index_passes_damage", {{"at", walker_->at()}, {"bytes", on - walker_->at()}});
     walker_->seek(on);
 }

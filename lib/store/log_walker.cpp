@@ -211,4 +211,9 @@ std::int64_t written_end(const CommitLog& log, std::int64_t at, std::int64_t lim
     return last;
 }
 
+std::int64_t next_sound(const CommitLog& log, std::int64_t at, std::int64_t to) {
+    const auto behind = find_sound_record(log, at, to, LogWalker::Check::crc);
+    return behind ? behind->item_at : to;
+}
+
 }  // namespace mqd::store

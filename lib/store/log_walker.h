@@ -53,6 +53,10 @@ struct SoundRecord {
 std::optional<SoundRecord> find_sound_record(const CommitLog& log, std::int64_t at,
                                              std::int64_t limit, LogWalker::Check check);
 
+/// Where a walk of whole records goes on over what is damaged at `at`, or missing: at the next
+/// sound record, or at `to`.
+std::int64_t next_sound(const CommitLog& log, std::int64_t at, std::int64_t to);
+
 /// One past the last byte in [at, limit) that is not zero, `at` when there is none.
 std::int64_t written_end(const CommitLog& log, std::int64_t at, std::int64_t limit);
 

@@ -115,10 +115,7 @@ std::vector<QueueEnd> ends_in_log(const CommitLog& log, std::int64_t from, std::
     std::int64_t released = walker.at();
     while (walker.at() < to && !stop()) {
         if (walker.next(to, LogWalker::Check::lengths) != LogWalker::Step::record) {
-            if (walker.at() >= to) break;
-            const auto behind = find_sound_record(log, walker.at(), to, LogWalker::Check::crc);
-            if (!behind) break;
-            walker.seek(behind->item_at);
+            if (walker.at() < to) walker.seek(next_sound(log, walker.at(), to));
             continue;
         }
         const auto& record = walker.record();

@@ -184,9 +184,7 @@ Result<> QueueMender::walk(const ByTopic& wanted, bool dispatched, std::int64_t 
     while (walker.at() < to) {
         if (stopping_) return Error{Errc::unavailable, "the store stops"};
         if (walker.next(to, LogWalker::Check::lengths) != LogWalker::Step::record) {
-            const auto behind = find_sound_record(log_, walker.at(), to, LogWalker::Check::crc);
-            if (!behind) break;
-            walker.seek(behind->item_at);
+            walker.seek(next_sound(log_, walker.at(), to));
             continue;
         }
         const auto& record = walker.record();

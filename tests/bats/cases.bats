@@ -71,18 +71,8 @@ holds() {
 
 @test "reports/file-in-queue-folder" { holds reports/file-in-queue-folder; }
 
-# free_port: one that nobody listened at just now.
-free_port() {
-  start_namesrv
-  stop_daemon "$namesrv_pid"
-  unset NAMESRV_ADDR
-  port=${namesrv##*:}
-}
-
 @test "start-race" {
-  local port
-  free_port
-  holds start-race.sh "$port"
+  holds start-race.sh "$(free_port)"
 }
 
 @test "dies-of-signal" {

@@ -5,17 +5,6 @@ load helpers
 
 cases=$BATS_TEST_DIRNAME/../cases
 
-# A port that is free, as is the one 2 below it.
-free_port() {
-  local port
-  while :; do
-    port=$((20000 + RANDOM % 12000))
-    port_is_open "$port" || port_is_open $((port - 2)) || break
-  done
-  echo "$port"
-}
-port_is_open() { (exec 3<> "/dev/tcp/127.0.0.1/$1") 2> /dev/null; }
-
 # write NAME: the lines of standard input as a file of that name.
 write() { cat > "$BATS_TEST_TMPDIR/$1"; }
 

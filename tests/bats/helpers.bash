@@ -116,6 +116,17 @@ can_be_somebody() {
   somebody mqd-broker --version > /dev/null 2>&1 && somebody mqdump --version > /dev/null 2>&1 && somebody ls "$BATS_TEST_TMPDIR" > /dev/null 2>&1
 }
 
+# A port that is free, as is the one 2 below it.
+free_port() {
+  local port
+  while :; do
+    port=$((20000 + RANDOM % 12000))
+    port_is_open "$port" || port_is_open $((port - 2)) || break
+  done
+  echo "$port"
+}
+port_is_open() { (exec 3<> "/dev/tcp/127.0.0.1/$1") 2> /dev/null; }
+
 # Raw frames (remoting(7)): connect ADDR:PORT; ask CODE EXT_JSON [BODY]; take_frame; disconnect. What
 # comes, the answer to ask or a request of the server, is in $answer_code, $answer_header (JSON) and
 # $answer_body.

@@ -1,5 +1,6 @@
 // Answers to sends that wait for the disk or for replicas, and get neither in time.
 
+#include "../passing_files.h"
 #include "base/clock.h"
 #include "support.h"
 
@@ -9,7 +10,7 @@ using namespace mqd::test;
 namespace {
 
 /// The real files, on a disk whose syncs can be held up, all of them.
-class SlowFiles final : public store::Files {
+class SlowFiles final : public mqd::test::PassingFiles {
 public:
     void hold(bool held) {
         const Lock lock(mutex_);
@@ -21,24 +22,6 @@ public:
         TRY(auto file, real_.open(path, mode));
         return std::unique_ptr<store::File>(std::make_unique<SlowFile>(*this, std::move(file)));
     }
-    Result<std::vector<std::string>> list(const std::filesystem::path& dir) override {
-        return real_.list(dir);
-    }
-    Result<bool> exists(const std::filesystem::path& path) override { return real_.exists(path); }
-    Result<bool> is_directory(const std::filesystem::path& path) override {
-        return real_.is_directory(path);
-    }
-    Result<std::int64_t> modified_ms(const std::filesystem::path& path) override {
-        return real_.modified_ms(path);
-    }
-    Result<> make_directories(const std::filesystem::path& dir) override {
-        return real_.make_directories(dir);
-    }
-    Result<> rename(const std::filesystem::path& from, const std::filesystem::path& to) override {
-        return real_.rename(from, to);
-    }
-    Result<> remove(const std::filesystem::path& path) override { return real_.remove(path); }
-    Result<> remove_all(const std::filesystem::path& dir) override { return real_.remove_all(dir); }
     Result<> sync_directory(const std::filesystem::path& dir) override {
         wait();
         return real_.sync_directory(dir);
@@ -46,10 +29,6 @@ public:
     Result<> sync_filesystem(const std::filesystem::path& path) override {
         wait();
         return real_.sync_filesystem(path);
-    }
-    Result<Space> space(const std::filesystem::path& path) override { return real_.space(path); }
-    Result<std::unique_ptr<store::File>> lock(const std::filesystem::path& path) override {
-        return real_.lock(path);
     }
 
 private:
@@ -79,7 +58,6 @@ private:
         while (held_) changed_.wait(mutex_);
     }
 
-    store::Files& real_ = store::posix_files();
     Mutex mutex_;
     Condition changed_;
     bool held_ GUARDED_BY(mutex_) = false;

@@ -11,6 +11,7 @@
 #include <string_view>
 #include <vector>
 
+#include "../passing_files.h"
 #include "store/files.h"
 
 namespace mqd::testing {
@@ -36,7 +37,7 @@ private:
 };
 
 /// The real files; every call that changes something asks first. A refused write may be half done.
-class GuardedFiles final : public store::Files {
+class GuardedFiles final : public mqd::test::PassingFiles {
 public:
     enum class Call { write, remove };  ///< what makes or changes something, and what takes it away
     using Guard = std::function<Result<>(Call)>;
@@ -48,16 +49,6 @@ public:
         if (mode == store::OpenMode::create) TRY_OK(guard_(Call::write));
         TRY(auto file, real_.open(path, mode));
         return std::unique_ptr<store::File>(std::make_unique<Guarded>(*this, std::move(file)));
-    }
-    Result<std::vector<std::string>> list(const std::filesystem::path& dir) override {
-        return real_.list(dir);
-    }
-    Result<bool> exists(const std::filesystem::path& path) override { return real_.exists(path); }
-    Result<bool> is_directory(const std::filesystem::path& path) override {
-        return real_.is_directory(path);
-    }
-    Result<std::int64_t> modified_ms(const std::filesystem::path& path) override {
-        return real_.modified_ms(path);
     }
     Result<> make_directories(const std::filesystem::path& dir) override {
         TRY_OK(guard_(Call::write));
@@ -77,10 +68,6 @@ public:
     }
     Result<> sync_directory(const std::filesystem::path&) override { return {}; }
     Result<> sync_filesystem(const std::filesystem::path&) override { return {}; }
-    Result<Space> space(const std::filesystem::path& path) override { return real_.space(path); }
-    Result<std::unique_ptr<store::File>> lock(const std::filesystem::path& path) override {
-        return real_.lock(path);
-    }
 
 private:
     class Guarded final : public store::File {
@@ -111,7 +98,6 @@ private:
         std::unique_ptr<store::File> real_;
     };
 
-    store::Files& real_ = store::posix_files();
     const Guard guard_;
     const bool tears_;
     bool has_torn_ = false;

@@ -1,6 +1,7 @@
 #include <future>
 #include <map>
 
+#include "../passing_files.h"
 #include "base/mutex.h"
 #include "support.h"
 
@@ -8,7 +9,7 @@ namespace mqd::store::test {
 namespace {
 
 /// The real files, but for what a test wants to go wrong.
-class WrongFiles final : public Files {
+class WrongFiles final : public mqd::test::PassingFiles {
 public:
     enum class Wrong { nothing, no_space, write_error, sync_error, hold_sync };
     /// Applies to paths that hold `part`; a failing write has written half.
@@ -24,24 +25,12 @@ public:
         TRY(auto file, real_.open(path, mode));
         return std::unique_ptr<File>(std::make_unique<WrongFile>(*this, std::move(file), path));
     }
-    Result<std::vector<std::string>> list(const fs::path& dir) override { return real_.list(dir); }
-    Result<bool> exists(const fs::path& path) override { return real_.exists(path); }
-    Result<bool> is_directory(const fs::path& path) override { return real_.is_directory(path); }
-    Result<std::int64_t> modified_ms(const fs::path& path) override {
-        return real_.modified_ms(path);
-    }
-    Result<> make_directories(const fs::path& dir) override { return real_.make_directories(dir); }
-    Result<> rename(const fs::path& a, const fs::path& b) override { return real_.rename(a, b); }
-    Result<> remove(const fs::path& path) override { return real_.remove(path); }
-    Result<> remove_all(const fs::path& dir) override { return real_.remove_all(dir); }
-    Result<> sync_directory(const fs::path& dir) override { return real_.sync_directory(dir); }
     Result<> sync_filesystem(const fs::path&) override { return {}; }
     Result<Space> space(const fs::path& path) override {
         TRY(auto space, real_.space(path));
         space.used_percent = used_percent;
         return space;
     }
-    Result<std::unique_ptr<File>> lock(const fs::path& path) override { return real_.lock(path); }
 
     std::atomic<std::int64_t> used_percent = 10;
 
@@ -91,7 +80,6 @@ private:
             changed_.wait(lock_);
     }
 
-    Files& real_ = posix_files();
     Mutex lock_;
     Condition changed_;
     Wrong wrong_ GUARDED_BY(lock_) = Wrong::nothing;

@@ -4,6 +4,7 @@
 #include <fstream>
 #include <functional>
 
+#include "../passing_files.h"
 #include "base/mutex.h"
 #include "store/milestone.h"
 #include "support.h"
@@ -13,7 +14,7 @@ namespace {
 
 /// The real files, and what this thread, which opens the store, has opened of them: behind the
 /// start every queue is looked at anyway.
-class WatchedFiles final : public Files {
+class WatchedFiles final : public mqd::test::PassingFiles {
 public:
     Result<std::unique_ptr<File>> open(const fs::path& path, OpenMode mode) override {
         if (std::this_thread::get_id() == thread_) {
@@ -23,25 +24,12 @@ public:
         TRY(auto file, real_.open(path, mode));
         return std::unique_ptr<File>(std::make_unique<WatchedFile>(*this, std::move(file), path));
     }
-    Result<std::vector<std::string>> list(const fs::path& dir) override { return real_.list(dir); }
-    Result<bool> exists(const fs::path& path) override { return real_.exists(path); }
-    Result<bool> is_directory(const fs::path& path) override { return real_.is_directory(path); }
-    Result<std::int64_t> modified_ms(const fs::path& path) override {
-        return real_.modified_ms(path);
-    }
     Result<std::int64_t> changed_ns(const fs::path& path) override {
         TRY(const auto ns, real_.changed_ns(path));
         return path.filename() == touched ? ns + 5'000'000'000 : ns;
     }
     std::string boot_id() override { return boot; }
-    Result<> make_directories(const fs::path& dir) override { return real_.make_directories(dir); }
-    Result<> rename(const fs::path& a, const fs::path& b) override { return real_.rename(a, b); }
-    Result<> remove(const fs::path& path) override { return real_.remove(path); }
-    Result<> remove_all(const fs::path& dir) override { return real_.remove_all(dir); }
-    Result<> sync_directory(const fs::path& dir) override { return real_.sync_directory(dir); }
     Result<> sync_filesystem(const fs::path&) override { return {}; }
-    Result<Space> space(const fs::path& path) override { return real_.space(path); }
-    Result<std::unique_ptr<File>> lock(const fs::path& path) override { return real_.lock(path); }
 
     bool has_opened(const std::string& part) const {
         const Lock lock(lock_);
@@ -78,7 +66,6 @@ private:
         const bool of_log_;
     };
 
-    Files& real_ = posix_files();
     const std::thread::id thread_ = std::this_thread::get_id();
     mutable Mutex lock_;
     std::vector<std::string> opened_ GUARDED_BY(lock_);

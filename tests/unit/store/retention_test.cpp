@@ -7,6 +7,7 @@
 #include <sstream>
 #include <set>
 
+#include "../passing_files.h"
 #include "store/reader.h"
 #include "store/recovery.h"
 #include "store/retention.h"
@@ -32,7 +33,7 @@ public:
 
 /// The real files, on a disk as full as the test says; tells of removals and their syncs, and
 /// refuses some.
-class TestFiles final : public Files {
+class TestFiles final : public mqd::test::PassingFiles {
 public:
     std::int64_t log_percent = 10, queues_percent = 10;
     /// What the removal of a log file gives back.
@@ -42,17 +43,6 @@ public:
     int changes_left = 1'000'000;
     std::vector<std::string> calls;
 
-    Result<std::unique_ptr<File>> open(const fs::path& path, OpenMode mode) override {
-        return real_.open(path, mode);
-    }
-    Result<std::vector<std::string>> list(const fs::path& dir) override { return real_.list(dir); }
-    Result<bool> exists(const fs::path& path) override { return real_.exists(path); }
-    Result<bool> is_directory(const fs::path& path) override { return real_.is_directory(path); }
-    Result<std::int64_t> modified_ms(const fs::path& path) override {
-        return real_.modified_ms(path);
-    }
-    Result<> make_directories(const fs::path& dir) override { return real_.make_directories(dir); }
-    Result<> rename(const fs::path& a, const fs::path& b) override { return real_.rename(a, b); }
     Result<> remove(const fs::path& path) override {
         if (path.string().find(unremovable) != std::string::npos || !may_change())
             return Error{Errc::io, path.string() + " cannot be removed"};
@@ -61,23 +51,19 @@ public:
         if (path.parent_path().filename() == "commitlog") log_percent -= percent_a_file;
         return real_.remove(path);
     }
-    Result<> remove_all(const fs::path& dir) override { return real_.remove_all(dir); }
     Result<> sync_directory(const fs::path& dir) override {
         if (!may_change()) return Error{Errc::io, dir.string() + " cannot be synced"};
         calls.push_back("sync " + dir.filename().string());
         return real_.sync_directory(dir);
     }
-    Result<> sync_filesystem(const fs::path& path) override { return real_.sync_filesystem(path); }
     Result<Space> space(const fs::path& path) override {
         Space out;
         out.used_percent = path.filename() == "consumequeue" ? queues_percent : log_percent;
         return out;
     }
-    Result<std::unique_ptr<File>> lock(const fs::path& path) override { return real_.lock(path); }
 
 private:
     bool may_change() { return changes_left > 0 && changes_left-- > 0; }
-    Files& real_ = posix_files();
 };
 
 Append append_key(Store& store, std::string_view topic, int number) {
