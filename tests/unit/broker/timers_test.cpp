@@ -135,6 +135,10 @@ TEST_CASE_FIXTURE(Timed, "what is due far away costs a look a second, and comes 
     clock.now_ms += 3'600'000;
     run_due();
     CHECK(bodies() == "an hour ");
+    store::ReadResult read;
+    const auto waited_at = store->position(*store->queue(broker::timer_topic, 0), {1});
+    REQUIRE(waited_at);
+    CHECK(delivered(0, read).prepared_offset == waited_at->value);
     clock.now_ms += 3 * 86'400'000LL - 3'600'001;
     run_due();
     CHECK(bodies() == "an hour ");

@@ -1,8 +1,10 @@
 // Topics, groups, statistics and registration.
 
+#include "../passing_files.h"
 #include "support.h"
 
 #include <algorithm>
+#include <atomic>
 
 #include "front/rocketmq/registrar.h"
 #include "namesrv/namesrv.h"
@@ -29,6 +31,48 @@ wire::CreateTopic new_topic(std::string_view name, std::int32_t queues = 2) {
     header.perm = 6;
     return header;
 }
+
+/// The real files on a disk that may be full.
+class FullFiles final : public mqd::test::PassingFiles {
+public:
+    std::atomic<bool> is_full = false;
+
+    Result<std::unique_ptr<store::File>> open(const std::filesystem::path& path,
+                                              store::OpenMode mode) override {
+        TRY(auto file, real_.open(path, mode));
+        return std::unique_ptr<store::File>(std::make_unique<FullFile>(*this, std::move(file)));
+    }
+
+private:
+    class FullFile final : public store::File {
+    public:
+        FullFile(FullFiles& owner, std::unique_ptr<store::File> real)
+            : owner_(owner), real_(std::move(real)) {}
+        Result<std::size_t> read(std::int64_t at, MutableBytes into) const override {
+            return real_->read(at, into);
+        }
+        Result<> write(std::int64_t at, Bytes bytes) override {
+            if (owner_.is_full) return Error{Errc::refused, "no space"};
+            return real_->write(at, bytes);
+        }
+        Result<> sync() override { return real_->sync(); }
+        Result<std::int64_t> size() const override { return real_->size(); }
+        Result<> resize(std::int64_t bytes) override { return real_->resize(bytes); }
+        Result<std::unique_ptr<store::Mapping>> map() const override { return real_->map(); }
+
+    private:
+        FullFiles& owner_;
+        std::unique_ptr<store::File> real_;
+    };
+};
+
+struct FullDisk {
+    FullFiles full;  // outlives the broker
+};
+struct OnFullDisk : FullDisk, Fixture {
+    OnFullDisk() { files = &full; }
+    ~OnFullDisk() { full.is_full = false; }
+};
 
 }  // namespace
 
@@ -57,6 +101,21 @@ TEST_CASE_FIXTURE(Fixture, "a topic by request is on disk when the answer comes"
     CHECK(user->call(code::update_and_create_topic, new_topic("T", -1)).code ==
           rc::invalid_parameter);
     CHECK(user->call(code::get_topic_config, wire::TopicHeader{"U"}).code == rc::topic_not_exist);
+}
+
+TEST_CASE_FIXTURE(OnFullDisk, "on a full disk no topic is made or changed, and that is 14") {
+    start();
+    const auto user = client();
+    REQUIRE(user->call(code::update_and_create_topic, new_topic("T")).code == rc::success);
+    full.is_full = true;
+    CHECK(user->call(code::update_and_create_topic, new_topic("U")).code ==
+          rc::service_not_available);
+    CHECK(broker->topics().find("U") == nullptr);
+    CHECK(user->call(code::update_and_create_topic, new_topic("T", 5)).code ==
+          rc::service_not_available);
+    CHECK(broker->topics().find("T")->config().read_queues == 2);
+    full.is_full = false;
+    CHECK(user->call(code::update_and_create_topic, new_topic("U")).code == rc::success);
 }
 
 TEST_CASE_FIXTURE(Fixture, "a list of topics is taken whole or not at all") {

@@ -167,6 +167,9 @@ TEST_CASE("a broker that stops sends those away who understand it, and serves th
     CHECK(user->call(4711).code == rc::go_away);
     CHECK(code_for_version(fixture, "476") == rc::go_away);
     CHECK(code_for_version(fixture, "475") == rc::success);
+    // Nobody repeats what is sent one-way: it is served.
+    user->channel->oneway(code::send_message_v2, send_header(), as_bytes("m"));
+    fixture.wait_readable(3);
 }
 
 TEST_CASE("sends are answered as the table of admission says") {

@@ -4,6 +4,7 @@
 #include "broker/names.h"
 #include "support.h"
 #include "wire/headers/messages.h"
+#include "wire/headers/topics.h"
 
 using namespace mqd;
 using namespace mqd::test;
@@ -105,6 +106,7 @@ TEST_CASE_FIXTURE(Delaying, "a delayed message waits in the schedule topic and t
     CHECK(value(arrived, property::delay) == "1");
     CHECK(value(arrived, property::cluster) == "DefaultCluster");
     CHECK(arrived.born_ts_ms == 1'795'220'817'748);
+    CHECK(arrived.prepared_offset == waiting.at.value);
     CHECK(arrived.store_ts_ms - waiting.store_ts_ms >= 1);
 }
 
@@ -300,6 +302,27 @@ TEST_CASE_FIXTURE(Delaying, "sending back is refused with the codes that clients
     put_group([](json::Value& group) { group.set("retryQueueNums", 0); });
     CHECK(send_back(0).code == rc::success);
     CHECK(broker->counters().totals().put_messages == 1);
+}
+
+TEST_CASE_FIXTURE(Delaying, "one message of a batch that is one record is not taken back") {
+    go();
+    wire::CreateTopic topic;
+    topic.topic = "B";
+    topic.read_queue_nums = topic.write_queue_nums = 1;
+    topic.perm = 6;
+    topic.attributes = "+queue.type=BatchCQ";
+    REQUIRE(user->call(code::update_and_create_topic, topic).code == rc::success);
+    Buffer items;
+    for (const char* body : {"a", "b"}) message::append_batch_item(items, {0, body, ""});
+    auto header = send_header();
+    header.topic = "B";
+    header.batch = true;
+    REQUIRE(user->call(code::send_batch_message, header, items.text()).code == rc::success);
+    const auto stored = store->end();
+    const auto back = send_back(0);
+    CHECK(back.code == rc::system_error);
+    CHECK(back.remark == "one message of a batch cannot be sent back");
+    CHECK(store->end() == stored);
 }
 
 TEST_CASE_FIXTURE(Delaying, "a broker without write permission takes nothing back") {

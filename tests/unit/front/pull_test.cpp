@@ -282,6 +282,32 @@ TEST_CASE_FIXTURE(PullFixture, "as many messages as asked for, within count and 
     CHECK(records(user->call(code::pull_message, header).body).size() == 1);
 }
 
+TEST_CASE_FIXTURE(PullFixture, "a pull gets more bytes when it asks for them, up to the maximum") {
+    settings.pull_bytes = 10'000;
+    settings.pull_bytes_max = 40'000;
+    start_with(1);
+    const std::string body(1000, 'x');
+    for (int i = 0; i < 100; ++i)
+        REQUIRE(other->call(code::send_message_v2, send_header(), body).code == rc::success);
+    wait_readable(101);
+    const auto got = [&](std::optional<std::int32_t> bytes) {
+        auto header = pull_header(1);
+        header.max_msg_nums = 1000;
+        header.max_msg_bytes = bytes;
+        return static_cast<std::int64_t>(user->call(code::pull_message, header).body.size());
+    };
+    const auto usual = got({});
+    CHECK(usual > 8'000);
+    CHECK(usual <= 10'000);
+    CHECK(got(1) == usual);
+    CHECK(got(20'000) > usual);
+    CHECK(got(20'000) <= 20'000);
+    const auto most = got(40'000);
+    CHECK(most > 35'000);
+    CHECK(most <= 40'000);
+    CHECK(got(1'000'000) == most);
+}
+
 TEST_CASE_FIXTURE(PullFixture, "a held pull is answered by the first message") {
     start_with(1);
     Waiting waiting;

@@ -240,6 +240,23 @@ TEST_CASE_FIXTURE(Fixture, "sends are refused with the codes that clients know")
     CHECK(broker->counters().totals().put_messages == 3);
 }
 
+TEST_CASE_FIXTURE(Fixture, "answers to heartbeats and sends say how long a body may be") {
+    settings.message_bytes_max = 1000;
+    start();
+    const auto user = client();
+    const auto says = [](const remoting::Answer& answer) {
+        return answer.find("mqdMaxMessageSize");
+    };
+    CHECK(says(user->call(code::heart_beat, R"({"clientID":"c"})")) == "1000");
+    CHECK(says(user->call(code::send_message_v2, send_header(), "m")) == "1000");
+    auto header = send_header();
+    header.batch = true;
+    CHECK(says(user->call(code::send_batch_message, header, item("a") + item("b"))) == "1000");
+    const auto refused = user->call(code::send_message_v2, send_header(), std::string(1001, 'x'));
+    CHECK(refused.code == rc::message_illegal);
+    CHECK(says(refused) == "1000");
+}
+
 TEST_CASE_FIXTURE(Fixture,
                   "one-way sends are stored before what the client asks next, and not answered") {
     start();

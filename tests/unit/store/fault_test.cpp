@@ -20,12 +20,19 @@ public:
         changed_.notify_all();
     }
     int writes() const { return writes_; }
+    /// Of files whose path holds `part`, that failed because they were to.
+    int failed_syncs() const { return failed_syncs_; }
+    int queue_syncs() const { return queue_syncs_; }
+    int filesystem_syncs() const { return filesystem_syncs_; }
 
     Result<std::unique_ptr<File>> open(const fs::path& path, OpenMode mode) override {
         TRY(auto file, real_.open(path, mode));
         return std::unique_ptr<File>(std::make_unique<WrongFile>(*this, std::move(file), path));
     }
-    Result<> sync_filesystem(const fs::path&) override { return {}; }
+    Result<> sync_filesystem(const fs::path&) override {
+        ++filesystem_syncs_;
+        return {};
+    }
     Result<Space> space(const fs::path& path) override {
         TRY(auto space, real_.space(path));
         space.used_percent = used_percent;
@@ -56,7 +63,11 @@ private:
             return Error{Errc::refused, "no space"};
         }
         Result<> sync() override {
-            if (owner_.wrong_at(path_) == Wrong::sync_error) return Error{Errc::io, "not synced"};
+            if (path_.string().find("consumequeue") != std::string::npos) ++owner_.queue_syncs_;
+            if (owner_.wrong_at(path_) == Wrong::sync_error) {
+                ++owner_.failed_syncs_;
+                return Error{Errc::io, "not synced"};
+            }
             owner_.wait_while_held(path_);
             return real_->sync();
         }
@@ -84,7 +95,7 @@ private:
     Condition changed_;
     Wrong wrong_ GUARDED_BY(lock_) = Wrong::nothing;
     std::string part_ GUARDED_BY(lock_) = "-";
-    std::atomic<int> writes_ = 0;
+    std::atomic<int> writes_ = 0, failed_syncs_ = 0, queue_syncs_ = 0, filesystem_syncs_ = 0;
 };
 
 using Wrong = WrongFiles::Wrong;
@@ -259,6 +270,46 @@ TEST_CASE("queues that cannot be written are caught up when they can") {
     wait_dispatched(*store);
     CHECK(bodies(*store, *store->queue("T", 0)) == numbered("m", 0, 2));
     CHECK(store->close().has_value());
+}
+
+TEST_CASE("queues that could not be synced once make the stop an unclean one") {
+    const Folder folder;
+    WrongFiles files;
+    auto options = small(folder.path());
+    options.house_tick_ms = options.flush_queues_ms = 1;
+    auto store = open(options, files);
+    REQUIRE(append(*store, "T", 0, "m0").stored);
+    wait_dispatched(*store);
+    files.set(Wrong::sync_error, "consumequeue");
+    REQUIRE(append(*store, "T", 0, "m1").stored);
+    wait_dispatched(*store);
+    REQUIRE(eventually([&] { return files.failed_syncs() > 0; }));
+    // The disk would take it now, but what the failed sync was to save may be gone.
+    files.set(Wrong::nothing);
+    CHECK(append(*store, "T", 0, "m2").stored);
+    wait_dispatched(*store);
+    CHECK(store->close().error().code == Errc::io);
+    CHECK(fs::exists(folder.path() / "abort"));
+    store.reset();
+    fs::remove_all(folder.path() / "consumequeue" / "T");
+    store = open(options, files);
+    CHECK(bodies(*store, *store->queue("T", 0)) == numbered("m", 0, 3));
+    CHECK(store->close().has_value());
+}
+
+TEST_CASE("few queues are synced one by one, many with their file system") {
+    const Folder folder;
+    for (const int queues : {2, 100}) {
+        CAPTURE(queues);
+        WrongFiles files;
+        auto options = small(folder.path() / std::to_string(queues));
+        const auto store = open(options, files);
+        for (int i = 0; i < queues; ++i) REQUIRE(append(*store, "T", i, "m").stored);
+        wait_dispatched(*store);
+        CHECK(store->close().has_value());
+        CHECK((files.filesystem_syncs() > 0) == (queues == 100));
+        CHECK(files.queue_syncs() <= 16);
+    }
 }
 
 TEST_CASE("an index that cannot be written is caught up when it can, and holds up nobody") {

@@ -215,7 +215,7 @@ TEST_CASE("a torn tail is cut at the last whole record") {
     {
         const auto store = open(options);
         fill(*store, 0, 10);
-        last = append(*store, "T", 0, "torn").at;
+        last = append(*store, "T", 0, "torn", "and a long tag").at;
         wait_dispatched(*store);
         end = store->end();
     }
@@ -224,6 +224,9 @@ TEST_CASE("a torn tail is cut at the last whole record") {
     }
     SUBCASE("its body is missing") {
         overwrite(folder.path() / first_log, last.value + 90, std::string(3, '\0'));
+    }
+    SUBCASE("the end of its properties is missing, which no CRC covers") {
+        overwrite(folder.path() / first_log, end.value - 3, std::string(3, '\0'));
     }
     SUBCASE("its length is absurd") {
         overwrite(folder.path() / first_log, last.value, "\x7f\xff\xff\xff");
@@ -554,9 +557,11 @@ TEST_CASE("a short file in the log keeps the store closed") {
         REQUIRE(store->close().has_value());
     }
     fs::resize_file(folder.path() / first_log, 100);
+    CHECK_FALSE(fs::exists(folder.path() / "abort"));
     const auto store = Store::open(posix_files(), system_clock(), options);
     REQUIRE_FALSE(store.has_value());
     CHECK(store.error().code == Errc::corrupt);
+    CHECK(fs::exists(folder.path() / "abort"));  // the next start looks closer
 }
 
 TEST_CASE("an empty last log file is no reason not to start") {
