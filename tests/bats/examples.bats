@@ -166,6 +166,26 @@ END
   [ "$(all_of archive --tag old | wc -l)" = "$(all_of orders | wc -l)" ]
 }
 
+@test "the examples of mqd-store(5)" {
+  prepare
+  local -a commands
+  mapfile -t commands < <(commands_of mqd-store.5 EXAMPLES)
+  follow "${commands[0]}"
+  local size
+  size=$(jq .size out)
+  # What the page says of a record's first field, and of a unit's second.
+  follow "${commands[1]}"
+  [ "$(head -n 1 out | cut -d' ' -f2-5)" = "$(printf %08x "$size" | sed 's/../& /g; s/ $//')" ]
+  follow "${commands[2]}"
+  [ "$(head -n 1 out | cut -d' ' -f10-13)" = "$(printf %08x "$size" | sed 's/../& /g; s/ $//')" ]
+}
+
+@test "the examples of mqd-remoting(7)" {
+  prepare
+  follow_all mqd-remoting.7 EXAMPLES
+  grep -qF '"code":0' out
+}
+
 @test "the examples of mqd.toml(5)" {
   prepare
   follow_all mqd.toml.5 EXAMPLES
