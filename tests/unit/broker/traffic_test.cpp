@@ -107,6 +107,13 @@ TEST_CASE_FIXTURE(Counting, "keys name a topic, a queue, a group, or all") {
     CHECK_FALSE(traffic.view("SNDBCK_PUT_NUMS", "T@H"));
 }
 
+TEST_CASE_FIXTURE(Counting, "mean latencies have fractions of a millisecond") {
+    traffic.puts(queue)->add(1, 10, 400);
+    traffic.puts(queue)->add(1, 10, 900);
+    pass(1000);
+    CHECK(view("TOPIC_PUT_LATENCY", "0@T").minute.avgpt == doctest::Approx(0.65));
+}
+
 TEST_CASE_FIXTURE(Counting, "what is forgotten is counted anew by those who had it at hand") {
     TrafficCache cache(traffic);
     cache.puts(queue).add(1, 1, 0);

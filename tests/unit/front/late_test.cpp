@@ -1,5 +1,7 @@
 // Answers to sends that wait for the disk or for replicas, and get neither in time.
 
+#include <atomic>
+
 #include "../passing_files.h"
 #include "base/clock.h"
 #include "support.h"
@@ -9,7 +11,8 @@ using namespace mqd::test;
 
 namespace {
 
-/// The real files, on a disk whose syncs can be held up, all of them.
+/// The real files, on a disk whose syncs can be held up, all of them, and so can its writes to the
+/// log.
 class SlowFiles final : public mqd::test::PassingFiles {
 public:
     void hold(bool held) {
@@ -17,10 +20,16 @@ public:
         held_ = held;
         changed_.notify_all();
     }
+    void hold_writes(bool held) {
+        const Lock lock(mutex_);
+        writes_held_ = held;
+        changed_.notify_all();
+    }
     Result<std::unique_ptr<store::File>> open(const std::filesystem::path& path,
                                               store::OpenMode mode) override {
         TRY(auto file, real_.open(path, mode));
-        return std::unique_ptr<store::File>(std::make_unique<SlowFile>(*this, std::move(file)));
+        return std::unique_ptr<store::File>(std::make_unique<SlowFile>(
+            *this, std::move(file), path.parent_path().filename() == "commitlog"));
     }
     Result<> sync_directory(const std::filesystem::path& dir) override {
         wait();
@@ -34,12 +43,15 @@ public:
 private:
     class SlowFile final : public store::File {
     public:
-        SlowFile(SlowFiles& owner, std::unique_ptr<store::File> real)
-            : owner_(owner), real_(std::move(real)) {}
+        SlowFile(SlowFiles& owner, std::unique_ptr<store::File> real, bool is_log)
+            : owner_(owner), real_(std::move(real)), is_log_(is_log) {}
         Result<std::size_t> read(std::int64_t at, MutableBytes into) const override {
             return real_->read(at, into);
         }
-        Result<> write(std::int64_t at, Bytes bytes) override { return real_->write(at, bytes); }
+        Result<> write(std::int64_t at, Bytes bytes) override {
+            if (is_log_) owner_.wait_to_write();
+            return real_->write(at, bytes);
+        }
         Result<> sync() override {
             owner_.wait();
             return real_->sync();
@@ -51,16 +63,21 @@ private:
     private:
         SlowFiles& owner_;
         std::unique_ptr<store::File> real_;
+        bool is_log_;
     };
 
     void wait() {
         const Lock lock(mutex_);
         while (held_) changed_.wait(mutex_);
     }
+    void wait_to_write() {
+        const Lock lock(mutex_);
+        while (writes_held_) changed_.wait(mutex_);
+    }
 
     Mutex mutex_;
     Condition changed_;
-    bool held_ GUARDED_BY(mutex_) = false;
+    bool held_ GUARDED_BY(mutex_) = false, writes_held_ GUARDED_BY(mutex_) = false;
 };
 
 struct SlowDisk {
@@ -72,7 +89,10 @@ struct Late : SlowDisk, Fixture {
         files = &slow;
         settings.sync_flush_timeout_ms = settings.slave_timeout_ms = 50;
     }
-    ~Late() { slow.hold(false); }
+    ~Late() {
+        slow.hold(false);
+        slow.hold_writes(false);
+    }
 };
 
 }  // namespace
@@ -107,6 +127,36 @@ TEST_CASE_FIXTURE(Late, "a disk that hangs is a FLUSH_DISK_TIMEOUT, and the mess
     const auto give_up = monotonic_ms() + 10'000;
     while (user->call(code::send_message_v2, send_header(), "m").code != rc::success)
         REQUIRE(monotonic_ms() < give_up);
+}
+
+TEST_CASE_FIXTURE(
+    Late,
+    "while the disk takes no write for more than a second, senders wait and nothing is lost") {
+    start();
+    net::IoThreads own(2, "test-client");  // the broker's are going to wait
+    Client one(own.at(0), address()), two(own.at(1), address());
+    REQUIRE(one.call(code::send_message_v2, send_header(), "m").code == rc::success);
+    slow.hold_writes(true);
+    std::atomic<int> stored = 0, refused = 0;
+    for (Client* const user : {&one, &two}) {
+        for (int i = 0; i < 50; ++i)
+            user->channel->oneway(code::send_message_v2, send_header(), as_bytes("m"));
+        user->channel->call(code::send_message_v2, send_header(), as_bytes("m"), 20'000,
+                            [&](const Result<remoting::Answer>& answer) {
+                                ++(answer && answer->code == rc::success ? stored : refused);
+                            });
+    }
+    // osPageCacheBusyTimeOutMills, after which RocketMQ answers that it is busy.
+    const auto begin = monotonic_ms();
+    while (monotonic_ms() - begin < 1200)
+        std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    CHECK(stored == 0);
+    CHECK(refused == 0);
+    slow.hold_writes(false);
+    wait_readable(1 + 2 * 51);
+    const auto give_up = monotonic_ms() + 10'000;
+    while (stored < 2) REQUIRE(monotonic_ms() < give_up);
+    CHECK(refused == 0);
 }
 
 TEST_CASE_FIXTURE(Late, "who has gone gets no late answer, and nobody else does") {
