@@ -186,6 +186,16 @@ END
   grep -qF '"code":0' out
 }
 
+@test "the examples of mqd-rocketmq(7)" {
+  prepare
+  stop_daemon "$broker_pid"
+  unset NAMESRV_ADDR
+  echo 'brokerName=b' > broker.conf
+  free_ports
+  follow_all mqd-rocketmq.7 EXAMPLES
+  grep -q orders out
+}
+
 @test "the examples of mqd.toml(5)" {
   prepare
   follow_all mqd.toml.5 EXAMPLES
