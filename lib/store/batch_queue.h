@@ -34,6 +34,7 @@ public:
     /// Drops the units that reach beyond `offset`.
     Result<> truncate_to_offset(std::int64_t offset);
     Result<> truncate_to_log(std::int64_t end) override;
+    bool ends_with_file() const override { return files_.file_begin(end_) == end_; }
     Result<> sync() override;
 
     /// There are few units: all of them are made anew.

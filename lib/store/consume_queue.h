@@ -50,6 +50,7 @@ public:
     /// Drops and zeroes every unit from `offset` on.
     Result<> truncate(std::int64_t offset);
     Result<> truncate_to_log(std::int64_t end) override;
+    bool ends_with_file() const override { return files_.file_begin(written_) == written_; }
     Result<> sync() override;
 
     Result<MendPlan> begin_mend() override;

@@ -88,9 +88,8 @@ void QueueMender::stop() {
 
 void QueueMender::add(StoredQueue& queue, std::string why) {
     const Lock lock(lock_);
-    const bool counting = counting_.load(std::memory_order_acquire);
-    (counting && queue.is_nothing_known() ? uncounted_ : waiting_)
-        .push_back({&queue, std::move(why)});
+    const bool later = counting(queue.ignore_before()) && queue.ends_with_file();
+    (later ? uncounted_ : waiting_).push_back({&queue, std::move(why)});
 }
 
 void QueueMender::wait_for(const StoredQueue& queue, bool soon) {
@@ -139,22 +138,28 @@ void QueueMender::mend(const std::vector<Misfit>& misfits) {
     std::vector<Patient> patients;
     for (const auto& [queue, why] : misfits) {
         if (stopping_) return;
-        if (queue->deleted() || queue->is_nothing_known()) {
-            queue->mended(Result<>{});
-            continue;
-        }
-        auto plan = queue->begin_mend();
-        if (!plan) {
+        auto plan = plan_for(*queue, why);
+        if (!plan)
             queue->mended(std::move(plan).error());
-            continue;
-        }
-        plan->why = why;
-        patients.push_back({queue, std::move(*plan)});
+        else if (*plan)
+            patients.push_back({queue, std::move(**plan)});
+        else
+            queue->mended(Result<>{});
     }
     if (patients.empty()) return;
     const auto walked = replay(patients);
     if (!walked && stopping_) return;  // the next start does it
     for (Patient& patient : patients) finish(patient, walked);
+}
+
+/// Nothing for a queue that only waited for the count and fits what that says.
+Result<std::optional<MendPlan>> QueueMender::plan_for(StoredQueue& queue, const std::string& why) {
+    if (queue.deleted()) return std::optional<MendPlan>();
+    TRY(auto now, queue.misfit());
+    if (now.empty() && why == not_counted) return std::optional<MendPlan>();
+    TRY(auto plan, queue.begin_mend());
+    plan.why = why == not_counted ? std::move(now) : why;
+    return std::optional<MendPlan>(std::move(plan));
 }
 
 Result<> QueueMender::replay(const std::vector<Patient>& patients) {

@@ -10,6 +10,7 @@
 
 #include <atomic>
 #include <functional>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <thread>
@@ -45,13 +46,19 @@ public:
     // ---- any thread
 
     bool serving() const { return serving_.load(std::memory_order_acquire); }
+    /// The log may have more of a queue than its files, if it has records from `ignore_before` on.
+    bool counting(std::int64_t ignore_before) const {
+        return counting_.load(std::memory_order_acquire) && ignore_before < count_to_;
+    }
     /// A queue of that topic without files may have had some; counted() tells.
     bool may_be_lost(std::string_view topic, std::int64_t ignore_before) const {
-        return counting_.load(std::memory_order_acquire) && ignore_before < count_to_ &&
-               topics_->has(topic);
+        return counting(ignore_before) && topics_->has(topic);
     }
     /// Every queue knows now where the log says that it ends.
     void counted();
+
+    /// Why a queue waits whose files may lack their end: nothing else is wrong with it.
+    static constexpr std::string_view not_counted = "the log has not been asked yet for its end";
 
     /// A queue that needs_mending(), for the next walk.
     void add(StoredQueue& queue, std::string why);
@@ -82,6 +89,7 @@ private:
     void mend_waiting();
     void walk_for_all();
     void mend(const std::vector<Misfit>& misfits);
+    static Result<std::optional<MendPlan>> plan_for(StoredQueue& queue, const std::string& why);
     Result<> replay(const std::vector<Patient>& patients);
     Result<> walk(const ByTopic& wanted, bool dispatched, std::int64_t from, std::int64_t to,
                   QueueWriter& writer);

@@ -74,9 +74,12 @@ void StoredQueue::examine() {
 }
 
 Result<std::string> StoredQueue::why_unfit() const {
-    if (is_nothing_known() && context_.mender->may_be_lost(topic_, ignore_before_))
-        return std::string("it has no files, and the log has not been asked yet");
-    return find_misfit();
+    auto why = find_misfit();
+    if (!why || !why->empty()) return why;
+    const auto& mender = *context_.mender;
+    const bool may_go_on = has_files() ? ends_with_file() && mender.counting(ignore_before_)
+                                       : mender.may_be_lost(topic_, ignore_before_);
+    return may_go_on ? std::string(QueueMender::not_counted) : std::string();
 }
 
 /// Nobody is to be told that it is empty.

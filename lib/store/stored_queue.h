@@ -111,8 +111,10 @@ public:
         return state == State::loaded || state == State::opened;
     }
     bool needs_mending() const { return state_.load(std::memory_order_acquire) == State::misfit; }
-    /// No file, and nobody has told of a message: it has never had one, if the log says no more.
-    bool is_nothing_known() const { return !has_files() && files_.fits() && expected_max_ < 0; }
+    /// Its last file is full, or it has none: files after it may be missing. While misfit.
+    virtual bool ends_with_file() const = 0;
+    /// Why it cannot be served, by what is expected now; empty: it can. io
+    Result<std::string> misfit() const { return find_misfit(); }
     /// What load() has to find; no less than what has been said before. Before it is used.
     void expect(const Expected& expected);
     Expected expected() const;

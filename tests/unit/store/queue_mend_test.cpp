@@ -280,21 +280,36 @@ TEST_CASE("a queue that may have lost its files gives no number before the log h
     auto options = small(folder.path());
     options.index = false;
     options.commit_log_file_bytes = 16 << 20;
-    options.consume_queue_file_bytes = 6'000'000;
+    options.consume_queue_file_bytes = messages / 2 * 20;
     {
         const auto store = open(options);
         for (int i = 0; i < messages; ++i) append(*store, "T", 0, sent(0, i));
-        const std::string body(1000, 'x');
+        for (int i = 0; i < messages; ++i) append(*store, "Whole", 0, sent(1, i));
+        const std::string body(100'000, 'x');
         while (store->end().value < 70 << 20) append(*store, "Big", 0, body);
         wait_dispatched(*store);
         REQUIRE(store->close().has_value());
     }
     fs::remove(folder.path() / "mqd-queues");
-    fs::remove_all(folder.path() / "consumequeue/T");
+    SUBCASE("its folder is gone") {
+        fs::remove_all(folder.path() / "consumequeue/T");
+    }
+    SUBCASE("its last file is gone") {
+        fs::remove(unit_file(folder.path(), 0, 1000));
+    }
+    SUBCASE("its last file is empty") {
+        fs::resize_file(unit_file(folder.path(), 0, 1000), 0);
+    }
     fs::create_directories(folder.path() / "config");
     std::ofstream(folder.path() / "config/topics.json")
         << R"({"topicConfigTable":{"T":{},"Big":{}}})";
     const auto store = open(options);
+    Mutex lock;
+    std::vector<std::string> rebuilt;
+    store->on_queue_change([&](const QueueChange& change) {
+        const Lock held(lock);
+        rebuilt.push_back(change.topic);
+    });
     const auto number_of_next = [&](const char* topic, int queue) {
         Append unit;
         REQUIRE(eventually([&] {
@@ -306,9 +321,14 @@ TEST_CASE("a queue that may have lost its files gives no number before the log h
     };
     CHECK(number_of_next("T", 0) == messages);
     CHECK(number_of_next("T", 1) == 0);
+    CHECK(number_of_next("Whole", 0) == messages);
     CHECK(append(*store, "New", 0, "x").queue_offset.value == 0);
     wait_dispatched(*store);
     CHECK(bodies(*store, *store->queue("T", 0)).size() == messages + 1);
+    {
+        const Lock held(lock);
+        CHECK(rebuilt == std::vector<std::string>{"T"});
+    }
     REQUIRE(store->close().has_value());
 }
 
