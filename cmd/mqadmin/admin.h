@@ -1,6 +1,6 @@
 #pragma once
 // The frame of mqadmin's commands: a command is a function in <group>/<command>.cpp with a row in
-// the table of main.cpp. Names and options are RocketMQ's, spec admin.md 2.
+// the table of main.cpp. Names and options are RocketMQ's, mqadmin(1), COMMANDS.
 //
 // Threads: one at a time.
 

@@ -1,5 +1,5 @@
 // mqadmin: RocketMQ's administration commands, so that scripts written for its own run unchanged
-// (spec cli.md 6, admin.md).
+// (mqadmin(1)).
 
 #include <array>
 

@@ -1,5 +1,5 @@
 #pragma once
-// The name server inside the broker's process, with --standalone (spec cli.md 7).
+// The name server inside the broker's process, with --standalone (mqd-broker(8)).
 //
 // Threads: main's.
 // Owner:   main; the I/O threads outlive it.

@@ -1,4 +1,4 @@
-// mqdump: store files, offline and also while a broker writes to them (spec cli.md 5).
+// mqdump: store files, offline and also while a broker writes to them (mqdump(1)).
 
 #include <array>
 

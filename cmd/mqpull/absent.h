@@ -1,6 +1,6 @@
 #pragma once
 // Queues whose brokers have not answered yet, while others are being read: asked again and again
-// without anybody waiting for it, and told of (spec cli.md 1, "No silent wait").
+// without anybody waiting for it, and told of (mqd(7), WAITING).
 //
 // Threads: one.
 // Owner:   Pulling. The client outlives it.

@@ -1,6 +1,6 @@
 #pragma once
 // --ack-fd: messages to standard output, whose reader acknowledges them by writing their ids back,
-// one a line, on another descriptor (spec cli.md 4). A message is done when its id has come. No
+// one a line, on another descriptor (mqpull(1)). A message is done when its id has come. No
 // write waits: a reader that is stuck with its acknowledgements would wait for us.
 //
 // Threads: one.

@@ -1,5 +1,5 @@
 #pragma once
-// --to-dir: messages to files that follow one another (spec cli.md 4). A message is done when the
+// --to-dir: messages to files that follow one another (mqpull(1)). A message is done when the
 // file that holds it is whole and on disk under its name.
 //
 // Threads: one.

@@ -1,7 +1,7 @@
 #pragma once
 // --exec: each message, or up to so many of one queue, on the standard input of a command. Its
 // status says whether they are done; a group's messages that are not go back to the broker, which
-// delivers them again (spec cli.md 4).
+// delivers them again (mqpull(1)).
 //
 // Threads: one.
 // Owner:   main.

@@ -1,7 +1,7 @@
 #pragma once
 // A group's queues as long as they are this member's: locked before they are read, committed while
 // they are, and let go only when what was put of them is done and its last offset is committed. So
-// the next member goes on exactly there (spec cli.md 4, --group).
+// the next member goes on exactly there (mqpull(1), --group).
 //
 // Threads: one; waits for its calls.
 // Owner:   Pulling.

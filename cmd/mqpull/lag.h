@@ -1,5 +1,5 @@
 #pragma once
-// --lag: what a group has left to read, a line a queue (spec cli.md 4).
+// --lag: what a group has left to read, a line a queue (mqpull(1)).
 //
 // Threads: waits for its calls.
 

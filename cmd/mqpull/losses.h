@@ -1,6 +1,6 @@
 #pragma once
 // Messages that were gone when it was their turn: told when it happens, but in no more than a few
-// lines a second, and remembered for the exit status (spec cli.md 4).
+// lines a second, and remembered for the exit status (mqpull(1)).
 //
 // Threads: one.
 // Owner:   Pulling.

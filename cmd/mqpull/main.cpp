@@ -1,4 +1,4 @@
-// mqpull: topic in, records out (spec cli.md 4).
+// mqpull: topic in, records out (mqpull(1)).
 
 #include <fmt/format.h>
 #include <signal.h>

@@ -1,5 +1,5 @@
 #pragma once
-// mqpull's command line (spec cli.md 4).
+// mqpull's command line (mqpull(1)).
 //
 // Threads: one.
 // Owner:   main.

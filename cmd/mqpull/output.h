@@ -1,5 +1,5 @@
 #pragma once
-// Where mqpull's messages go (spec cli.md 4): standard output, commands, files. An output says of
+// Where mqpull's messages go (mqpull(1)): standard output, commands, files. An output says of
 // each message when it is done with it, in the ledger of its queue; what is committed follows from
 // that alone.
 //

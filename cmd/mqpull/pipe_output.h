@@ -1,5 +1,5 @@
 #pragma once
-// A group's messages into a pipe, FIFO or socket (spec cli.md 4, --group). A message is done when
+// A group's messages into a pipe, FIFO or socket (mqpull(1), --group). A message is done when
 // the reader has taken it out and lived on: what lies in the pipe of a reader that dies, and what
 // came with its last read, is the group's again. No write waits: while the reader takes nothing,
 // queues are still given away, and an end is an end.

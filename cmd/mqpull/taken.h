@@ -1,6 +1,6 @@
 #pragma once
-// How much of what was written to a pipe its reader has taken and outlived (spec cli.md 4,
-// --group): a reader that dies has not dealt with what it took last.
+// How much of what was written to a pipe its reader has taken and outlived (mqpull(1), --group): a
+// reader that dies has not dealt with what it took last.
 //
 // Threads: one.
 // Owner:   PipeOutput.

@@ -76,7 +76,8 @@ Result<> Composer::append_properties(const record::Record& record, std::string& 
     return {};
 }
 
-/// DELAY or TIMER_DELIVER_MS; nothing for what is to be delivered at once (spec semantics.md 2.7).
+/// DELAY or TIMER_DELIVER_MS; nothing for what is to be delivered at once (mqd-remoting(7), DELAYED
+/// MESSAGES).
 Result<> Composer::append_delay(const record::Record& record, std::string& out) const {
     Delay delay = settings_.delay;
     if (!delay.is_set()) {

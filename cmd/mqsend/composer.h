@@ -1,6 +1,6 @@
 #pragma once
 // Makes the message of a record: options over fields, properties into their stored form, the body
-// compressed (spec cli.md 2, 3).
+// compressed (mqd-record(5); mqsend(1)).
 //
 // Threads: one at a time; a message is good until the next call.
 

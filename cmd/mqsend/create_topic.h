@@ -1,5 +1,5 @@
 #pragma once
-// --create: the topic on all masters, unless the name servers know it (spec remoting.md 4.3).
+// --create: the topic on all masters, unless the name servers know it (mqd-remoting(7), TOPICS).
 //
 // Threads: waits for its calls.
 

@@ -1,6 +1,6 @@
 #pragma once
 // What became of each message, in the order of the input: lines for --print, and the inputs that
-// were refused for --rejects (spec cli.md 3).
+// were refused for --rejects (mqsend(1)).
 //
 // Threads: one at a time.
 

@@ -1,5 +1,5 @@
 #pragma once
-// --state FILE: how far each followed file has been delivered (spec cli.md 3). JSON, so that
+// --state FILE: how far each followed file has been delivered (mqsend(1)). JSON, so that
 // people can read and mend it.
 //
 // Threads: a value type.

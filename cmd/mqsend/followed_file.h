@@ -1,6 +1,6 @@
 #pragma once
 // A path that is read for ever: a file over its rotations, renamed or cut short, or a FIFO over its
-// writers (spec cli.md 3, --follow).
+// writers (mqsend(1), --follow).
 //
 // Threads: one at a time.
 // Owner:   Following.

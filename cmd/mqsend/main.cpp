@@ -1,4 +1,4 @@
-// mqsend: records in, topic out (spec cli.md 3).
+// mqsend: records in, topic out (mqsend(1)).
 
 #include <fcntl.h>
 #include <fmt/format.h>

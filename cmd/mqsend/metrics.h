@@ -1,6 +1,6 @@
 #pragma once
 // --metrics FILE: what has been done so far, as Prometheus text for a textfile collector
-// (spec cli.md 3).
+// (mqsend(1)).
 //
 // Threads: one at a time.
 

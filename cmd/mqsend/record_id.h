@@ -1,6 +1,6 @@
 #pragma once
 // The id of a message that was read from a file: the same whenever that record is read again, so
-// that who gets it twice can tell (spec cli.md 3, --state).
+// that who gets it twice can tell (mqsend(1), --state).
 //
 // Threads: pure functions.
 

@@ -1,5 +1,5 @@
 #pragma once
-// --request: each message asks for a reply, and is done when that has come (spec cli.md 3).
+// --request: each message asks for a reply, and is done when that has come (mqsend(1)).
 //
 // Threads: one at a time.
 // Owner:   main.

@@ -1,6 +1,6 @@
 #pragma once
 // What a followed path has named in between: files that came and were renamed while nobody looked
-// (spec cli.md 3, --follow).
+// (mqsend(1), --follow).
 //
 // Threads: pure functions over the file system.
 

@@ -1,5 +1,5 @@
 #pragma once
-// Messages that have been read and not yet been delivered, in a folder (spec cli.md 3, --spool):
+// Messages that have been read and not yet been delivered, in a folder (mqsend(1), THE SPOOL):
 // they go through it in their order, and stay there until their fate is known. Its files:
 //
 //   commitlog/  the messages, each with its unique key, see spool_log.h

@@ -1,9 +1,9 @@
 #pragma once
-// The files of a spool: messages in the form of a commit log (spec store.md 2), so that mqdump
-// reads them. Unlike a broker's, they are gone as soon as nobody needs them, and nothing waits for
-// the disk but sync(): what was written outlives the process, not the machine's power. One of those
-// that are done with is kept under the name "spare", to become the next: writing into memory that
-// the file has already costs a fraction of what new memory does.
+// The files of a spool: messages in the form of a commit log (mqd-store(5), COMMIT LOG), so that
+// mqdump reads them. Unlike a broker's, they are gone as soon as nobody needs them, and nothing
+// waits for the disk but sync(): what was written outlives the process, not the machine's power.
+// One of those that are done with is kept under the name "spare", to become the next: writing into
+// memory that the file has already costs a fraction of what new memory does.
 //
 // Threads: one at a time.
 // Owner:   Spool.

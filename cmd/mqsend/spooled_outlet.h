@@ -1,7 +1,7 @@
 #pragma once
-// --spool: what is read goes into the spool, and from there to the brokers (spec cli.md 3). While
-// they take it the input waits for them, as without a spool; while they do not, it goes on until
-// the spool is full.
+// --spool: what is read goes into the spool, and from there to the brokers (mqsend(1), THE SPOOL).
+// While they take it the input waits for them, as without a spool; while they do not, it goes on
+// until the spool is full.
 //
 // Threads: one at a time.
 // Owner:   main.

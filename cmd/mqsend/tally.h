@@ -1,5 +1,5 @@
 #pragma once
-// The sums of a run (spec cli.md 3): what became of what was read.
+// The sums of a run (mqsend(1)): what became of what was read.
 //
 // Threads: a value type, pure functions.
 

@@ -1,7 +1,7 @@
 #pragma once
-// --transaction: each message is stored half, then a command says whether it counts (spec cli.md
-// 3, semantics.md 2.8). While this runs, brokers that ask about half messages, an earlier run's
-// too, are answered by the command as well.
+// --transaction: each message is stored half, then a command says whether it counts (mqsend(1),
+// TRANSACTIONS; mqd-remoting(7), TRANSACTIONS). While this runs, brokers that ask about half
+// messages, an earlier run's too, are answered by the command as well.
 //
 // Threads: one at a time.
 // Owner:   main.

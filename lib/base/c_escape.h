@@ -1,5 +1,5 @@
 #pragma once
-// C's escapes in what people type: delimiters and formats (spec cli.md 1).
+// C's escapes in what people type: delimiters and formats (mqd(7), TIMES AND SIZES).
 //
 // Threads: pure functions.
 

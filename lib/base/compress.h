@@ -1,5 +1,6 @@
 #pragma once
-// Message body compression: zlib by libdeflate, LZ4 frames, Zstandard (spec remoting.md 6.3).
+// Message body compression: zlib by libdeflate, LZ4 frames, Zstandard (mqd-remoting(7),
+// COMPRESSION).
 //
 // Threads: any; a (de)compressor is kept per thread.
 

@@ -26,7 +26,8 @@ std::optional<T> parse_int(std::string_view text) {
 Result<std::int64_t> parse_size(std::string_view text);
 /// `500ms`, `10s`, `1.5h`, `1d`; `10` is 10s. Milliseconds, rounded up. invalid: anything else.
 Result<std::int64_t> parse_duration_ms(std::string_view text);
-/// `now`, `-15m`, epoch seconds (a fraction too) or 13 digits of ms, ISO 8601, spec cli.md 1.
+/// `now`, `-15m`, epoch seconds (a fraction too) or 13 digits of ms, ISO 8601, mqd(7), TIMES AND
+/// SIZES.
 Result<std::int64_t> parse_time_ms(std::string_view text, std::int64_t now_ms);
 /// `2026-11-20T10:00:00.123+01:00` in local time.
 std::string format_time(std::int64_t ms);

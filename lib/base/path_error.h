@@ -1,6 +1,6 @@
 #pragma once
-// What a path's open() or rename() failed with, told apart as exit statuses tell it (spec cli.md
-// 1).
+// What a path's open() or rename() failed with, told apart as exit statuses tell it (mqd(7), EXIT
+// STATUS).
 //
 // Threads: pure functions.
 

@@ -1,5 +1,6 @@
 #pragma once
-// What the daemons share: options, configuration, log style, readiness and signals (spec cli.md 7).
+// What the daemons share: options, configuration, log style, readiness and signals (mqd-broker(8),
+// CONFIGURATION and SIGNALS).
 //
 //     cli::Daemon daemon("mqd-namesrv", "the name server of RocketMQ clients and brokers");
 //     daemon.key_option("--kv", "kvConfigPath", "FILE", "where ...");

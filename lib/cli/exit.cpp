@@ -3,7 +3,7 @@
 namespace mqd::cli {
 namespace {
 
-// Response codes whose meaning is finer than their Errc (spec remoting.md 2).
+// Response codes whose meaning is finer than their Errc (mqd-remoting(7), RESPONSE CODES).
 constexpr int code_no_permission = 16;
 constexpr int code_topic_not_exist = 17;
 constexpr int code_query_not_found = 22;

@@ -1,5 +1,5 @@
 #pragma once
-// Exit status: what each kind of failure means to a script, spec cli.md 1.
+// Exit status: what each kind of failure means to a script, mqd(7), EXIT STATUS.
 //
 // Threads: pure functions.
 

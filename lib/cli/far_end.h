@@ -1,6 +1,6 @@
 #pragma once
 // The far end of an output: whether somebody still reads what is written there, and what of it
-// nobody has taken yet. Pipes, FIFOs and sockets have one (spec cli.md 1 and 4, --group).
+// nobody has taken yet. Pipes, FIFOs and sockets have one (mqd(7), SIGNALS; mqpull(1), --group).
 //
 // Threads: one.
 // Owner:   who writes to the descriptor.

@@ -1,7 +1,7 @@
 #pragma once
 // A tool's command line, GNU style: long options and their unambiguous beginnings, `--name=value`
 // or `--name value` (whatever the value begins with), bundled short ones, `--`. The facade over
-// CLI11, whose own messages and exit codes never reach the user (spec cli.md 1).
+// CLI11, whose own messages and exit codes never reach the user (mqd(7), OUTPUT).
 //
 //     cli::Parser cli("mqpull", "print the messages of a topic");
 //     cli.common(server);  // -n, --profile, --config; -q, -v, --help and --version are always

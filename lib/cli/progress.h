@@ -1,6 +1,6 @@
 #pragma once
 // The one line on stderr that long work keeps writing over: count, rate, bytes, and how much is
-// left where that is known (spec cli.md 1).
+// left where that is known (mqd(7), OUTPUT).
 //
 // Threads: one at a time.
 // Owner:   the tool's main, which calls clear() before anything else goes to stderr.

@@ -1,6 +1,6 @@
 #pragma once
 // Where the servers are and how to speak to them, as a tool's options, the environment and the
-// configuration file say (spec cli.md 1).
+// configuration file say (mqd(7), CONFIGURATION).
 //
 // Threads: a value type.
 

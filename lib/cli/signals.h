@@ -2,7 +2,7 @@
 // SIGINT, SIGTERM and SIGHUP ask a tool for an orderly stop: a flag, and a descriptor that poll()
 // can wait on. After it the tool dies of that signal, so that a shell's loop ends with Ctrl-C and
 // systemd counts the stop as clean. The second signal ends the process at once. SIGPIPE keeps its
-// default (spec cli.md 1).
+// default (mqd(7), SIGNALS).
 //
 //     int main(int argc, char** argv) { return cli::end_of_main(run(argc, argv)); }
 //

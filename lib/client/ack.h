@@ -1,7 +1,7 @@
 #pragma once
 // How far a message must have come before it counts as acknowledged, and whether a broker answers
 // only then. No request can ask for it: a broker waits as it is configured, and a client can only
-// make sure of that beforehand and read the answers strictly (spec store.md 6.2).
+// make sure of that beforehand and read the answers strictly (mqd-remoting(7), DURABILITY).
 //
 // Threads: pure functions.
 

@@ -1,7 +1,7 @@
 #pragma once
-// Which brokers wait for what a producer wants before they answer (spec store.md 6.2). Each is
-// asked for its configuration once it is known of; one that says no, or nothing at all, is asked
-// again and again without a wait.
+// Which brokers wait for what a producer wants before they answer (mqd-remoting(7), DURABILITY).
+// Each is asked for its configuration once it is known of; one that says no, or nothing at all, is
+// asked again and again without a wait.
 //
 // Threads: the tool's one thread; answers come to it through a Mailbox.
 // Owner:   SendTopics. The client outlives it.

@@ -1,5 +1,6 @@
 #pragma once
-// Which queues are whose, the AVG strategy (spec semantics.md 5): every member computes the same.
+// Which queues are whose, the AVG strategy (mqd-remoting(7), SHARING QUEUES): every member computes
+// the same.
 //
 // Threads: pure functions.
 

@@ -1,6 +1,6 @@
 #pragma once
-// What a server's response code means to a tool, the one place that says so (spec remoting.md 2.2,
-// 8.4).
+// What a server's response code means to a tool, the one place that says so (mqd-remoting(7),
+// RESPONSE CODES and RETRYING SENDS).
 //
 // Threads: pure functions.
 

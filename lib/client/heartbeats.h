@@ -1,8 +1,8 @@
 #pragma once
-// Tells brokers every 30 s that members of groups are here; who falls silent is forgotten (spec
-// remoting.md 3.5, semantics.md 1.2). A connection that breaks is made again at once, and again and
-// again until the broker answers: a member that only waits (for a reply, for a question about a
-// transaction, for its turn) has nothing else to send that would make it.
+// Tells brokers every 30 s that members of groups are here; who falls silent is forgotten
+// (mqd-remoting(7), HEARTBEATS and CLIENTS). A connection that breaks is made again at once, and
+// again and again until the broker answers: a member that only waits (for a reply, for a question
+// about a transaction, for its turn) has nothing else to send that would make it.
 //
 // Threads: the tool's one thread; by themselves they go out on the client's.
 // Owner:   who is a member. The client outlives it.

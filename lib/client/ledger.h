@@ -1,6 +1,6 @@
 #pragma once
 // Which messages of a queue are still being worked on, and how far its group may commit: never
-// past one of them, however many behind it are done (spec semantics.md 4.3).
+// past one of them, however many behind it are done (mqd-remoting(7), COMMIT RULE).
 //
 // Threads: one.
 // Owner:   the queue being read.

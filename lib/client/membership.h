@@ -1,7 +1,7 @@
 #pragma once
 // A member of a consumer group, as clustering consumers of RocketMQ are: it beats, learns which
-// queues are its own, and keeps the group's offsets (spec semantics.md 1.2, 4, 5, remoting.md
-// 3.5, 3.6).
+// queues are its own, and keeps the group's offsets (mqd-remoting(7), CLIENTS, SHARING QUEUES,
+// HEARTBEATS and OFFSETS).
 //
 // Threads: the tool's one thread; the heartbeats go out on the client's.
 // Owner:   the tool's main. The client outlives it.

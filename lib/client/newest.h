@@ -1,5 +1,5 @@
 #pragma once
-// Where the newest messages of all queues together begin (spec cli.md 4, --last).
+// Where the newest messages of all queues together begin (mqpull(1), --last).
 //
 // Threads: the tool's one thread; waits for its calls.
 

@@ -2,7 +2,7 @@
 // One-way batches that have been written to a connection. What the system takes is not yet what a
 // broker gets: only a question behind them that is answered on the same connection tells that all
 // before it have arrived. What was written to a connection that broke is unknown, whatever a later
-// one says (spec cli.md 3).
+// one says (mqsend(1)).
 //
 // Threads: the tool's one thread; answers come to it through a Mailbox.
 // Owner:   the Producer. The client outlives it.

@@ -1,6 +1,6 @@
 #pragma once
 // Servers that have only just been started, or are away for a moment: what they failed is tried
-// again until the time is over, and the wait is told (spec cli.md 1, "Starting is retried").
+// again until the time is over, and the wait is told (mqd(7), WAITING).
 //
 //     Patience patience(client, client.options().waiting);
 //     TRY(const auto route, patience.until_settled([&] { return client.route(topic); }));

@@ -1,6 +1,6 @@
 #pragma once
-// Sends messages in batches, many at once, and knows every message's fate (spec semantics.md 2,
-// remoting.md 3.1).
+// Sends messages in batches, many at once, and knows every message's fate (mqd-remoting(7),
+// RETRYING SENDS and SENDING).
 //
 // Threads: the tool's one thread; answers come to it through a Mailbox.
 // Owner:   the tool's main.

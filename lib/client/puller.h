@@ -1,6 +1,6 @@
 #pragma once
 // Pulls from many queues at once, one request a queue under way, and hands out the answers' blocks
-// of records (spec remoting.md 3.2, semantics.md 4.2). A queue's next request leaves when its last
+// of records (mqd-remoting(7), PULLING and PULL LOOP). A queue's next request leaves when its last
 // answer is taken, so a slow caller holds one block a queue and no more.
 //
 // Threads: the tool's one thread; answers come to it through a Mailbox.
@@ -48,7 +48,7 @@ struct PulledQueue : std::enable_shared_from_this<PulledQueue> {
 
 struct Block {
     PulledQueue* queue = nullptr;
-    std::string records;    ///< one behind the other, spec remoting.md 6.1
+    std::string records;    ///< one behind the other, mqd-store(5), RECORD
     std::int64_t next = 0;  ///< where the queue goes on behind them
     /// What the broker told instead of records.
     enum class News {

@@ -1,6 +1,6 @@
 #pragma once
 // The locks that keep a queue to one member of its group (LOCK_BATCH_MQ 41, UNLOCK_BATCH_MQ 42;
-// spec remoting.md 3.7, semantics.md 4.7): for those who consume in order, and among mqd's own
+// mqd-remoting(7), QUEUE LOCKS): for those who consume in order, and among mqd's own
 // clients for all, so that a queue is handed over only when its last offset is committed.
 //
 // A broker holds one for 60 s; mqd's ends it earlier when the connection ends. RocketMQ's would

@@ -1,5 +1,6 @@
 #pragma once
-// The queues of a route, to send to and to read from (spec semantics.md 1.3, 1.4).
+// The queues of a route, to send to and to read from (mqd-remoting(7), QUEUES OF A ROUTE and MAKING
+// TOPICS).
 //
 // Threads: pure functions; publish_route() makes calls and waits for them.
 

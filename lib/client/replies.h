@@ -1,6 +1,6 @@
 #pragma once
 // Replies to messages that ask for one, sent to the broker that holds the request, which brings
-// them to who asked (SEND_REPLY_MESSAGE_V2, spec remoting.md 3.1.3).
+// them to who asked (SEND_REPLY_MESSAGE_V2, mqd-remoting(7), REQUESTS AND REPLIES).
 //
 // Threads: the tool's one thread; answers come to it through a Mailbox.
 // Owner:   the tool's main. The client outlives it.

@@ -1,7 +1,7 @@
 #pragma once
 // Messages that ask for a reply, and the replies that brokers bring: to whom is said by the
-// message's properties, which reply is whose by its correlation id (spec remoting.md 3.1.3,
-// semantics.md 2.9).
+// message's properties, which reply is whose by its correlation id (mqd-remoting(7), REQUESTS AND
+// REPLIES).
 //
 // Threads: the tool's one thread; replies come to it through a Mailbox.
 // Owner:   the tool's main. The client outlives it.

@@ -1,6 +1,6 @@
 #pragma once
-// What becomes of a request that was sent: stored, tried again, or given up (spec semantics.md
-// 2.2, remoting.md 8.4).
+// What becomes of a request that was sent: stored, tried again, or given up (mqd-remoting(7),
+// RETRYING SENDS).
 //
 // Threads: pure functions.
 

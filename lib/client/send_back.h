@@ -1,7 +1,7 @@
 #pragma once
 // Messages that a group's member could not deal with, given back to the broker that holds them:
 // it delivers them again later by the group's retry topic, and in the end puts them among its
-// dead letters (CONSUMER_SEND_MSG_BACK, spec remoting.md 3.8, semantics.md 4.6).
+// dead letters (CONSUMER_SEND_MSG_BACK, mqd-remoting(7), RETRIES).
 //
 // Threads: the tool's one thread; answers come to it through a Mailbox.
 // Owner:   the tool's main. The client outlives it.

@@ -1,6 +1,6 @@
 #pragma once
 // The topics that a producer sends to: their queues, and whether the brokers behind them wait for
-// what the producer wants (spec semantics.md 1.3, store.md 6.2).
+// what the producer wants (mqd-remoting(7), QUEUES OF A ROUTE and DURABILITY).
 //
 // Threads: one at a time; find() and refresh() make calls and wait for them.
 // Owner:   the Producer.

@@ -1,6 +1,6 @@
 #pragma once
 // The largest body that each broker takes, as far as that is known: mqd's brokers say it in their
-// answers to sends and heartbeats, RocketMQ's in their configuration (spec remoting.md 3.1).
+// answers to sends and heartbeats, RocketMQ's in their configuration (mqd-remoting(7), SENDING).
 //
 // Threads: the tool's one thread.
 // Owner:   the Producer.

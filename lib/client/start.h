@@ -1,5 +1,5 @@
 #pragma once
-// Where reading a queue begins and ends (spec cli.md 4, semantics.md 4.9).
+// Where reading a queue begins and ends (mqpull(1); mqd-remoting(7), WHERE A GROUP BEGINS).
 //
 // Threads: pure functions, and calls that are waited for.
 

@@ -1,6 +1,6 @@
 #pragma once
 // The second half of transactions: what is told to the broker that holds a half message, and what
-// it asks when it has heard nothing (spec remoting.md 3.9, semantics.md 2.8).
+// it asks when it has heard nothing (mqd-remoting(7), TRANSACTIONS).
 //
 // Threads: the tool's one thread; questions and answers come to it through a Mailbox.
 // Owner:   the tool's main. The client outlives it.

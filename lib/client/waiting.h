@@ -1,5 +1,5 @@
 #pragma once
-// "No silent wait" and "Starting is retried as running is" (spec cli.md 1): whatever waits longer
+// No wait is silent, and starting is retried as running is (mqd(7), WAITING): whatever waits longer
 // than a second says so in one line with the reason, and in another when it goes on.
 //
 // Threads: one at a time.

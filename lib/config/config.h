@@ -11,7 +11,8 @@
 //     }
 //
 // The strongest origin wins, in whatever order they are applied: option over environment over
-// file over default (spec cli.md 1 and 7). Problems are collected, to be printed all at once.
+// file over default (mqd(7), CONFIGURATION; mqd-broker(8), CONFIGURATION). Problems are collected,
+// to be printed all at once.
 //
 // Threads: one at a time.
 // Owner:   main; the described fields outlive it.
@@ -172,7 +173,7 @@ private:
 };
 
 /// A key that RocketMQ's broker or name server (any of 4.0 to 5.3) has in its file, so that files
-/// work as they are, or say what stands in the way (spec cli.md 7).
+/// work as they are, or say what stands in the way (mqd-broker(8), CONFIGURATION).
 struct RocketmqKey {
     enum class Meaning {
         honoured,  ///< a daemon's table has it

@@ -1,6 +1,6 @@
 #pragma once
 // A configuration file as keys and values with their lines: TOML, or RocketMQ's key=value
-// properties as they are (spec cli.md 7, admin.md 6).
+// properties as they are (mqd-broker(8), CONFIGURATION).
 //
 // Threads: pure functions.
 

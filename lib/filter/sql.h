@@ -1,6 +1,6 @@
 #pragma once
 // SQL92 expressions over a message's properties, as RocketMQ's brokers read them, with every
-// surprise of theirs (spec store.md 11.2): `price > 10 AND region IN ('eu', 'us')`.
+// surprise of theirs (mqd-remoting(7), SQL EXPRESSIONS): `price > 10 AND region IN ('eu', 'us')`.
 //
 // An expression is compiled once into a flat program for a small stack machine. Running it reads
 // the properties string in place: one pass picks the named ones, nothing is allocated.

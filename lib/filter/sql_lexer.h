@@ -1,5 +1,5 @@
 #pragma once
-// The words of SQL92 expressions (spec store.md 11.2).
+// The words of SQL92 expressions (mqd-remoting(7), SQL EXPRESSIONS).
 //
 // Threads: a value type over its caller's text.
 

@@ -1,6 +1,6 @@
 #pragma once
 // Values of SQL92 expressions and how they compare: texts become numbers or booleans where the
-// other side is one, by Java's rules for reading numbers (spec store.md 11.2).
+// other side is one, by Java's rules for reading numbers (mqd-remoting(7), SQL EXPRESSIONS).
 //
 // Threads: value types and pure functions.
 

@@ -1,6 +1,6 @@
 #pragma once
-// Tag expressions: `*` for everything, or `TagA || TagB` (spec store.md 11.1). The broker compares
-// hashes, so a message whose tag collides passes; a consumer compares the text as well.
+// Tag expressions: `*` for everything, or `TagA || TagB` (mqd-remoting(7), TAGS). The broker
+// compares hashes, so a message whose tag collides passes; a consumer compares the text as well.
 //
 // Threads: a value type, const after parse().
 

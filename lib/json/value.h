@@ -1,8 +1,8 @@
 #pragma once
 // JSON in, for all but the hottest path: a tree that answers leniently, since RocketMQ's peers
-// write fastjson's dialect (spec remoting.md 7): unquoted integer keys, objects as keys (kept as
-// their canonical text), numbers for strings and strings for numbers, raw control characters in
-// strings, duplicate keys (the last wins).
+// write fastjson's dialect (mqd-remoting(7), JSON DIALECT): unquoted integer keys, objects as keys
+// (kept as their canonical text), numbers for strings and strings for numbers, raw control
+// characters in strings, duplicate keys (the last wins).
 //
 // Threads: value types.
 

@@ -1,6 +1,6 @@
 #pragma once
-// JSON out, strict but where an object is a key (spec remoting.md 7.3). Appends to a Buffer or a
-// std::string. That keys and values alternate is up to the caller.
+// JSON out, strict but where an object is a key (mqd-remoting(7), JSON DIALECT). Appends to a
+// Buffer or a std::string. That keys and values alternate is up to the caller.
 //
 // Threads: one at a time.
 
@@ -63,7 +63,7 @@ private:
 std::string real_text(double value);
 
 /// Compact text of a tree; with `pretty`, one member or item a line behind tabs, as fastjson
-/// prints it (spec store.md 7.1).
+/// prints it (mqd-store(5), TABLES).
 std::string to_text(const Value& value, bool pretty = false);
 
 }  // namespace mqd::json

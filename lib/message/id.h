@@ -1,6 +1,6 @@
 #pragma once
-// Message ids, spec remoting.md 6.5: the offset id (where a message lies) and the unique key
-// (who made it).
+// Message ids, mqd-remoting(7), MESSAGE IDS: the offset id (where a message lies) and the unique
+// key (who made it).
 
 #include <atomic>
 #include <cstdint>

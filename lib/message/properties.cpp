@@ -9,7 +9,7 @@ namespace {
 constexpr char name_end = '\x01';
 constexpr char pair_end = '\x02';
 
-// Sorted, for binary search; spec remoting.md 6.6.
+// Sorted, for binary search; mqd-remoting(7), RESERVED PROPERTIES.
 // clang-format off
 constexpr std::array reserved = std::to_array<std::string_view>({
     "1ST_POP_TIME", "ARRIVE_TIME", "BORN_TIMESTAMP", "BUYER_ID",

@@ -1,6 +1,6 @@
 #pragma once
 // The properties string: `name 0x01 value 0x02` repeated, the last 0x02 optional
-// (spec store.md 2.4, remoting.md 6.4), and the reserved names.
+// (mqd-store(5), PROPERTIES), and the reserved names.
 //
 // Threads: value types and pure functions.
 
@@ -55,7 +55,7 @@ inline constexpr std::string_view timer_roll_times = "TIMER_ROLL_TIMES";
 inline constexpr std::string_view timer_del_uniqkey = "TIMER_DEL_UNIQKEY";
 }  // namespace property
 
-/// Names that clients and brokers keep for themselves (spec remoting.md 6.6).
+/// Names that clients and brokers keep for themselves (mqd-remoting(7), RESERVED PROPERTIES).
 bool is_reserved_property(std::string_view name);
 
 inline constexpr std::size_t properties_bytes_max = 32767;
@@ -85,8 +85,8 @@ std::string without_property(std::string_view properties, std::string_view name)
 std::string without_properties(std::string_view properties,
                                std::initializer_list<std::string_view> names);
 
-/// Java's String.hashCode over the UTF-16 form of UTF-8 `text` (spec store.md 0); `before` is the
-/// hash of what stands in front of it.
+/// Java's String.hashCode over the UTF-16 form of UTF-8 `text` (mqd-store(5), CONVENTIONS);
+/// `before` is the hash of what stands in front of it.
 std::int32_t java_hash(std::string_view text, std::int32_t before = 0);
 
 /// A consume queue unit's tags code: 0 without a tag, else the hash sign-extended.

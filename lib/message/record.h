@@ -1,6 +1,6 @@
 #pragma once
 // A message's record: the one encoding that the commit log and pull answers share,
-// spec store.md 2.1 = remoting.md 6.1. All integers big-endian.
+// mqd-store(5), RECORD. All integers big-endian.
 //
 //   off          type  field                off           type  field
 //   0            i32   total bytes          56+h1         h2    store host
@@ -51,8 +51,8 @@ struct Draft {
     bool append_crc = false;           ///< last of all, if there is room, what sums up the record
 };
 
-/// `__CRC32#` 0x01, ten digits, 0x02 at the very end of a record: its CRC over all before, spec
-/// store.md 2.4.
+/// `__CRC32#` 0x01, ten digits, 0x02 at the very end of a record: its CRC over all before,
+/// mqd-store(5), PROPERTIES.
 inline constexpr std::size_t crc_property_bytes = 20;
 
 /// Exact bytes that encode() will append.
@@ -104,7 +104,8 @@ struct RecordView {
     /// The messages of an inner batch as records of their own; bytes stay the batch's. corrupt:
     /// the body is no batch.
     Result<std::vector<RecordView>> split() const;
-    /// How many queue offsets it takes: more than one if it is an inner batch (spec store.md 2.7).
+    /// How many queue offsets it takes: more than one if it is an inner batch (mqd-store(5),
+    /// BATCHES).
     std::int32_t messages() const;
     /// The body as its sender wrote it. corrupt, invalid: as decompress().
     Result<std::string> plain_body(std::size_t bytes_max) const;
@@ -119,7 +120,7 @@ struct RecordHead {
     static RecordHead read(const std::byte* at);
 };
 
-/// One message inside a batch request body, spec remoting.md 3.1.2:
+/// One message inside a batch request body, mqd-remoting(7), BATCH BODIES:
 /// i32 total, i32 magic, i32 crc, i32 flag, i32+n body, i16+n properties.
 struct BatchItem {
     std::int32_t flag = 0;

@@ -1,5 +1,5 @@
 #pragma once
-// sysFlag bits of a record, spec store.md 2.3, and topic permission bits.
+// sysFlag bits of a record, mqd-store(5), SYSTEM FLAGS, and topic permission bits.
 
 #include <cstdint>
 #include <optional>

@@ -13,7 +13,7 @@
 
 namespace mqd {
 
-/// A byte position in the concatenated commit log ("phys" in spec store.md).
+/// A byte position in the concatenated commit log (mqd-store(5), CONVENTIONS).
 struct PhysicalOffset {
     std::int64_t value = 0;
     constexpr auto operator<=>(const PhysicalOffset&) const = default;

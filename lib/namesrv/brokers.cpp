@@ -87,7 +87,8 @@ void log_removed(const std::vector<Removed>& removed, std::string_view reason) {
 }
 
 // REGISTER_BROKER 103. Most of them, one a broker every 30 s, bring the body of the last time: the
-// checksum tells, and 2 MB for 10,000 topics need not be read again (spec semantics.md 12.2).
+// checksum tells, and 2 MB for 10,000 topics need not be read again (mqd-remoting(7),
+// REGISTRATION).
 void register_broker(Context& context, remoting::Session& session, const wire::Command& request) {
     const auto header = header_of<wire::RegisterBroker>(session, request);
     if (!header) return;

@@ -1,6 +1,6 @@
 #pragma once
 // Namespaces of keys and values that operators put into the name server, kept in kvConfig.json as
-// RocketMQ writes it: {"configTable":{"NS":{"key":"value"}}} (spec semantics.md 12.1).
+// RocketMQ writes it: {"configTable":{"NS":{"key":"value"}}} (mqd-store(5), OTHER TABLES).
 //
 // Threads: any; the lock is not held while the file is written.
 // Owner:   Namesrv.

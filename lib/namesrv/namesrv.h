@@ -1,6 +1,6 @@
 #pragma once
 // The name server as something that a process can hold: mqd-namesrv does, and mqd-broker with
-// --standalone (spec cli.md 7).
+// --standalone (mqd-broker(8)).
 //
 //     TRY(auto namesrv, namesrv::Namesrv::open(options));
 //     net::IoThreads threads(0, "mqd-io");

@@ -1,5 +1,5 @@
 #pragma once
-// The keys of mqd-namesrv, with RocketMQ's names and defaults (spec admin.md 6.2).
+// The keys of mqd-namesrv, with RocketMQ's names and defaults (mqd-namesrv(8), CONFIGURATION).
 //
 // Threads: a value type.
 

@@ -1,6 +1,6 @@
 #pragma once
-// The requests of a name server: one row of requests.cpp each, code and handler (spec remoting.md
-// 3.4 and 4.2). A handler answers before it returns.
+// The requests of a name server: one row of requests.cpp each, code and handler (mqd-remoting(7),
+// NAME SERVERS and ADMINISTRATION). A handler answers before it returns.
 //
 // Threads: a handler runs on its session's thread, any number at once.
 

@@ -1,6 +1,6 @@
 #pragma once
-// The route table: which brokers there are, and which topics each has (spec semantics.md 12,
-// remoting.md 3.4). In memory only: brokers tell it again every 30 s.
+// The route table: which brokers there are, and which topics each has (mqd-remoting(7), NAME
+// SERVERS). In memory only: brokers tell it again every 30 s.
 //
 // Threads: any; one short lock inside. Registrations are read before it is taken, and an encoded
 //          route is kept until something in it changes.

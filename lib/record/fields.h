@@ -1,5 +1,5 @@
 #pragma once
-// A stored message's properties sorted into the keys of the record table (spec cli.md 2), once
+// A stored message's properties sorted into the keys of the record table (mqd-record(5)), once
 // for all forms of output, and its hosts and ids as text.
 //
 // Threads: one at a time; the views live as long as the message and until the next call.

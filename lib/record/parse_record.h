@@ -21,7 +21,7 @@ bool is_place_key(std::string_view key);
 class JsonRecords {
 public:
     /// `readable_bytes` as ObjectReader::read(). corrupt: not JSON, or a key of another type than
-    /// the table of cli.md 2 says.
+    /// the table of mqd-record(5) says.
     Result<> parse(std::string_view text, std::size_t readable_bytes, Record& into);
     /// Of the last record, what the table does not have.
     std::span<const std::string_view> unknown_keys() const { return unknown_keys_; }

@@ -1,6 +1,6 @@
 #pragma once
 // Messages in: lines, NUL-ended chunks, JSON lines, msgpack maps, entries of a journal or one whole
-// file, from a descriptor, with bounded memory (spec cli.md 2 and 3).
+// file, from a descriptor, with bounded memory (mqd-record(5); mqsend(1)).
 //
 // Threads: one at a time.
 // Owner:   the tool's main, one for each file it reads.
@@ -31,8 +31,8 @@ struct ReaderOptions {
     std::size_t read_bytes_max = 64 << 20;  ///< taken off the input at once
     /// Lines for a person: holes of the file that were passed over.
     std::function<void(std::string_view line)> tell = {};
-    /// A key of a record that is not in the table of cli.md 2, and where; such a record is refused
-    /// with `is_strict`.
+    /// A key of a record that is not in the table of mqd-record(5), and where; such a record is
+    /// refused with `is_strict`.
     std::function<void(std::string_view key, std::string_view where)> unknown_key = {};
     bool is_strict = false;
     /// Gets every byte of a refused record, its delimiter too, in one or more pieces.

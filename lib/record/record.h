@@ -1,5 +1,5 @@
 #pragma once
-// A message as the tools take it in, spec cli.md 2. What a message looks like on the way out is
+// A message as the tools take it in, mqd-record(5). What a message looks like on the way out is
 // made straight from its stored form, see encoder.h.
 //
 // Threads: a value type; the views belong to the Reader that gave it.

@@ -1,6 +1,6 @@
 #pragma once
 // The server's end of a connection: commands come in, are given to a Service, and answers go out.
-// Spec remoting.md 1.
+// mqd-remoting(7), FRAMES and HEADERS.
 //
 // Threads: a Session belongs to one I/O thread; Ticket and Peer may be used from any.
 // Owner:   the Server.
@@ -62,8 +62,9 @@ public:
     virtual ~SessionContext() = default;
 };
 
-/// Answers one request; made by a Session. Nothing is written for one-way requests (spec 1.4),
-/// and the encoding is the asker's (spec 1.7: JSON to all but a peer that sent binary).
+/// Answers one request; made by a Session. Nothing is written for one-way requests
+/// (mqd-remoting(7), FLAGS), and the encoding is the asker's (mqd-remoting(7), ENCODING OF ANSWERS:
+/// JSON to all but a peer that sent binary).
 class Session : public std::enable_shared_from_this<Session> {
 public:
     virtual ~Session() = default;

@@ -1,7 +1,8 @@
 #pragma once
 // The queue of a topic with the attribute queue.type=BatchCQ: one unit for each record, which may
 // hold many messages, in R/batchconsumequeue/<topic>/<id>. Units lie one behind the other whatever
-// their offsets are, so the one that holds an offset is searched for. Bytes: spec store.md 3.3.
+// their offsets are, so the one that holds an offset is searched for. Bytes: mqd-store(5), BATCH
+// QUEUES.
 //
 // Threads, Owner: stored_queue.h.
 

@@ -1,5 +1,5 @@
 #pragma once
-// A batch consume queue's unit, spec store.md 3.3, big-endian:
+// A batch consume queue's unit, mqd-store(5), BATCH QUEUES, big-endian:
 //
 //   off  type  field
 //   0    20    as a consume queue's unit

@@ -1,5 +1,6 @@
 #pragma once
-// R/checkpoint, spec store.md 1.1: how far log, queues and index are on disk, as store times.
+// R/checkpoint, mqd-store(5), CHECKPOINT: how far log, queues and index are on disk, as store
+// times.
 //
 //   off  type  field
 //   0    i64   newest message on disk in the commit log, ms

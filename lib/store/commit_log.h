@@ -1,6 +1,6 @@
 #pragma once
 // The commit log: every message of every topic in order of arrival, in files named by the 20-digit
-// offset of their first byte. Bytes: spec store.md 2.
+// offset of their first byte. Bytes: mqd-store(5), COMMIT LOG.
 //
 // Appends are written, not stored into a mapping, so that a full disk is an error and no signal.
 // Readers map the files and never look past end(), which is stored with release after the bytes.

@@ -1,6 +1,6 @@
 #pragma once
 // A configuration file of the store (R/config/<name>): loaded with its .bak as a second chance,
-// saved so that a crash leaves the old or the new text and never a part (spec store.md 7.1):
+// saved so that a crash leaves the old or the new text and never a part (mqd-store(5), SAVING):
 // temporary file, sync, the old one to .bak, rename, directory sync. A damaged file is never
 // written over: it is set aside as <name>.damaged, or .damaged.2 and so on.
 //

@@ -51,7 +51,7 @@ Result<> ConsumeQueue::load_files() {
 }
 
 /// Units at the tail whose record is not there, or is another's, were cut off once and must not
-/// come back (spec 5.3, trap 10).
+/// come back (mqd-store(5), AFTER A CRASH).
 Result<> ConsumeQueue::drop_strangers(std::int64_t end) {
     std::int64_t keep = end;
     last_at_ = -1;

@@ -1,6 +1,6 @@
 #pragma once
 // One queue's consume queue: unit n, where message n of the queue lies, at byte 20 n of a row of
-// equally sized files in R/consumequeue/<topic>/<id>. Bytes: spec store.md 3.1.
+// equally sized files in R/consumequeue/<topic>/<id>. Bytes: mqd-store(5), UNITS.
 //
 // Threads, Owner: stored_queue.h.
 

@@ -1,5 +1,6 @@
 #pragma once
-// messageDelayLevel: what each level of SCHEDULE_TOPIC_XXXX waits (spec store.md 0 and 3.1).
+// messageDelayLevel: what each level of SCHEDULE_TOPIC_XXXX waits (mqd-store(5), CONVENTIONS and
+// UNITS).
 //
 // Threads: a value.
 

@@ -1,6 +1,6 @@
 #pragma once
-// How full the disks are, spec store.md 6.5: the commit log's partition and the consume queues',
-// which nearly always are one.
+// How full the disks are, mqd-store(5), RETENTION: the commit log's partition and the consume
+// queues', which nearly always are one.
 //
 // Threads: measure() from the housekeeper, the rest from any.
 // Owner:   the store.

@@ -1,6 +1,6 @@
 #pragma once
-// The dispatcher: follows the log and keeps the consume queues up with it, spec store.md 4. A
-// message can be read once its unit is there, and only then are waiting readers told.
+// The dispatcher: follows the log and keeps the consume queues up with it, mqd-store(5), DISPATCH.
+// A message can be read once its unit is there, and only then are waiting readers told.
 //
 // Threads: one of its own (mqd-dispatch), which works in rounds; while it sleeps, somebody who has
 //          appended what a reader waits for may do a small round himself and save that reader a

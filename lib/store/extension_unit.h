@@ -1,5 +1,6 @@
 #pragma once
-// A unit of a consume queue's extension, spec store.md 3.2, big-endian: 20 bytes and a bitmap.
+// A unit of a consume queue's extension, mqd-store(5), EXTENSION, big-endian: 20 bytes and a
+// bitmap.
 //
 //   off  type  field
 //   0    i16   bytes of this unit; 0: never written, -1: the file ends here

@@ -1,6 +1,6 @@
 #pragma once
 // Names in the store: a file of a mapped file queue is named by the 20 digits of its first byte's
-// offset (spec store.md 0).
+// offset (mqd-store(5), CONVENTIONS).
 //
 // Threads: pure functions.
 

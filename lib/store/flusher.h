@@ -1,6 +1,7 @@
 #pragma once
-// The flusher: brings the log to disk, spec store.md 6.1. Asynchronously every interval; at once
-// when somebody waits or nothing may be seen before it is on disk, all who wait by then together.
+// The flusher: brings the log to disk, mqd-store(5), FLUSHING. Asynchronously every interval; at
+// once when somebody waits or nothing may be seen before it is on disk, all who wait by then
+// together.
 //
 // Threads: two of its own, mqd-flush and, for those who wait while that one or any other hangs in
 //          a sync, mqd-late; the functions from any.

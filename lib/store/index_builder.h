@@ -1,8 +1,8 @@
 #pragma once
 // The index builder: follows the dispatcher through the log and writes the keys of what it passes
-// into the index, spec store.md 4. It gives way to everything else: readers of a queue never wait
-// for it, and a query by key may be some milliseconds behind, in a flood of messages 256 MB, and
-// while a lost index is built again as far as that has come.
+// into the index, mqd-store(5), DISPATCH. It gives way to everything else: readers of a queue never
+// wait for it, and a query by key may be some milliseconds behind, in a flood of messages 256 MB,
+// and while a lost index is built again as far as that has come.
 //
 // Threads: one of its own (mqd-index) at low priority; follow() and indexed() from any.
 // Owner:   the store.

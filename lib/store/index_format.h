@@ -1,5 +1,6 @@
 #pragma once
-// An index file's bytes, spec store.md 3.4: which records have a key, by its hash. Big-endian.
+// An index file's bytes, mqd-store(5), INDEX FILES: which records have a key, by its hash.
+// Big-endian.
 //
 //   off            type      field               off in an entry  type  field
 //   0              i64       begin time, ms      0                i32   key hash

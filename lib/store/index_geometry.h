@@ -1,5 +1,5 @@
 #pragma once
-// How many slots and entries an index file has, which nothing in it tells (spec store.md 13).
+// How many slots and entries an index file has, which nothing in it tells (mqd-store(5), GEOMETRY).
 //
 // Threads: pure functions.
 

@@ -1,6 +1,6 @@
 #pragma once
 // The index: R/index, a row of index files by which messages are found by their keys,
-// spec store.md 3.4, 5.3, 6.5.
+// mqd-store(5), INDEX FILES, AFTER A CRASH and RETENTION.
 //
 // The newest file grows, all others are full; they are named by the local time of their creation.
 // Files that cannot be relied upon are removed on opening, together with all newer ones, and the

@@ -211,7 +211,7 @@ Result<> QueueMender::walk(const ByTopic& wanted, bool dispatched, std::int64_t 
     return writer.flush(QueueWriter::Mode::mend);
 }
 
-/// Spec 3.6: a record that has units in other queues too.
+/// mqd-store(5), UNITS: a record that has units in other queues too.
 void QueueMender::add_dispatched(const ByTopic& wanted, const message::RecordView& record,
                                  QueueWriter& writer) {
     const auto queues = message::find_property(record.properties, "INNER_MULTI_DISPATCH");

@@ -30,7 +30,7 @@ public:
 
     /// Prepared and rolled back messages get none.
     static bool gets_unit(const message::RecordView& record);
-    /// Takes the record into the batch if it gets a unit (spec 3.1, 3.3).
+    /// Takes the record into the batch if it gets a unit (mqd-store(5), UNITS and BATCH QUEUES).
     void add(const message::RecordView& record);
     /// Takes it in for that queue, under that number.
     void add_to(StoredQueue& queue, const message::RecordView& record, std::int64_t offset);
@@ -46,7 +46,7 @@ public:
 
     /// Writes the batch. May be repeated after an error (refused, io).
     /// not_found, but for follow, with `complain`: a queue ends before the first record that is to
-    /// be written to it: the log has to be read from further back (trap 14).
+    /// be written to it: the log has to be read from further back (mqd-store(5), AFTER A CRASH).
     Result<> flush(Mode mode, bool complain = false);
 
     /// The queues of the batch, once each.

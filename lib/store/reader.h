@@ -1,5 +1,5 @@
 #pragma once
-// Reading messages through a consume queue, spec store.md 6.4 and semantics.md 3.4. Nothing is
+// Reading messages through a consume queue, mqd-remoting(7), ANSWERS TO PULLS. Nothing is
 // given out that is not what was written: see record_check.h. What is damaged is told and passed
 // over, and a message whose unit is damaged is found without it.
 //

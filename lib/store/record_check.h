@@ -37,7 +37,7 @@ struct Identity {
 /// `record`: all that is thought to be the record at `at`.
 RecordFault check_record(Bytes record, std::int64_t at, bool demand_sum);
 /// The same, and whether it is that message. A record that was sent to several queues at once
-/// (spec 3.6) is each one's.
+/// (mqd-store(5), UNITS) is each one's.
 RecordFault check_record(Bytes record, std::int64_t at, const Identity& wanted, bool demand_sum);
 
 }  // namespace mqd::store

@@ -77,7 +77,8 @@ private:
         return walker.record();
     }
 
-    /// Spec 5.3: the newest file that begins with a record known to be on disk, queues and all.
+    /// mqd-store(5), AFTER A CRASH: the newest file that begins with a record known to be on disk,
+    /// queues and all.
     std::size_t start_file() const {
         const std::int64_t known_ms = std::max<std::int64_t>(
             0, std::min(checkpoint_.log_ts_ms, checkpoint_.queues_ts_ms) - checkpoint_margin_ms);
@@ -202,8 +203,8 @@ private:
     }
 
     /// What an earlier life of the log has left behind an end that was found once, and that was not
-    /// wiped out, as by RocketMQ (spec 5.3): older than what lies before it, or with a number that
-    /// was given to another since.
+    /// wiped out, as by RocketMQ (mqd-store(5), AFTER A CRASH): older than what lies before it, or
+    /// with a number that was given to another since.
     bool is_stale(const message::RecordView& record) const {
         if (record.store_ts_ms < mark_.store_ts_ms) return true;
         if (!QueueWriter::gets_unit(record)) return false;

@@ -1,5 +1,6 @@
 #pragma once
-// Recovery: finds the log's end and makes the queues agree with it, spec store.md 5.2 and 5.3.
+// Recovery: finds the log's end and makes the queues agree with it, mqd-store(5), AFTER A CLEAN
+// STOP and AFTER A CRASH.
 //
 // After a clean stop every record has its unit; only the last file is walked, for its end, and the
 // last record's unit is the proof. Otherwise, and after a crash, the log is replayed from where

@@ -1,8 +1,8 @@
 #pragma once
-// Retention: how long messages are kept, spec store.md 6.5. The oldest files of the log go when
-// they have not been written for long enough and it is the hour, the disk fills up, or somebody
-// asks; before their time only when the disk would be full otherwise. Files of the queues and of
-// the index follow when the log has lost what they lead to.
+// Retention: how long messages are kept, mqd-store(5), RETENTION. The oldest files of the log go
+// when they have not been written for long enough and it is the hour, the disk fills up, or
+// somebody asks; before their time only when the disk would be full otherwise. Files of the queues
+// and of the index follow when the log has lost what they lead to.
 //
 // Nothing waits for it: a piece of work is done at a time, between the housekeeper's other duties,
 // and readers go on with the files that they hold. The last file stays, and those that have not

@@ -1,6 +1,7 @@
 #pragma once
 // Reading a store from the outside: the commit log of a directory, or one file of it, also while
-// a broker writes to it. Read only, without locks, over damage (spec store.md 2, 13).
+// a broker writes to it. Read only, without locks, over damage (mqd-store(5), COMMIT LOG and
+// READING OFFLINE).
 //
 // Threads: one at a time.
 // Owner:   the tool's main. Takes no part in the store's own files seam: it never writes, and it

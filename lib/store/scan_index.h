@@ -1,6 +1,6 @@
 #pragma once
 // The index of a store from the outside: its files, and which records have a key, also while a
-// broker writes to it (spec store.md 3.4, 13). Read only, without locks.
+// broker writes to it (mqd-store(5), INDEX FILES and READING OFFLINE). Read only, without locks.
 //
 // Threads: one at a time.
 // Owner:   the tool's command.

@@ -1,7 +1,7 @@
 #pragma once
-// The tables in R/config from the outside: topics, committed offsets, delay offsets (spec store.md
-// 7.1). Each is read from its file, else from the .bak beside it, which goes to `say`: a line for a
-// person. Nothing is changed.
+// The tables in R/config from the outside: topics, committed offsets, delay offsets (mqd-store(5),
+// TABLES). Each is read from its file, else from the .bak beside it, which goes to `say`: a line
+// for a person. Nothing is changed.
 //
 // Threads: one at a time.
 

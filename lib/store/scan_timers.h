@@ -1,7 +1,7 @@
 #pragma once
 // What a store still has to deliver by time, from its files alone: messages that wait in a delay
-// level, and those with a time of their own (spec store.md 8). After a crash or while a broker
-// runs, what it did in the last seconds may be told as still to do.
+// level, and those with a time of their own (mqd-store(5), DELAYED MESSAGES). After a crash or
+// while a broker runs, what it did in the last seconds may be told as still to do.
 //
 // Threads: one at a time.
 // Owner:   the tool's command.

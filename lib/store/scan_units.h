@@ -1,6 +1,6 @@
 #pragma once
 // The units of one queue from the outside, of all three kinds, also while a broker writes to it
-// (spec store.md 3.1 to 3.3, 13). Read only, without locks.
+// (mqd-store(5), UNITS, EXTENSION, BATCH QUEUES and READING OFFLINE). Read only, without locks.
 //
 // Threads: one at a time.
 // Owner:   the tool's command.

@@ -1,6 +1,6 @@
 #pragma once
 // The store: a directory in RocketMQ's own layout, opened, appended to, read and closed.
-// Bytes: spec store.md 1 to 6.
+// Bytes: mqd-store(5).
 //
 // Threads: append(), read() and the look-ups from any thread. Readers take no lock that a writer
 //          holds over I/O. Callbacks come from the store's own threads (dispatcher, flusher) and
@@ -28,7 +28,7 @@
 
 namespace mqd::store {
 
-/// How long messages are kept, spec store.md 6.5.
+/// How long messages are kept, mqd-store(5), RETENTION.
 struct RetentionOptions {
     std::vector<int> hours = {4};             ///< local hours in which expired files go
     std::int64_t keep_ms = 72LL * 3'600'000;  ///< since a file was last written
@@ -219,7 +219,7 @@ public:
     virtual Queue* find_queue(std::string_view topic, std::int32_t id) const = 0;
     virtual std::vector<Queue*> queues() const = 0;
     /// Whether queues of the topic that are made from now on have a unit for each record, which
-    /// may be an inner batch (spec store.md 3.3). A topic with queues keeps their kind.
+    /// may be an inner batch (mqd-store(5), BATCH QUEUES). A topic with queues keeps their kind.
     virtual void set_batch(std::string_view topic, bool batch) = 0;
     /// Drops the consume queues at once; records not yet dispatched are not dispatched.
     virtual Result<> delete_topic(std::string_view topic) = 0;
@@ -247,7 +247,8 @@ public:
     virtual std::optional<Slice> next_record(PhysicalOffset at) const = 0;
     /// The store time of the message at that offset, nothing when it cannot be read.
     virtual std::optional<std::int64_t> store_time(Queue& queue, QueueOffset offset) const = 0;
-    /// spec semantics.md 4.10. lower: first offset with store time >= t, max when all are older.
+    /// mqd-remoting(7), OFFSETS BY TIME. lower: first offset with store time >= t, max when all are
+    /// older.
     virtual QueueOffset offset_by_time(Queue& queue, std::int64_t t_ms, bool upper) const = 0;
 
     /// By the index, which runs some milliseconds behind the queues. What cannot be read is left

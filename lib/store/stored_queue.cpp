@@ -161,7 +161,7 @@ bool StoredQueue::is_mine(const QueuedUnit& at) const {
     const auto record = message::RecordView::parse(bytes);
     if (!record || record->bytes.size() != bytes.size() || record->at.value != unit.at)
         return false;
-    // Another queue's record, multi-dispatched to this one (spec 3.6).
+    // Another queue's record, multi-dispatched to this one (mqd-store(5), UNITS).
     if (!is_batch_ && message::find_property(record->properties, "INNER_MULTI_DISPATCH"))
         return true;
     return record->topic == topic_ && record->queue_id == id_ &&

@@ -85,9 +85,9 @@ public:
     }
     bool is_batch() const { return is_batch_; }
 
-    /// Finds the queue's end and drops what does not belong to the log (spec 5.3), and waits while
-    /// it is made whole. After an error, or when the store stops meanwhile, the queue is not
-    /// usable: unreadable, refusing appends. Cheap once done.
+    /// Finds the queue's end and drops what does not belong to the log (mqd-store(5), AFTER A
+    /// CRASH), and waits while it is made whole. After an error, or when the store stops meanwhile,
+    /// the queue is not usable: unreadable, refusing appends. Cheap once done.
     void load() const {
         if (!loaded()) load_now(false);
     }

@@ -1,7 +1,7 @@
 #pragma once
-// The bytes of the timer files: R/timerlog, R/timerwheel, R/config/timercheck (spec store.md 8.3).
-// A slot of the wheel is a span of `precision` milliseconds; it points at the newest of its units
-// in the log, and each unit at the one before it. All integers big-endian.
+// The bytes of the timer files: R/timerlog, R/timerwheel, R/config/timercheck (mqd-store(5), TIMER
+// FILES). A slot of the wheel is a span of `precision` milliseconds; it points at the newest of its
+// units in the log, and each unit at the one before it. All integers big-endian.
 //
 // Threads: values.
 

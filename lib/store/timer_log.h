@@ -1,6 +1,7 @@
 #pragma once
 // The timer log: units of waiting messages in the order of their coming, in equally large files
-// R/timerlog/<offset> (spec store.md 8.3). A unit's position is its byte offset over all files.
+// R/timerlog/<offset> (mqd-store(5), TIMER FILES). A unit's position is its byte offset over all
+// files.
 //
 // Threads: one at a time, sync() beside the others.
 // Owner:   the broker's timers.

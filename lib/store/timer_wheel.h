@@ -1,7 +1,7 @@
 #pragma once
-// The timer wheel: which units of the timer log fall into which slot of time, R/timerwheel (spec
-// store.md 8.3). Slot n stands for all times that are n modulo their number; memory is used for
-// the pages that hold one.
+// The timer wheel: which units of the timer log fall into which slot of time, R/timerwheel
+// (mqd-store(5), TIMER FILES). Slot n stands for all times that are n modulo their number; memory
+// is used for the pages that hold one.
 //
 // Threads: one at a time.
 // Owner:   the broker's timers.

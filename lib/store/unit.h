@@ -1,5 +1,5 @@
 #pragma once
-// A consume queue's unit, spec store.md 3.1, big-endian:
+// A consume queue's unit, mqd-store(5), UNITS, big-endian:
 //
 //   off  type  field
 //   0    i64   physical offset of the record
@@ -21,7 +21,7 @@ namespace mqd::store {
 struct Unit {
     static constexpr std::int64_t bytes_each = 20;
     static constexpr std::int32_t filling_bytes = 0x7fffffff;
-    /// Codes up to this one are addresses in a consume queue extension (spec 3.2).
+    /// Codes up to this one are addresses in a consume queue extension (mqd-store(5), EXTENSION).
     static constexpr std::int64_t extension_max = -2147483649LL;
 
     std::int64_t at = 0;

@@ -2,7 +2,7 @@
 // A row of equally sized files full of equally sized units, each file named by its first byte's
 // place in the row. Unit n lies at byte n * unit_bytes; one is unused while the i32 at its byte 8,
 // the size of the record it names, is zero. Consume queues of both kinds are made of these
-// (spec store.md 3.1, 3.3).
+// (mqd-store(5), UNITS and BATCH QUEUES).
 //
 // Threads: read() and first_of() from any; the writing half from one, sync() and remove_before()
 //          from one other.

@@ -1,7 +1,7 @@
 #pragma once
 // Verify: holds everything in a store against everything else and tells what does not fit, read
 // only and without locks, over stores of this broker and of RocketMQ, stopped, crashed or in use
-// (spec store.md 13, cli.md 5).
+// (mqd-store(5), READING OFFLINE; mqdump(1), VERIFYING).
 //
 //   log         names, lengths, gaps; each record's shape, place, CRCs, flags, hosts, time; its end
 //   queues      each unit against its record, each record against its unit; extension and batch

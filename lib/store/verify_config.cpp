@@ -26,7 +26,7 @@ void tell(Context& context, std::string path, std::string what,
 
 // ---- config files
 
-/// Those that a broker writes as JSON (spec 7.1).
+/// Those that a broker writes as JSON (mqd-store(5), TABLES).
 bool is_json_name(std::string_view name) {
     if (name.ends_with(backup)) name.remove_suffix(backup.size());
     return name.ends_with(".json") || name == "timermetrics" || name == "transactionMetrics";

@@ -212,7 +212,7 @@ private:
     }
 
     /// The first entry's time counts from the end of the file before, which may have expired
-    /// (spec 3.4).
+    /// (mqd-store(5), INDEX FILES).
     bool is_inherited(const IndexEntry& entry, std::int64_t ts_ms,
                       const IndexHeader* before) const {
         if (before == nullptr) return context_.log.begin() > 0 && entry.seconds >= 0;

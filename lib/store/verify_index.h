@@ -1,5 +1,5 @@
 #pragma once
-// The geometry of index files, which nothing in them tells (spec store.md 13).
+// The geometry of index files, which nothing in them tells (mqd-store(5), GEOMETRY).
 //
 // Threads: pure functions.
 

@@ -128,8 +128,8 @@ private:
         check_unit(record);
     }
 
-    /// The half message of a transaction, where it says that it has one (spec 2.1); of what was
-    /// delivered later, the record that waited.
+    /// The half message of a transaction, where it says that it has one (mqd-store(5), RECORD); of
+    /// what was delivered later, the record that waited.
     std::string wrong_origin(const message::RecordView& record) const {
         const std::int64_t half = record.prepared_offset;
         if (half == 0) return {};
@@ -200,7 +200,7 @@ private:
                has_extension(queue, record, unit->tags_code, code);
     }
 
-    // Spec 3.2: i16 size, i64 code, i64 store time, i16 bytes of the bitmap.
+    // mqd-store(5), EXTENSION: i16 size, i64 code, i64 store time, i16 bytes of the bitmap.
     static bool has_extension(const QueueView& queue, const message::RecordView& record,
                               std::int64_t address, std::int64_t code) {
         constexpr std::size_t head_bytes = 20;
@@ -425,7 +425,7 @@ private:
         const std::int64_t next = item.at.value + item.bytes;
         const auto record = context_.record_at(next);
         // What an earlier life of the log has left behind its end is older than the end, and no
-        // queue knows it; records of after a crash are newer (spec 5.3, trap 10).
+        // queue knows it; records of after a crash are newer (mqd-store(5), AFTER A CRASH).
         if (!context_.live() && item.at.value >= context_.queues_end && record &&
             record->store_ts_ms < context_.newest_ts_ms) {
             at_end_ = true;

@@ -115,7 +115,7 @@ struct QueueView {
     }
 };
 
-/// The unit that a record has in a batch queue, byte for byte (spec 3.3).
+/// The unit that a record has in a batch queue, byte for byte (mqd-store(5), BATCH QUEUES).
 std::array<std::byte, BatchUnit::bytes_each> batch_unit_of(const message::RecordView& record);
 
 struct Context {

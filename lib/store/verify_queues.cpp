@@ -227,7 +227,7 @@ void examine_batches(Context& context, QueueView& queue, bool tell) {
              fmt::format("{} batches with their record, of {}", queue.matched, queue.live)});
 }
 
-/// Spec 3.2: units end to end, then -1 or zeros.
+/// mqd-store(5), EXTENSION: units end to end, then -1 or zeros.
 void check_extension(Context& context, const QueueView& queue) {
     constexpr std::size_t head_bytes = 20;
     for (const auto& part : queue.extension.parts()) {

@@ -1,4 +1,4 @@
-// Timer wheel, timer log and timercheck (spec store.md 8.3).
+// Timer wheel, timer log and timercheck (mqd-store(5), TIMER FILES).
 
 #include <fmt/format.h>
 

@@ -9,7 +9,8 @@ namespace mqd::wire {
 
 namespace {
 
-// Spec remoting.md 2.2, by number; those that only a controller answers are there for mqadmin.
+// mqd-remoting(7), RESPONSE CODES, by number; those that only a controller answers are there for
+// mqadmin.
 constexpr std::pair<std::int32_t, std::string_view> names[] = {
     {0, "SUCCESS"},
     {1, "SYSTEM_ERROR"},

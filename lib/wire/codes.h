@@ -1,5 +1,6 @@
 #pragma once
-// Request and response codes, spec remoting.md 2, and those of languages, 1.5.
+// Request and response codes, and those of languages: mqd-remoting(7), REQUEST CODES, RESPONSE
+// CODES and LANGUAGES AND VERSIONS.
 
 #include <cstdint>
 #include <string_view>
@@ -133,7 +134,8 @@ inline constexpr std::int32_t go_away = 1500;
 /// `TOPIC_NOT_EXIST` for 17; "" for a code without a name.
 std::string_view response_name(std::int32_t code);
 
-/// The languages of spec 1.5: CPP is 1; 0 (JAVA) for a name that nobody knows.
+/// The languages of mqd-remoting(7), LANGUAGES AND VERSIONS: CPP is 1; 0 (JAVA) for a name that
+/// nobody knows.
 std::uint8_t language_of(std::string_view name);
 /// "JAVA" for a number that nobody knows.
 std::string_view language_name(std::uint8_t language);

@@ -33,7 +33,7 @@ Result<> read_binary_header(Bytes header, HeaderScratch& scratch, Command& comma
         const auto key = ext.take_text(ext.take<std::uint16_t>());
         const auto value = ext.take_text(ext.take<std::uint32_t>());
         if (scratch.ext.size() == ext_fields_max) ext.fail();
-        // A length of zero is how this form says null (spec 1.3).
+        // A length of zero is how this form says null (mqd-remoting(7), BINARY HEADERS).
         if (!key.empty() && !value.empty()) scratch.ext.push_back({key, value});
     }
     if (!in.ok() || !ext.ok())

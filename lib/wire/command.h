@@ -1,5 +1,5 @@
 #pragma once
-// A remoting command, read in place, and how one is written (spec remoting.md 1).
+// A remoting command, read in place, and how one is written (mqd-remoting(7), FRAMES and HEADERS).
 //
 // Threads: a Decoder belongs to one connection; the rest are pure functions.
 
@@ -33,7 +33,7 @@ struct ExtField {
 /// All views point into the frame or into the Decoder that made it: good until its next decode().
 struct Command {
     std::int32_t code = 0;
-    std::uint8_t language = 0;  ///< spec 1.5; unknown names are 0
+    std::uint8_t language = 0;  ///< mqd-remoting(7), LANGUAGES AND VERSIONS; unknown names are 0
     std::int32_t version = 0;
     std::int32_t opaque = 0;
     std::int32_t flag = 0;
@@ -49,8 +49,8 @@ struct Command {
 };
 
 /// Bytes of the first frame of `input`, length word included; 0 while too few are there to tell
-/// (never with 8). invalid: a length or type that no legal frame has (spec 1.8): close the
-/// connection.
+/// (never with 8). invalid: a length or type that no legal frame has (mqd-remoting(7), FRAMES):
+/// close the connection.
 Result<std::size_t> frame_bytes(Bytes input);
 
 class Decoder {

@@ -1,6 +1,6 @@
 #pragma once
 // Typed headers. A request's or a response's ext fields are a struct with one table of fields;
-// the table serves JSON, binary, reading and writing (spec remoting.md 3).
+// the table serves JSON, binary, reading and writing (mqd-remoting(7), FIELDS).
 //
 //   struct PullMessage {
 //       std::string_view consumer_group;
@@ -71,7 +71,7 @@ bool read_value(std::string_view text, T& out) {
         out = std::move(value);
         return true;
     } else if constexpr (std::is_same_v<T, bool>) {
-        out = equal_without_case(text, "true");  // anything else is false, spec 1.9
+        out = equal_without_case(text, "true");  // anything else is false, mqd-remoting(7), FIELDS
         return true;
     } else if constexpr (std::is_integral_v<T>) {
         const auto value = parse_int<T>(text);

@@ -1,5 +1,5 @@
 #pragma once
-// The JSON form of a header (spec remoting.md 1.2), read in one pass over its text.
+// The JSON form of a header (mqd-remoting(7), JSON HEADERS), read in one pass over its text.
 //
 // Threads: one at a time.
 

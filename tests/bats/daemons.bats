@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# What the daemons make of a configuration, a port, a name: spec cli.md 7.
+# What the daemons make of a configuration, a port, a name: mqd-broker(8), CONFIGURATION.
 bats_require_minimum_version 1.5.0
 load helpers
 

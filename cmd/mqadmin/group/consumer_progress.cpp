@@ -1,6 +1,6 @@
-// consumerProgress: of one group, or without -g a line for each (spec admin.md 2.2). Offsets come
-// from GET_CONSUME_STATS 208, members from GET_CONSUMER_CONNECTION_LIST 203, and with -s the
-// queues of each member from GET_CONSUMER_RUNNING_INFO 307.
+// consumerProgress: of one group, or without -g a line for each (mqadmin(1), CONSUMER GROUPS).
+// Offsets come from GET_CONSUME_STATS 208, members from GET_CONSUMER_CONNECTION_LIST 203, and with
+// -s the queues of each member from GET_CONSUMER_RUNNING_INFO 307.
 
 #include <fmt/format.h>
 

@@ -1,5 +1,5 @@
 // updateTopic: UPDATE_AND_CREATE_TOPIC 17 on each master; with -o true also the order
-// configuration of the name servers, 101 and 100 (spec admin.md 2.1).
+// configuration of the name servers, 101 and 100 (mqadmin(1), TOPICS).
 
 #include <fmt/format.h>
 

@@ -5,8 +5,8 @@
 //   static Result<T> read(std::string_view body);     // from() of a JSON object
 //   void write(json::Writer& out) const;              // strict, members in alphabetical order
 //
-// Names of RocketMQ's enums travel as text; C++ and Python clients send their ordinals (spec
-// remoting.md 3.5.1), so both are read.
+// Names of RocketMQ's enums travel as text; C++ and Python clients send their ordinals
+// (mqd-remoting(7), HEARTBEATS), so both are read.
 //
 // Threads: value types.
 

@@ -1,5 +1,5 @@
 #pragma once
-// Who is connected: 38, 203, 204 (spec remoting.md 3.5.2, 4.5).
+// Who is connected: 38, 203, 204 (mqd-remoting(7), HEARTBEATS and CONNECTIONS).
 
 #include "wire/bodies/heartbeat.h"
 

@@ -1,7 +1,7 @@
 #pragma once
 // What administrators are told about consumer groups, and members on their behalf: 220, 221, 223,
-// 303, 308, 317, 328, 345 (spec remoting.md 4.5, 4.6). Queues stand as native object keys, which
-// Go's client reads as text: no blanks.
+// 303, 308, 317, 328, 345 (mqd-remoting(7), STATISTICS, CONNECTIONS, RESETTING OFFSETS and ASKING
+// MEMBERS). Queues stand as native object keys, which Go's client reads as text: no blanks.
 
 #include <optional>
 

@@ -1,6 +1,6 @@
 #pragma once
-// Consumer groups: 200, 201, 300, 352 (spec remoting.md 4.3, 4.5) and the offsets of all, 43
-// (spec remoting.md 5.1).
+// Consumer groups: 200, 201, 300, 352 (mqd-remoting(7), GROUPS) and the offsets of all, 43
+// (mqd-remoting(7), OFFSETS).
 
 #include <map>
 

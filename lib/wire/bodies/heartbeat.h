@@ -1,5 +1,5 @@
 #pragma once
-// HEART_BEAT 34, CHECK_CLIENT_CONFIG 46 and what they are made of (spec remoting.md 3.5).
+// HEART_BEAT 34, CHECK_CLIENT_CONFIG 46 and what they are made of (mqd-remoting(7), HEARTBEATS).
 
 #include <optional>
 

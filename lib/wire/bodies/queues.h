@@ -1,6 +1,6 @@
 #pragma once
-// Queues: as members, as the object keys that fastjson writes (spec remoting.md 7.3, rule 3), and
-// in LOCK_BATCH_MQ 41 and UNLOCK_BATCH_MQ 42 (spec remoting.md 3.7).
+// Queues: as members, as the object keys that fastjson writes (mqd-remoting(7), JSON DIALECT), and
+// in LOCK_BATCH_MQ 41 and UNLOCK_BATCH_MQ 42 (mqd-remoting(7), QUEUE LOCKS).
 
 #include "wire/bodies/body.h"
 

@@ -1,5 +1,6 @@
 #pragma once
-// The body of REGISTER_BROKER 103, plain or compressed (spec remoting.md 3.4.2, 3.4.3).
+// The body of REGISTER_BROKER 103, plain or compressed (mqd-remoting(7), REGISTRATION and
+// COMPRESSED REGISTRATIONS).
 
 #include "wire/bodies/topic.h"
 

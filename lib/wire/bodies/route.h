@@ -1,6 +1,7 @@
 #pragma once
-// Routes and clusters: 105, 106, 217, 901 (spec remoting.md 3.4.1, 3.4.4, 4.2). Broker ids are
-// written as quoted keys and nothing with blanks: Go takes brokerAddrs apart as text.
+// Routes and clusters: 105, 106, 217, 901 (mqd-remoting(7), ROUTES, OTHER REQUESTS OF BROKERS and
+// ADMINISTRATION). Broker ids are written as quoted keys and nothing with blanks: Go takes
+// brokerAddrs apart as text.
 
 #include <map>
 

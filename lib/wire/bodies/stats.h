@@ -1,6 +1,6 @@
 #pragma once
 // GET_TOPIC_STATS_INFO 202 and GET_CONSUME_STATS 208: tables by queue, with queues as native
-// object keys; VIEW_BROKER_STATS_DATA 315 (spec remoting.md 4.5).
+// object keys; VIEW_BROKER_STATS_DATA 315 (mqd-remoting(7), STATISTICS).
 
 #include "wire/bodies/queues.h"
 

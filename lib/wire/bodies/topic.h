@@ -1,6 +1,7 @@
 #pragma once
 // Topics as they travel: DataVersion, TopicConfig (17, 18, 21, 103, 351), lists of names (206, 224,
-// 304, 305, 311 to 313), tables of text (28, 103, 219). Spec remoting.md 3.4.2, 4.2, 4.3.
+// 304, 305, 311 to 313), tables of text (28, 103, 219). mqd-remoting(7), REGISTRATION,
+// ADMINISTRATION and TOPICS.
 
 #include <map>
 

@@ -1,6 +1,7 @@
 #pragma once
-// Client presence 34, 35, 38, 40 (spec remoting.md 3.5); the heartbeat asks with a body. Locks 41
-// (3.7). Connection lists 203 and 204 and the progress 208 of groups (spec remoting.md 4.5).
+// Client presence 34, 35, 38, 40 (mqd-remoting(7), HEARTBEATS); the heartbeat asks with a body.
+// Locks 41 (mqd-remoting(7), QUEUE LOCKS). Connection lists 203 and 204 and the progress 208 of
+// groups (mqd-remoting(7), STATISTICS and CONNECTIONS).
 
 #include "wire/header.h"
 

@@ -1,6 +1,7 @@
 #pragma once
 // What administrators ask of a broker about consumer groups, and what it asks of their members:
-// 220 to 223, 303, 307 to 309, 314, 315, 317, 343, 345, 353 (spec remoting.md 4.3, 4.5, 4.6).
+// 220 to 223, 303, 307 to 309, 314, 315, 317, 343, 345, 353 (mqd-remoting(7), GROUPS, STATISTICS,
+// CONNECTIONS, RESETTING OFFSETS and ASKING MEMBERS).
 
 #include "wire/header.h"
 

@@ -1,6 +1,7 @@
 #pragma once
 // Single messages: looking them up 12 and 33, sending them back 36, ending their transaction 37
-// and asking for its state 39, taking it up again 323 (spec remoting.md 3.3, 3.8, 3.9, 4.5).
+// and asking for its state 39, taking it up again 323 (mqd-remoting(7), LOOKING UP MESSAGES,
+// RETRIES and TRANSACTIONS).
 
 #include <limits>
 

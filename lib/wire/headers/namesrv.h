@@ -1,6 +1,6 @@
 #pragma once
-// Brokers at their name server: 103, 104, 322, 901, 904 (spec remoting.md 3.4), and the name
-// server's administration: 100, 101, 102, 205, 219, 327 (spec remoting.md 4.2).
+// Brokers at their name server: 103, 104, 322, 901, 904 (mqd-remoting(7), NAME SERVERS), and the
+// name server's administration: 100, 101, 102, 205, 219, 327 (mqd-remoting(7), ADMINISTRATION).
 
 #include "wire/header.h"
 

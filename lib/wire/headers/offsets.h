@@ -1,5 +1,5 @@
 #pragma once
-// Consumer offsets 14 and 15, queue offsets 29 to 32 (spec remoting.md 3.6).
+// Consumer offsets 14 and 15, queue offsets 29 to 32 (mqd-remoting(7), OFFSETS).
 
 #include "wire/header.h"
 

@@ -1,5 +1,5 @@
 #pragma once
-// PULL_MESSAGE 11 and LITE_PULL_MESSAGE 361 (spec remoting.md 3.2).
+// PULL_MESSAGE 11 and LITE_PULL_MESSAGE 361 (mqd-remoting(7), PULLING).
 
 #include "wire/header.h"
 

@@ -1,5 +1,5 @@
 #pragma once
-// SEND_MESSAGE 10, _V2 310, _BATCH 320 and SEND_REPLY_MESSAGE 324, 325 (spec remoting.md 3.1):
+// SEND_MESSAGE 10, _V2 310, _BATCH 320 and SEND_REPLY_MESSAGE 324, 325 (mqd-remoting(7), SENDING):
 // the same fields under long names or under letters.
 
 #include "wire/codes.h"
@@ -141,7 +141,7 @@ struct PushReplyMessage {
     }
 };
 
-/// RECALL_MESSAGE 370, spec remoting.md 3.1.4.
+/// RECALL_MESSAGE 370, mqd-remoting(7), DELAYED MESSAGES.
 struct RecallMessage {
     std::string_view producer_group, topic, recall_handle;
 

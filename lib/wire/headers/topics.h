@@ -1,6 +1,6 @@
 #pragma once
-// Topics and groups: 17, 105, 202, 207, 215, 216, 217, 224, 300, 351, 352 (spec remoting.md 3.4.1,
-// 4.2, 4.3, 4.5).
+// Topics and groups: 17, 105, 202, 207, 215, 216, 217, 224, 300, 351, 352 (mqd-remoting(7), ROUTES,
+// ADMINISTRATION, TOPICS and GROUPS).
 
 #include "wire/header.h"
 

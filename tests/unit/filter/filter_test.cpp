@@ -20,7 +20,7 @@ TEST_CASE("tags between bars are trimmed, kept once and compared by Java's hash"
     const auto tags = Tags::parse(" TagA||TagB ||TagA|| ");
     REQUIRE(tags);
     CHECK(tags->tags() == std::vector<std::string>{"TagA", "TagB"});
-    CHECK(tags->codes() == std::vector<std::int32_t>{2598919, 2598920});  // spec remoting.md 3.5.1
+    CHECK(tags->codes() == std::vector<std::int32_t>{2598919, 2598920});  // mqd-store(5), UNITS
     CHECK(tags->code_matches(2598920));
     CHECK_FALSE(tags->code_matches(2598921));
     CHECK_FALSE(tags->code_matches(0));

@@ -83,7 +83,7 @@ private:
     std::shared_ptr<remoting::Channel> channel_;
 };
 
-// The body of a broker with compressedRegister (spec remoting.md 3.4.3).
+// The body of a broker with compressedRegister (mqd-remoting(7), COMPRESSED REGISTRATIONS).
 std::string compressed_body(std::string_view topic_line) {
     std::string plain;
     const auto put_int = [&](std::size_t n) {

@@ -1,6 +1,6 @@
-// Crashes at every point of a workload, spec store.md 5: what was acknowledged as flushed is there,
-// no message twice, no number without a message but for one that was not yet on disk, no damaged
-// record, log, queues and index agree, and recovering once more changes nothing.
+// Crashes at every point of a workload, mqd-store(5), RECOVERY: what was acknowledged as flushed is
+// there, no message twice, no number without a message but for one that was not yet on disk, no
+// damaged record, log, queues and index agree, and recovering once more changes nothing.
 //
 //   MQD_CRASH_SEEDS=N  N random survivals of each crash point instead of 1, every tear looked at
 //   MQD_CRASH_DUMP=DIR the disks that failed, as files

@@ -1,5 +1,5 @@
-// What a clean stop leaves behind for RocketMQ, spec store.md 14, point by point and on the bytes:
-// nothing here reads by the store's own code.
+// What a clean stop leaves behind for RocketMQ, mqd-store(5), HANDING OVER, point by point and on
+// the bytes: nothing here reads by the store's own code.
 #include <algorithm>
 #include <fstream>
 #include <map>
