@@ -19,7 +19,7 @@ has_said() { grep -q -- "$2" "$1"; }
   local port
   free_port
   # As it stands there, but for the installation and the ports, which may be somebody's.
-  sed -n '/^## The first minute/,/^The store lies/p' "$BATS_TEST_DIRNAME/../../README.md" |
+  sed -n '/^## The first minute/,/^The store is/p' "$BATS_TEST_DIRNAME/../../README.md" |
     sed -n 's/^    //p' | sed '/^make /d' | sed "s/--standalone/--standalone --listen 127.0.0.1:0 --namesrv-port $port/" > block
   grep -q '^mqd-broker --standalone .*&' block
   [ "$(grep -c '^mq' block)" -ge 5 ]
