@@ -11,7 +11,8 @@ constexpr std::int64_t small_round_bytes = 64 << 10;  // of the log
 
 }  // namespace
 
-Dispatcher::Dispatcher(CommitLog& log, QueueWriter& writer, CommitLog::Mark from, bool after_sync,
+Dispatcher::Dispatcher(CommitLog& log, QueueWriter& writer, Lateness& lateness,
+                       CommitLog::Mark from, bool after_sync,
                        std::function<void(const Milestone&)> progressed)
     : log_(log),
       writer_(writer),
@@ -20,7 +21,8 @@ Dispatcher::Dispatcher(CommitLog& log, QueueWriter& writer, CommitLog::Mark from
       progressed_(std::move(progressed)),
       dispatched_(from.end),
       dispatched_ts_ms_(from.store_ts_ms),
-      newest_ts_ms_(from.store_ts_ms) {
+      newest_ts_ms_(from.store_ts_ms),
+      waiters_(lateness, [this] { return dispatched_.load(); }) {
     thread_ = named_thread("mqd-dispatch", [this] { run(); });
 }
 
@@ -43,6 +45,12 @@ void Dispatcher::run() {
 }
 
 Dispatcher::Round Dispatcher::round() {
+    const Round done = round_alone();
+    if (done == Round::moved) waiters_.reached();
+    return done;
+}
+
+Dispatcher::Round Dispatcher::round_alone() {
     const Lock lock(round_);
     if (!collected_) {
         const std::int64_t to = limit();
@@ -65,17 +73,18 @@ void Dispatcher::ring_awaited() {
 /// False: left, or not quite done.
 bool Dispatcher::small_round() {
     if (!round_.try_lock()) return false;
-    bool done = false;
+    bool done = false, written = false;
     if (!collected_ && !stopping_ && writing_.try_lock()) {
         const std::int64_t to = limit();
         const bool small = to - walker_.at() <= small_round_bytes;
         if (small && walker_.at() < to) collect(to);
-        const bool written = collected_ && write();
+        written = collected_ && write();
         writing_.unlock();
         if (written) finish();
         done = small && !collected_ && walker_.at() >= to;
     }
     round_.unlock();
+    if (written) waiters_.reached();
     return done;
 }
 
@@ -116,7 +125,7 @@ void Dispatcher::finish() {
     }
     // Behind the lock: who sees the time takes the queues that it speaks of.
     dispatched_ts_ms_ = newest_ts_ms_;
-    dispatched_.store(walker_.at(), std::memory_order_release);
+    dispatched_ = walker_.at();  // against Waiters::add(), sequentially consistent both
     announce();
     progressed_({walker_.at(), newest_at_, newest_ts_ms_});
     writer_.clear();
@@ -156,6 +165,7 @@ void Dispatcher::stop(bool finish) {
     stopping_ = true;
     bell_.ring();
     thread_.join();
+    waiters_.close();
 }
 
 }  // namespace mqd::store

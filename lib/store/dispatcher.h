@@ -19,6 +19,7 @@
 #include "store/milestone.h"
 #include "store/queue_writer.h"
 #include "store/store.h"
+#include "store/waiters.h"
 
 namespace mqd::store {
 
@@ -27,8 +28,8 @@ public:
     /// Starts at `from`. With `after_sync` it follows synced(), else end(). `progressed` is called,
     /// one call at a time, whenever dispatched() has moved and arrivals have been told; all units
     /// up to there have been written.
-    Dispatcher(CommitLog& log, QueueWriter& writer, CommitLog::Mark from, bool after_sync,
-               std::function<void(const Milestone&)> progressed);
+    Dispatcher(CommitLog& log, QueueWriter& writer, Lateness& lateness, CommitLog::Mark from,
+               bool after_sync, std::function<void(const Milestone&)> progressed);
     ~Dispatcher() { stop(false); }
 
     /// There may be more to follow.
@@ -36,11 +37,17 @@ public:
     /// The same from a caller that has appended and holds nothing; dispatched by the time this
     /// returns if that was quickly done.
     void ring_awaited();
+    /// Store::when_dispatched().
+    void when_dispatched(std::int64_t at, std::int64_t timeout_ms, std::function<void(bool)> done) {
+        waiters_.add(at, timeout_ms, std::move(done));
+    }
+    Waiters& waiters() { return waiters_; }
     /// Before the first queue is watched.
     void on_arrival(std::function<void(std::span<const Arrival>)> listener) {
         listener_ = std::move(listener);
     }
-    /// Ends the thread, at the end of the log if `finish` and the disk lets it.
+    /// Ends the thread, at the end of the log if `finish` and the disk lets it; who still waits is
+    /// told false.
     void stop(bool finish);
 
     std::int64_t dispatched() const { return dispatched_.load(std::memory_order_acquire); }
@@ -57,6 +64,7 @@ private:
     enum class Round { moved, idle, failing };
     void run();
     Round round();
+    Round round_alone();
     bool small_round();
     std::int64_t limit() const { return after_sync_ ? log_.synced() : log_.end(); }
     void collect(std::int64_t limit) REQUIRES(round_);
@@ -87,6 +95,7 @@ private:
     Mutex writing_;
     Mutex dirty_lock_;
     std::vector<StoredQueue*> dirty_ GUARDED_BY(dirty_lock_);
+    Waiters waiters_;
     std::thread thread_;
 };
 

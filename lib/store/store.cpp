@@ -21,6 +21,7 @@
 #include "store/recovery.h"
 #include "store/retention.h"
 #include "store/topic_names.h"
+#include "store/waiters.h"
 
 namespace mqd::store {
 namespace {
@@ -115,6 +116,10 @@ public:
                      std::function<void(bool)> done) override {
         flusher_->when_synced(at.value, timeout_ms, std::move(done));
     }
+    void when_dispatched(PhysicalOffset at, std::int64_t timeout_ms,
+                         std::function<void(bool)> done) override {
+        dispatcher_->when_dispatched(at.value, timeout_ms, std::move(done));
+    }
     void on_arrival(std::function<void(std::span<const Arrival>)> listener) override {
         dispatcher_->on_arrival(std::move(listener));
     }
@@ -180,6 +185,7 @@ private:
     std::unique_ptr<QueueWriter> writer_;
     std::unique_ptr<IndexSet> index_;
     std::unique_ptr<IndexBuilder> builder_;
+    Lateness lateness_;
     std::unique_ptr<Dispatcher> dispatcher_;
     std::unique_ptr<Flusher> flusher_;
     std::unique_ptr<Retention> retention_;
@@ -367,15 +373,17 @@ void StoreImpl::start_threads(bool clean) {
     const auto mark = log_->mark();
     if (clean) queues_ts_ms_ = mark.store_ts_ms;
     if (options_.index) builder_ = std::make_unique<IndexBuilder>(*log_, *index_, mark.end);
-    dispatcher_ = std::make_unique<Dispatcher>(*log_, *writer_, mark, options_.flush_sync,
-                                               [this](const Milestone& now) { dispatched(now); });
+    dispatcher_ =
+        std::make_unique<Dispatcher>(*log_, *writer_, lateness_, mark, options_.flush_sync,
+                                     [this](const Milestone& now) { dispatched(now); });
     flusher_ =
-        std::make_unique<Flusher>(*log_,
+        std::make_unique<Flusher>(*log_, lateness_,
                                   Flusher::Timing{options_.flush_sync, options_.flush_interval_ms,
                                                   options_.flush_thorough_ms},
                                   [this] {
                                       if (options_.flush_sync) dispatcher_->ring();
                                   });
+    lateness_.start({&flusher_->waiters(), &dispatcher_->waiters()});
     // Behind a crash queues may have been left uncleaned, and recovery has loaded them all.
     retention_ = std::make_unique<Retention>(
         Retention::Parts{os_, clock_, *log_, *queues_, *index_, disk_, deleting_,
@@ -404,6 +412,7 @@ void StoreImpl::stop_threads(bool finish) {
     }
     if (finish && log_) static_cast<void>(log_->sync());  // tells by synced()
     if (dispatcher_) dispatcher_->stop(finish);
+    lateness_.stop();
     if (builder_) builder_->stop(finish);
 }
 

@@ -268,6 +268,12 @@ public:
     virtual void when_synced(PhysicalOffset at, std::int64_t timeout_ms,
                              std::function<void(bool)> done) = 0;
 
+    /// The same for dispatched() >= at: what lies before `at` can be read from its queues. False
+    /// after `timeout_ms`, or when the store stops. From the dispatcher's thread, from within
+    /// somebody's append(), from mqd-late, or from here.
+    virtual void when_dispatched(PhysicalOffset at, std::int64_t timeout_ms,
+                                 std::function<void(bool)> done) = 0;
+
     /// Before traffic: who is told of arrivals in watched queues, one call at a time, from the
     /// dispatcher's thread or from within append().
     virtual void on_arrival(std::function<void(std::span<const Arrival>)> listener) = 0;

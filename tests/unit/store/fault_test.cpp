@@ -144,6 +144,12 @@ bool synced(Store& store, PhysicalOffset at, std::int64_t timeout_ms = 20'000) {
     return done.get_future().get();
 }
 
+bool dispatched(Store& store, PhysicalOffset at, std::int64_t timeout_ms = 20'000) {
+    std::promise<bool> done;
+    store.when_dispatched(at, timeout_ms, [&](bool ok) { done.set_value(ok); });
+    return done.get_future().get();
+}
+
 }  // namespace
 
 TEST_CASE("a full disk refuses, keeps nothing half, and goes on when there is room") {
@@ -270,6 +276,22 @@ TEST_CASE("queues that cannot be written are caught up when they can") {
     wait_dispatched(*store);
     CHECK(bodies(*store, *store->queue("T", 0)) == numbered("m", 0, 2));
     CHECK(store->close().has_value());
+}
+
+TEST_CASE("who waits for a dispatcher that cannot write is told when the time is over") {
+    const Folder folder;
+    WrongFiles files;
+    const auto store = open(small(folder.path()), files);
+    REQUIRE(dispatched(*store, append(*store, "T", 0, "m0").at + 1));
+    files.set(Wrong::no_space, "consumequeue");
+    const auto unit = append(*store, "T", 0, "m1");
+    CHECK_FALSE(dispatched(*store, unit.at + 1, 50));
+    CHECK(store->queue("T", 0)->max().value == 1);
+    std::promise<bool> later;
+    store->when_dispatched(unit.at + 1, 60'000, [&](bool ok) { later.set_value(ok); });
+    files.set(Wrong::nothing);
+    CHECK(later.get_future().get());
+    CHECK(store->queue("T", 0)->max().value == 2);
 }
 
 TEST_CASE("queues that could not be synced once make the stop an unclean one") {
