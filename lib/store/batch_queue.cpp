@@ -93,7 +93,7 @@ Result<> BatchQueue::load_files() {
     TRY_OK(drop_strangers(end));
     std::int64_t index = 0;
     TRY(min_, find_min(index));
-    next = written_;
+    next = first_free();
     synced_ = end_;
     publish();
     return {};
@@ -161,7 +161,7 @@ Result<MendPlan> BatchQueue::begin_mend() {
     plan.old_min = min_;
     plan.old_max = std::max(written(), expected().max);
     plan.log_from = context_.log.begin();
-    plan.log_to = context_.log.end();
+    plan.log_to = context_.log.shown();
     TRY_OK(files_.remove_all());
     end_ = 0;
     hint_ = 0;
@@ -187,7 +187,7 @@ Result<> BatchQueue::end_mend(const MendPlan& plan) {
         TRY_OK(files_.sync(files_.first(), end_));
     }
     synced_ = end_;
-    next = written_;
+    next = first_free();
     publish();
     return {};
 }
@@ -224,7 +224,7 @@ Result<> BatchQueue::truncate(std::int64_t index) {
     }
     min_ = std::min(min_.load(), written());
     max_ = std::min(max_.load(), written());
-    next = written_;
+    next = first_free();
     return {};
 }
 

@@ -201,6 +201,13 @@ void CommitLog::fail(const char* event, const Error& error) {
     if (!failed_.exchange(true)) log::error(event, {{"why", error.what}});
 }
 
+bool CommitLog::confirm(std::int64_t at) {
+    std::int64_t before = confirmed();
+    while (before < at)
+        if (confirmed_.compare_exchange_weak(before, at)) return true;
+    return false;
+}
+
 void CommitLog::probe_room() {
     const Lock lock(append_lock_);
     may_append();

@@ -50,6 +50,11 @@ public:
         std::int64_t end = 0;
         std::int64_t store_ts_ms = 0;  ///< of the last record before `end`
     };
+    /// Before recovered(): nothing at or after `at` is shown until confirm() says so.
+    void show_up_to(std::int64_t at) { confirmed_ = at; }
+    /// After recovered(), before all threads: only what is on disk is shown.
+    void show_synced_only() { shows_synced_only_ = true; }
+
     // Before recovered(), for a log that is damaged.
 
     /// Overwrites bytes of it; on disk with the next sync_patches(). not_found, refused, io
@@ -105,6 +110,15 @@ public:
     std::int64_t begin() const { return begin_.load(std::memory_order_acquire); }
     std::int64_t end() const { return end_.load(std::memory_order_acquire); }
     std::int64_t synced() const { return synced_.load(std::memory_order_acquire); }
+    /// Everything that shows messages ends here: at end(), or at synced(), and not above what is
+    /// confirmed. It never moves back, and may lie within a record, which is not shown then.
+    std::int64_t shown() const {
+        return std::min(confirmed_.load(std::memory_order_acquire),
+                        shows_synced_only_ ? synced() : end());
+    }
+    std::int64_t confirmed() const { return confirmed_.load(std::memory_order_acquire); }
+    /// Store::confirm(). False: it was not less before.
+    bool confirm(std::int64_t at);
     Mark mark() const;
     /// The newest record's store time; no later one gets an earlier.
     std::int64_t newest_ms() const { return last_ts_ms_.load(std::memory_order_relaxed); }
@@ -174,6 +188,8 @@ private:
     std::atomic<std::int64_t> begin_ = 0;
     std::atomic<std::int64_t> end_ = 0;
     std::atomic<std::int64_t> synced_ = 0;
+    std::atomic<std::int64_t> confirmed_ = INT64_MAX;
+    bool shows_synced_only_ = false;
     std::atomic<std::int64_t> tail_limit_ = 0;
     std::atomic<bool> needs_file_ = true;
     std::atomic<bool> failed_ = false;

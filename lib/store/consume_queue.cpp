@@ -44,7 +44,7 @@ Result<> ConsumeQueue::load_files() {
     if (!files_.any() || !files_.fits()) return {};
     TRY_OK(drop_strangers(end));
     TRY(min_, first_message(files_.first()));
-    next = written_;
+    next = first_free();
     synced_ = written_;
     publish();
     return {};
@@ -150,7 +150,7 @@ Result<> ConsumeQueue::truncate(std::int64_t offset) {
     // What lies below the first file is not known here; numbering goes on where it was cut.
     min_ = std::min(min_.load(), offset);
     max_ = std::min(max_.load(), offset);
-    next = offset;
+    next = first_free();
     return {};
 }
 

@@ -121,7 +121,7 @@ Result<> ConsumeQueue::drop_bad_tail(std::int64_t known_end) {
 
 Result<> ConsumeQueue::find_bad_units(MendPlan& plan, bool mending) const {
     const std::int64_t end = written_;
-    const std::int64_t log_end = context_.log.end();
+    const std::int64_t log_end = context_.log.shown();
     const auto bad = [&plan](std::int64_t offset) {
         plan.bad_from = std::min(plan.bad_from, offset);
         plan.bad_to = std::max(plan.bad_to, offset + 1);
@@ -169,7 +169,7 @@ Result<> ConsumeQueue::find_log_range(MendPlan& plan) const {
     const bool front_short = wanted.min >= 0 && wanted.min < min_;
     if (!ends_short && !front_short && plan.bad_to == 0) return {};  // all there, elsewhere
     plan.log_from = context_.log.begin();
-    plan.log_to = context_.log.end();
+    plan.log_to = context_.log.shown();
     if (!files_.any()) return {};
     std::int64_t from = std::min(plan.bad_from, end);
     if (front_short) from = std::min(from, wanted.min);
@@ -214,14 +214,14 @@ Result<> ConsumeQueue::end_mend(const MendPlan& plan) {
         break;
     }
     synced_ = written_;
-    next = written_;
+    next = first_free();
     publish();
     return {};
 }
 
 /// Units of messages that are gone for good.
 Result<> ConsumeQueue::fill_holes(const MendPlan& plan) {
-    const std::int64_t log_end = context_.log.end();
+    const std::int64_t log_end = context_.log.shown();
     Unit before;
     bool has_before = false;
     for (std::int64_t i = plan.bad_from; i > files_.first() && !has_before;) {

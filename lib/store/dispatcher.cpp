@@ -12,12 +12,10 @@ constexpr std::int64_t small_round_bytes = 64 << 10;  // of the log
 }  // namespace
 
 Dispatcher::Dispatcher(CommitLog& log, QueueWriter& writer, Lateness& lateness,
-                       CommitLog::Mark from, bool after_sync,
-                       std::function<void(const Milestone&)> progressed)
+                       CommitLog::Mark from, std::function<void(const Milestone&)> progressed)
     : log_(log),
       writer_(writer),
       walker_(log, from.end),
-      after_sync_(after_sync),
       progressed_(std::move(progressed)),
       dispatched_(from.end),
       dispatched_ts_ms_(from.store_ts_ms),
@@ -53,8 +51,8 @@ Dispatcher::Round Dispatcher::round() {
 Dispatcher::Round Dispatcher::round_alone() {
     const Lock lock(round_);
     if (!collected_) {
-        const std::int64_t to = limit();
-        if (walker_.at() >= to) return Round::idle;
+        const std::int64_t to = log_.shown();
+        if (is_done_to(to)) return Round::idle;
         collect(to);
     }
     {
@@ -75,13 +73,13 @@ bool Dispatcher::small_round() {
     if (!round_.try_lock()) return false;
     bool done = false, written = false;
     if (!collected_ && !stopping_ && writing_.try_lock()) {
-        const std::int64_t to = limit();
+        const std::int64_t to = log_.shown();
         const bool small = to - walker_.at() <= small_round_bytes;
-        if (small && walker_.at() < to) collect(to);
+        if (small && !is_done_to(to)) collect(to);
         written = collected_ && write();
         writing_.unlock();
         if (written) finish();
-        done = small && !collected_ && walker_.at() >= to;
+        done = small && !collected_ && is_done_to(to);
     }
     round_.unlock();
     if (written) waiters_.reached();
@@ -95,6 +93,10 @@ void Dispatcher::collect(std::int64_t to) {
         const auto step = walker_.next(to, LogWalker::Check::lengths);
         if (step == LogWalker::Step::end) return;
         if (step == LogWalker::Step::bad) {
+            if (is_cut_at(to)) {
+                short_of_ = to;
+                return;
+            }
             // Written a moment ago, and not what it was: what lies behind goes on.
             const std::int64_t on = next_sound(log_, walker_.at(), to);
             log::error("log_not_readable", {{"at", walker_.at()}, {"bytes", on - walker_.at()}});
@@ -105,6 +107,13 @@ void Dispatcher::collect(std::int64_t to) {
         newest_ts_ms_ = walker_.record().store_ts_ms;
         newest_at_ = walker_.record().at.value;
     }
+}
+
+/// The limit lies within what comes next, which waits for a higher one.
+bool Dispatcher::is_cut_at(std::int64_t to) const {
+    const std::int64_t end = log_.end();
+    LogWalker whole(log_, walker_.at());
+    return to < end && whole.next(end, LogWalker::Check::lengths) != LogWalker::Step::bad;
 }
 
 bool Dispatcher::write() {

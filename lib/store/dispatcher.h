@@ -25,11 +25,11 @@ namespace mqd::store {
 
 class Dispatcher {
 public:
-    /// Starts at `from`. With `after_sync` it follows synced(), else end(). `progressed` is called,
-    /// one call at a time, whenever dispatched() has moved and arrivals have been told; all units
-    /// up to there have been written.
+    /// Starts at `from` and follows the log's shown(). `progressed` is called, one call at a time,
+    /// whenever dispatched() has moved and arrivals have been told; all units up to there have been
+    /// written.
     Dispatcher(CommitLog& log, QueueWriter& writer, Lateness& lateness, CommitLog::Mark from,
-               bool after_sync, std::function<void(const Milestone&)> progressed);
+               std::function<void(const Milestone&)> progressed);
     ~Dispatcher() { stop(false); }
 
     /// There may be more to follow.
@@ -52,6 +52,11 @@ public:
 
     std::int64_t dispatched() const { return dispatched_.load(std::memory_order_acquire); }
     std::int64_t dispatched_ts_ms() const { return dispatched_ts_ms_.load(); }
+    /// All that is shown is in the queues; after stop().
+    bool is_done() {
+        const Lock lock(round_);
+        return !collected_ && is_done_to(log_.shown());
+    }
     bool failing() const { return failing_.load(); }  ///< units cannot be written at present
 
     /// Queues written to since the last call.
@@ -66,7 +71,10 @@ private:
     Round round();
     Round round_alone();
     bool small_round();
-    std::int64_t limit() const { return after_sync_ ? log_.synced() : log_.end(); }
+    bool is_done_to(std::int64_t to) const REQUIRES(round_) {
+        return walker_.at() >= to || to == short_of_;
+    }
+    bool is_cut_at(std::int64_t to) const REQUIRES(round_);
     void collect(std::int64_t limit) REQUIRES(round_);
     bool write() REQUIRES(round_, writing_);
     void finish() REQUIRES(round_);
@@ -78,8 +86,8 @@ private:
     Mutex round_;
     QueueWriter& writer_ GUARDED_BY(round_);
     LogWalker walker_ GUARDED_BY(round_);
-    bool collected_ GUARDED_BY(round_) = false;  ///< in writer_, and not all of it written
-    const bool after_sync_;
+    bool collected_ GUARDED_BY(round_) = false;      ///< in writer_, and not all of it written
+    std::int64_t short_of_ GUARDED_BY(round_) = -1;  ///< a limit within the next record
     const std::function<void(const Milestone&)> progressed_;
     std::function<void(std::span<const Arrival>)> listener_;
     Bell bell_;

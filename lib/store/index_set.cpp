@@ -79,7 +79,7 @@ std::string IndexSet::why_not(const Item& item, std::int64_t flushed_ts_ms, bool
     const IndexHeader& header = item.header;
     if (!header.sound(geometry_)) return "not of the configured geometry, or empty";
     if (crashed && header.end_ts_ms > flushed_ts_ms) return "not known to be on disk";
-    if (header.end_at >= log_.end()) return "ahead of the log";
+    if (header.end_at >= log_.shown()) return "ahead of the log";
     const auto before = items();
     if (!before.empty() && header.begin_at < before.back().header.end_at)
         return "not behind the file before it";
@@ -88,7 +88,7 @@ std::string IndexSet::why_not(const Item& item, std::int64_t flushed_ts_ms, bool
 
 bool IndexSet::record_begins(std::int64_t at) const {
     LogWalker walker(log_, at);
-    return walker.next(log_.end(), LogWalker::Check::lengths) == LogWalker::Step::record &&
+    return walker.next(log_.shown(), LogWalker::Check::lengths) == LogWalker::Step::record &&
            walker.record().at.value == at;
 }
 

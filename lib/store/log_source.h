@@ -20,7 +20,7 @@ public:
         now,  ///< what may have to be fetched from the disk is left to others
         wait
     };
-    LogSource(const CommitLog& log, Mode mode) : log_(log), mode_(mode), end_(log.end()) {}
+    LogSource(const CommitLog& log, Mode mode) : log_(log), mode_(mode), end_(log.shown()) {}
     ~LogSource();
     LogSource(const LogSource&) = delete;
     LogSource& operator=(const LogSource&) = delete;
@@ -44,7 +44,7 @@ public:
     /// What keeps the last get()'s bytes in place; null: they are a copy, made anew each time.
     const std::shared_ptr<const LogFile>& mapped() const { return mapped_; }
     const CommitLog& log() const { return log_; }
-    std::int64_t end() const { return end_; }  ///< the log's, when this was made
+    std::int64_t end() const { return end_; }  ///< the log's shown(), when this was made
 
 private:
     bool find_file(std::int64_t at);

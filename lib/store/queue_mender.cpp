@@ -24,7 +24,7 @@ constexpr std::int64_t soon_ms = 1000;
 
 void QueueMender::count_first(const TopicNames& topics) {
     topics_ = &topics;
-    count_to_ = log_.end();
+    count_to_ = log_.shown();
     {
         const Lock lock(lock_);
         began_ms_ = monotonic_ms();

@@ -352,7 +352,7 @@ Result<Slice> record_at(const ReadContext& context, PhysicalOffset at) {
 
 std::optional<Slice> next_record(const CommitLog& log, PhysicalOffset at) {
     LogWalker walker(log, at.value);
-    if (walker.next(log.end(), LogWalker::Check::lengths) != LogWalker::Step::record)
+    if (walker.next(log.shown(), LogWalker::Check::lengths) != LogWalker::Step::record)
         return std::nullopt;
     return Slice{walker.record().bytes, log.file_at(walker.record().at.value)};
 }

@@ -26,16 +26,18 @@ public:
           check_(check),
           files_(log.files()),
           limit_(log.end()),
+          confirmed_(log.confirmed()),
           mender_(log, check) {}
 
     Result<Milestone> run(bool clean, const std::optional<Milestone>& milestone) {
         const std::int64_t began_ms = monotonic_ms();
         if (clean && !queues_.empty()) {
             TRY(const bool found, find_end());
-            if (found && last_unit_is_there()) {
+            if (found && mark_.end <= confirmed_ && last_unit_is_there()) {
+                shown_ = {mark_.end, last_at_, mark_.store_ts_ms};
                 TRY_OK(log_.recovered(mark_, mark_.end));
                 TRY_OK(settle_queues(false));
-                return reached();
+                return shown_;
             }
         }
         std::size_t start = queues_.empty() ? 0 : start_file();
@@ -48,11 +50,10 @@ public:
                                           {"end", mark_.end},
                                           {"records", records_},
                                           {"ms", monotonic_ms() - began_ms}});
-        return reached();
+        return shown_;
     }
 
 private:
-    Milestone reached() const { return {mark_.end, last_at_, mark_.store_ts_ms}; }
     std::int64_t base_of(std::size_t i) const { return files_[i]->base; }
 
     /// Those not yet loaded find the log's end by themselves when they are, but a crash may have
@@ -62,8 +63,8 @@ private:
         for (StoredQueue* queue : queues_.all()) {
             if (every || queue->ignore_before() > 0) queue->load();
             if (!queue->opened()) continue;
-            TRY_OK(queue->truncate_to_log(mark_.end));
-            queue->next = queue->written();
+            TRY_OK(queue->truncate_to_log(shown_.end));
+            queue->next = queue->first_free();
             queue->publish();
             queue->tell_changes();
         }
@@ -83,6 +84,7 @@ private:
         const std::int64_t known_ms = std::max<std::int64_t>(
             0, std::min(checkpoint_.log_ts_ms, checkpoint_.queues_ts_ms) - checkpoint_margin_ms);
         for (std::size_t i = files_.size(); i-- > 1;) {
+            if (files_[i]->base > confirmed_) continue;
             const auto first = first_record(*files_[i]);
             if (first && first->store_ts_ms != 0 && first->store_ts_ms <= known_ms) return i;
         }
@@ -126,7 +128,8 @@ private:
     /// True when the milestone is true to the log and the queues are true to it. The log's own
     /// word is that of its last record before the milestone.
     Result<bool> replay_behind(const std::optional<Milestone>& milestone) {
-        if (!milestone || queues_.empty() || milestone->end > limit_) return false;
+        if (!milestone || queues_.empty() || milestone->end > std::min(limit_, confirmed_))
+            return false;
         LogWalker walker(log_, milestone->last_at);
         if (walker.next(milestone->end, check_) != LogWalker::Step::record ||
             walker.record().store_ts_ms != milestone->store_ts_ms ||
@@ -156,14 +159,18 @@ private:
         writer_.clear();
         mark_ = {from.end, from.store_ts_ms};
         last_at_ = from.last_at;
+        shown_ = from;
         records_ = 0;
         places_ = 0;
         LogWalker walker(log_, from.end);
         std::int64_t flushed = walker.at();
         for (bool more = true; more;) {
             while (walker.next(limit_, check_) == LogWalker::Step::record) {
-                writer_.add(walker.record());
                 passed(walker.record());
+                if (walker.at() <= confirmed_)
+                    show(walker);
+                else
+                    keep_number(walker.record());
                 ++records_;
                 if (!writer_.is_full(walker.at() - flushed)) continue;
                 TRY_OK(flush(mode, complain));
@@ -174,7 +181,20 @@ private:
             flushed = walker.at();
         }
         mark_.end = walker.at();
+        if (mark_.end <= confirmed_) shown_.end = mark_.end;
         return told_of(walker);
+    }
+
+    void show(const LogWalker& walker) {
+        writer_.add(walker.record());
+        shown_ = {walker.at(), walker.record().at.value, walker.record().store_ts_ms};
+    }
+
+    /// Nobody sees the record before it is confirmed, but its number is taken.
+    void keep_number(const message::RecordView& record) {
+        if (!QueueWriter::gets_unit(record)) return;
+        if (StoredQueue* queue = queues_.for_record(record); queue != nullptr)
+            queue->expect_unshown(record.queue_offset.value + record.messages());
     }
 
     void passed(const message::RecordView& record) {
@@ -245,7 +265,9 @@ private:
     const LogWalker::Check check_;
     const LogFiles files_;
     const std::int64_t limit_;
+    const std::int64_t confirmed_;
     CommitLog::Mark mark_;
+    Milestone shown_;  // the part of it that anybody sees
     std::int64_t last_at_ = -1;
     std::optional<message::RecordView> last_with_unit_;
     std::int64_t records_ = 0;

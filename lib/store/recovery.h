@@ -23,7 +23,8 @@
 namespace mqd::store {
 
 /// Leaves log and queues ready to be written to; replayed records have to stand `check`. Gives how
-/// far they agree: to the end. refused, io: what has to be put right cannot be.
+/// far they agree: to the end, or to the last record that is confirmed. Records after it stay and
+/// keep their numbers. refused, io: what has to be put right cannot be.
 Result<Milestone> recover(CommitLog& log, QueueTable& queues, QueueWriter& writer,
                           const Checkpoint& checkpoint, const std::optional<Milestone>& milestone,
                           LogWalker::Check check, bool clean);

@@ -106,6 +106,10 @@ public:
     PhysicalOffset begin() const override { return {log_->begin()}; }
     PhysicalOffset end() const override { return {log_->end()}; }
     PhysicalOffset synced() const override { return {log_->synced()}; }
+    PhysicalOffset shown() const override { return {log_->shown()}; }
+    void confirm(PhysicalOffset at) override {
+        if (log_->confirm(at.value)) dispatcher_->ring();
+    }
     PhysicalOffset dispatched() const override { return {dispatcher_->dispatched()}; }
     std::int64_t newest_ms() const override { return log_->newest_ms(); }
     PhysicalOffset indexed() const override {
@@ -148,14 +152,14 @@ private:
     bool takes_appends() const { return !closing_ && !dispatcher_->failing() && !disk_.is_full(); }
 
     Result<> write_abort();
-    void expect_ends();
+    void expect_ends(std::int64_t log_end);
     void count_ends(const std::function<bool()>& stop);
     void expect(const QueueEnd& end);
     QueueEnds current_ends() const;
     void save_ends();
     Result<> delete_queues(std::string_view topic, std::vector<QueueChange>& gone);
     Result<> open_index(bool crashed);
-    void start_threads(bool clean);
+    void start_threads(bool clean, const Milestone& reached);
     void dispatched(const Milestone& now);
     void stop_threads(bool finish);
     void keep_house();
@@ -225,6 +229,7 @@ Result<> StoreImpl::start() {
     TRY_OK(write_abort());
     TRY(log_, CommitLog::open(os_, places_ / "commitlog", options_.commit_log_file_bytes, crashed,
                               options_.warm_bytes));
+    log_->show_up_to(options_.confirmed);
     for (const char* folder : {"consumequeue", "batchconsumequeue"})
         TRY_OK(make_synced_directories(os_, places_ / folder));
     mender_ = std::make_unique<QueueMender>(*log_, levels_, changes_);
@@ -251,7 +256,7 @@ Result<> StoreImpl::start() {
         queues_->recovered(log_->end());
         TRY_OK(deleted_topics_.recovered(os_, log_->end()));
     }
-    expect_ends();
+    expect_ends(reached.end);
     mender_->serve(*queues_);
     recovered_ = crashed || log_->synced() < log_->end();
     milestones_.checkpoint_saved(checkpoint_);
@@ -259,10 +264,11 @@ Result<> StoreImpl::start() {
     // Nothing is shown to readers that is not on disk, were it even older than this process.
     if (options_.flush_sync) {
         if (auto ok = log_->sync(); !ok) return std::move(ok).error();
+        log_->show_synced_only();
     }
     TRY_OK(open_index(crashed));
     disk_.measure();
-    start_threads(!crashed);
+    start_threads(!crashed, reached);
     return {};
 }
 
@@ -289,9 +295,9 @@ Result<> StoreImpl::open_index(bool crashed) {
 
 // ---- what every queue must have
 
-void StoreImpl::expect_ends() {
+void StoreImpl::expect_ends(std::int64_t log_end) {
     opened_begin_ = counted_to_ = log_->begin();
-    opened_end_ = log_->end();
+    opened_end_ = log_end;
     bool was_cut = false;
     const auto known =
         QueueEnds::load(os_, options_.root, [&](const QueueEnds& ends, QueueEnd end) {
@@ -369,13 +375,12 @@ void StoreImpl::save_ends() {
     ends_due_.reset();
 }
 
-void StoreImpl::start_threads(bool clean) {
-    const auto mark = log_->mark();
+void StoreImpl::start_threads(bool clean, const Milestone& reached) {
+    const CommitLog::Mark mark{reached.end, reached.store_ts_ms};
     if (clean) queues_ts_ms_ = mark.store_ts_ms;
     if (options_.index) builder_ = std::make_unique<IndexBuilder>(*log_, *index_, mark.end);
-    dispatcher_ =
-        std::make_unique<Dispatcher>(*log_, *writer_, lateness_, mark, options_.flush_sync,
-                                     [this](const Milestone& now) { dispatched(now); });
+    dispatcher_ = std::make_unique<Dispatcher>(*log_, *writer_, lateness_, mark,
+                                               [this](const Milestone& now) { dispatched(now); });
     flusher_ =
         std::make_unique<Flusher>(*log_, lateness_,
                                   Flusher::Timing{options_.flush_sync, options_.flush_interval_ms,
@@ -420,8 +425,9 @@ Result<> StoreImpl::close() {
     if (!lock_) return {};
     stop_threads(true);
     const auto held = std::move(lock_);
-    const bool indexed = !builder_ || builder_->indexed() >= log_->end();
-    if (log_->synced() != log_->end() || dispatcher_->dispatched() != log_->end() || !indexed)
+    const std::int64_t dispatched = dispatcher_->dispatched();
+    const bool indexed = !builder_ || builder_->indexed() >= dispatched;
+    if (log_->synced() != log_->end() || !dispatcher_->is_done() || !indexed)
         return Error{Errc::io, fmt::format("{}: not everything could be written; `abort` stays",
                                            options_.root.string())};
     TRY_OK(sync_queues(true));
@@ -430,12 +436,15 @@ Result<> StoreImpl::close() {
         if (auto ok = current_ends().save(os_, options_.root); !ok)
             log::warn("queue_ends_not_saved", {{"why", ok.error().what}});
     }
+    const bool all_shown = dispatched == log_->end();
     const std::int64_t newest_ms = log_->mark().store_ts_ms;
     checkpoint_.log_ts_ms = newest_ms;
-    checkpoint_.queues_ts_ms = newest_ms;
+    checkpoint_.queues_ts_ms = all_shown ? newest_ms : dispatcher_->dispatched_ts_ms();
     checkpoint_.index_ts_ms = index_->durable_ts_ms(log_->end());
     TRY_OK(checkpoint_.save(os_, options_.root / "checkpoint"));
     TRY_OK(log_->remove_prepared());
+    // With `abort` the next start looks for records that no queue has, however many it shows.
+    if (!all_shown) return {};
     TRY_OK(os_.remove(options_.root / "abort"));
     milestones_.withdraw();
     return os_.sync_directory(options_.root);

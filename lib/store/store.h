@@ -60,7 +60,9 @@ struct Options {
     std::vector<std::string> delay_levels;  ///< as messageDelayLevel, empty: the 18 defaults
     bool check_crc = true;                  ///< recovery looks at bodies' CRCs
     bool demand_crc = false;                ///< a record without its own CRC is a damaged one
-    bool index = true;                      ///< false: what is there is kept, nothing is added
+    /// Of the log: what does not end at or before it is not shown until confirm() says so. All is.
+    std::int64_t confirmed = std::numeric_limits<std::int64_t>::max();
+    bool index = true;  ///< false: what is there is kept, nothing is added
     std::int32_t index_slots = 5'000'000;
     std::int32_t index_entries = 20'000'000;  ///< of a file, the first is never used
 };
@@ -210,7 +212,7 @@ public:
     static Result<std::unique_ptr<Store>> open(Files& files, const Clock& clock, Options options);
 
     /// Flushes, dispatches to the end, writes the checkpoint, removes `abort`. io: something was
-    /// not written, and `abort` stays.
+    /// not written, and `abort` stays. So it does when not all was confirmed.
     virtual Result<> close() = 0;
 
     /// The handle, made if need be, of a queue that has been looked at and may not be usable yet.
@@ -258,10 +260,17 @@ public:
     virtual PhysicalOffset begin() const = 0;
     virtual PhysicalOffset end() const = 0;         ///< written
     virtual PhysicalOffset synced() const = 0;      ///< on disk
+    virtual PhysicalOffset shown() const = 0;       ///< may be read, and is going to be dispatched
     virtual PhysicalOffset dispatched() const = 0;  ///< in the consume queues
     virtual PhysicalOffset indexed() const = 0;     ///< found by key
     /// The newest record's store time. No later one gets an earlier, whatever the clock says.
     virtual std::int64_t newest_ms() const = 0;
+
+    /// Raises the limit that Options::confirmed has set, which never moves back: readers, look-ups,
+    /// queues and whatever follows them see messages that end at or before `at`. It may lie above
+    /// end(), and within a record, which then waits for a higher one. A store without a limit stays
+    /// so.
+    virtual void confirm(PhysicalOffset at) = 0;
 
     /// Calls `done(true)` once synced() >= at (at once if it already is), or `done(false)` when
     /// `timeout_ms` has passed or the disk failed. From the flusher, or from here.

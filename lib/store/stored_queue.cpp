@@ -155,7 +155,7 @@ bool StoredQueue::is_mine(const QueuedUnit& at) const {
         unit.bytes < static_cast<std::int32_t>(message::record_bytes_min))
         return false;
     const auto file = context_.log.file_at(unit.at);
-    if (!file || unit.end() > std::min(file->limit(), context_.log.end())) return false;
+    if (!file || unit.end() > std::min(file->limit(), context_.log.shown())) return false;
     const auto bytes = file->bytes.subspan(static_cast<std::size_t>(unit.at - file->base),
                                            static_cast<std::size_t>(unit.bytes));
     const auto record = message::RecordView::parse(bytes);

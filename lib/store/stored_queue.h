@@ -137,6 +137,10 @@ public:
 
     /// The next queue offset to give out; guarded by the log's append lock.
     std::int64_t next = 0;
+    /// The same by what is written, and by records that are not shown yet.
+    std::int64_t first_free() const { return unshown_next_ >= 0 ? unshown_next_ : written(); }
+    /// Before all threads: records that are not shown yet have its numbers up to this one.
+    void expect_unshown(std::int64_t numbers_end) { unshown_next_ = numbers_end; }
 
     /// The units from the one that holds message `first` on, as many as fit, are there and begin
     /// below `limit`. not_found: the file is gone; io; unavailable, with `now`: the disk would
@@ -229,6 +233,8 @@ private:
     void examine();
     Result<std::string> why_unfit() const;
     void be_broken(const Error& why);
+
+    std::int64_t unshown_next_ = -1;  // recovery's, for a queue that is not loaded yet
 
     const std::string topic_;
     const std::int32_t id_;
