@@ -22,14 +22,14 @@ Admin::Admin(std::string_view command, std::string_view purpose)
     : cli(fmt::format("mqadmin {}", command), purpose) {
     cli.common(server_);
     cli.option("--timeout", timeout_ms_, parse_duration_ms, "D",
-               "for servers that are not there yet (default: 3s), for each answer (5s)");
+               "how long to retry a server (default: 3s), and to wait for each answer (5s)");
     cli::add_out_option(cli, out);
-    cli.section("this command's own");
+    cli.section("options of this command");
 }
 
 void Admin::where(Where& into) {
-    cli.option("-b,--brokerAddr", into.broker, "HOST:PORT", "that broker");
-    cli.option("-c,--clusterName", into.cluster, "CLUSTER", "the masters of that cluster");
+    cli.option("-b,--brokerAddr", into.broker, "HOST:PORT", "on this broker");
+    cli.option("-c,--clusterName", into.cluster, "CLUSTER", "on the masters of this cluster");
     cli.exclusive({"--brokerAddr", "--clusterName"}, true);
 }
 

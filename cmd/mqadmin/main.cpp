@@ -13,29 +13,32 @@ int main(int argc, char** argv) {
     static constexpr std::array commands = std::to_array<cli::Command>({
         {"updateTopic", "create a topic, or overwrite its configuration", admin::update_topic},
         {"deleteTopic", "delete a topic from a cluster", admin::delete_topic},
-        {"topicList", "all topics", admin::topic_list},
-        {"topicRoute", "where the name server says a topic lies", admin::topic_route},
-        {"topicStatus", "offsets of each queue of a topic", admin::topic_status},
-        {"clusterList", "clusters and brokers with their load", admin::cluster_list},
-        {"brokerStatus", "all runtime values of a broker", admin::broker_status},
+        {"topicList", "print all topics", admin::topic_list},
+        {"topicRoute", "print the route of a topic", admin::topic_route},
+        {"topicStatus", "print the offsets of each queue of a topic", admin::topic_status},
+        {"clusterList", "print clusters and brokers with their load", admin::cluster_list},
+        {"brokerStatus", "print all runtime values of a broker", admin::broker_status},
         {"cleanExpiredCQ", "delete consume queue files whose messages are gone",
          admin::clean_expired_cq},
-        {"cleanUnusedTopic", "drop what is left of topics that are in no table",
+        {"cleanUnusedTopic", "delete the consume queues of topics that no longer exist",
          admin::clean_unused_topic},
         {"deleteExpiredCommitLog", "delete expired log files at once",
          admin::delete_expired_commit_log},
-        {"consumerProgress", "how far consumer groups are behind", admin::consumer_progress},
+        {"consumerProgress", "print how many messages consumer groups have left to read",
+         admin::consumer_progress},
     });
     cli::install_signals();
     cli::watch_standard_output();
     cli::interrupt_again();
     const int status = cli::run_program(
         {"mqadmin",
-         "administers name servers and brokers; commands and options are those of RocketMQ",
+         "administer name servers and brokers, with RocketMQ's commands and options",
          commands,
-         {{"mqadmin updateTopic -n 127.0.0.1:9876 -c DefaultCluster -t orders", "makes a topic"},
-          {"mqadmin consumerProgress -g billing", "what the group still has to consume"},
-          {"mqadmin clusterList --out json | jq -r '.[].addr'", "addresses of all brokers"}}},
+         {{"mqadmin updateTopic -n 127.0.0.1:9876 -c DefaultCluster -t orders", "create a topic"},
+          {"mqadmin consumerProgress -g billing",
+           "print how many messages a group has left to read"},
+          {"mqadmin clusterList --out json | jq -r '.[].addr'",
+           "print the addresses of all brokers"}}},
         argc, argv);
     return cli::end_of_main(status);
 }

@@ -28,16 +28,17 @@ constexpr std::int64_t last_registration_ms = 2000;
 
 void describe_options(cli::Daemon& daemon, bool& standalone) {
     daemon.key_option("-n,--namesrv", "namesrvAddr", "HOST:PORT[;HOST:PORT...]",
-                      "name servers to register at");
-    daemon.key_option("--store", "storePathRootDir", "DIR", "the store's directory");
+                      "register with these name servers");
+    daemon.key_option("--store", "storePathRootDir", "DIR", "directory of the store");
     daemon.listen_option("bindAddress", "listenPort");
-    daemon.parser().flag("--standalone", standalone, "run the name server in this process too");
+    daemon.parser().flag("--standalone", standalone, "run a name server in the same process");
     daemon.key_option("--namesrv-port", "namesrvListenPort", "PORT",
-                      "with --standalone: the name server's port (9876)");
+                      "with --standalone: port of the name server (default: 9876)");
     daemon.parser().example("mqd-broker --standalone",
-                            "a whole RocketMQ: name server 9876, broker 10911, store ~/store");
-    daemon.parser().example("mqd-broker -c broker.conf", "with RocketMQ's own configuration file");
-    daemon.parser().example("mqd-broker -c broker.toml -p", "what is in effect, and from where");
+                            "name server on port 9876, broker on port 10911, store in ~/store");
+    daemon.parser().example("mqd-broker -c broker.conf", "use RocketMQ's own configuration file");
+    daemon.parser().example("mqd-broker -c broker.toml -p",
+                            "print what is in effect, and from where");
 }
 
 /// Connections and files are many; the soft limit is low for the sake of select(), unused here.

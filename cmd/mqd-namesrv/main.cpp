@@ -11,9 +11,10 @@ int main(int argc, char** argv) {
     cli::Daemon daemon("mqd-namesrv", "tell clients which brokers have which topics");
     daemon.listen_option("bindAddress", "listenPort");
     daemon.parser().example("mqd-namesrv", "listen on port 9876 of every address");
-    daemon.parser().example("mqd-namesrv -c /etc/mqd/namesrv.conf --check", "is the file right?");
+    daemon.parser().example("mqd-namesrv -c /etc/mqd/namesrv.conf --check",
+                            "check a configuration file");
     daemon.parser().example("mqd-namesrv --listen 127.0.0.1:0 -v",
-                            "any free port, named in the log");
+                            "listen on any free port, which the log names");
     if (const auto status = daemon.parse(argc, argv)) return *status;
 
     namesrv::Options options;

@@ -103,13 +103,14 @@ int get_command(const std::vector<std::string>& arguments) {
     std::string path, id;
     record::Format format;
     bool json_body = false;
-    cli::Parser cli("mqdump get", "one message, by its offset id, unique key or log offset");
-    cli.positional("STORE|FILE", path,
-                   "a store's directory, or one file of its log, maybe packed; -: standard input");
-    cli.positional("ID|OFFSET", id, "an id as mqsend and RocketMQ print them, or a log offset");
+    cli::Parser cli("mqdump get", "print one message, by its offset id, unique key or log offset");
+    cli.positional(
+        "STORE|FILE", path,
+        "directory of a store, or one file of its log, compressed or not; -: standard input");
+    cli.positional("ID|OFFSET", id, "id as mqsend and RocketMQ print it, or a log offset");
     cli.option("--out", format, record::parse_format, record::format_help,
-               "as mqpull(1) has them; lines");
-    cli.flag("--json-body", json_body, "json: a body that is JSON is written as a value");
+               "form of the output, see mqpull(1) (default: lines)");
+    cli.flag("--json-body", json_body, "with json: print a body that is JSON as a value");
     cli.example("mqdump get /var/lib/mqd 7F00000100002A9F0000000000A0B1C2", "by its offset id");
     cli.example("mqdump get /var/lib/mqd 0C476F9BC51E8F2DD166A93A56777701 --out json",
                 "by its unique key, with all fields");

@@ -45,14 +45,14 @@ int groups_command(const std::vector<std::string>& arguments) {
     std::string path;
     std::vector<std::string> groups;
     auto out = cli::RowsOut::table;
-    cli::Parser cli("mqdump groups", "committed offsets and lag of each consumer group");
-    cli.positional("STORE", path, "a store's directory, or its broker's configuration");
-    cli.option("-g,--group", groups, "G", "of that group; may be repeated");
+    cli::Parser cli("mqdump groups", "print committed offsets and lag of each consumer group");
+    cli.positional("STORE", path, "directory of a store, or the configuration file of its broker");
+    cli.option("-g,--group", groups, "G", "only this group; may be repeated");
     cli::add_out_option(cli, out);
-    cli.example("mqdump groups /var/lib/mqd", "all of them");
-    cli.example("mqdump groups /var/lib/mqd -g billing", "one of them");
+    cli.example("mqdump groups /var/lib/mqd", "all groups");
+    cli.example("mqdump groups /var/lib/mqd -g billing", "one group");
     cli.example("mqdump groups store --out json | jq 'map(select(.lag > 0))'",
-                "where something is left to do");
+                "groups that have messages left to read");
     if (const auto status = cli.parse(arguments)) return *status;
 
     const auto run = [&]() -> Result<> {

@@ -66,18 +66,18 @@ Result<> settle_topics(const Input& input, Wanted& wanted) {
 int index_command(const std::vector<std::string>& arguments) {
     Wanted wanted;
     auto out = cli::RowsOut::table;
-    cli::Parser cli("mqdump index", "what the index files have of a key");
+    cli::Parser cli("mqdump index", "print the entries of the index files for a key");
     cli.positional("STORE|FILE", wanted.path,
-                   "a store's directory, or one index file, maybe packed; -: standard input");
-    cli.required("--key", wanted.key, "K", "one of a message's keys, or its unique key");
+                   "directory of a store, or one index file, compressed or not; -: standard input");
+    cli.required("--key", wanted.key, "K", "key of a message, or its unique key");
     cli.option("-t,--topic", wanted.topics, "TOPIC",
-               "of that topic; may be repeated; all of the store's");
+               "only this topic; may be repeated (default: all topics)");
     cli::add_out_option(cli, out);
-    cli.example("mqdump index /var/lib/mqd --key order-17", "wherever it is");
+    cli.example("mqdump index /var/lib/mqd --key order-17", "in all topics");
     cli.example("mqdump index /var/lib/mqd --key order-17 -t orders --out jsonl",
-                "of one topic, an object a line");
+                "in one topic, an object a line");
     cli.example("mqdump index store/index/20261121001655447 --key order-17 -t orders",
-                "what one file has");
+                "in one index file");
     if (const auto status = cli.parse(arguments)) return *status;
     const auto input = Input::open(wanted.path);
     if (!input) return cli.fail(input.error());
@@ -96,7 +96,7 @@ int index_command(const std::vector<std::string>& arguments) {
         std::vector<KeyHit> hits;
         damage = find_key(index, log.get(), wanted.topics, wanted.key, hits);
         if (hits.empty() && damage)
-            return Error{Errc::not_found, fmt::format("{}: the index has nothing of the key '{}'",
+            return Error{Errc::not_found, fmt::format("{}: the index has no entry for the key '{}'",
                                                       wanted.path, wanted.key)};
         cli::RowStream rows(
             out, {"TOPIC", "QUEUE", "OFFSET", "LOG OFFSET", "STORED", "INDEX", "ENTRY", "RECORD"});

@@ -44,7 +44,7 @@ public:
         }
         char why[256];
         ::regerror(code, pattern.regex_.get(), why, sizeof why);
-        return Error{Errc::invalid, fmt::format("'{}' is no regular expression: {}", text, why)};
+        return Error{Errc::invalid, fmt::format("'{}' is not a regular expression: {}", text, why)};
     }
     bool matches(std::string_view text) const {
         if (!regex_) return true;
@@ -234,29 +234,31 @@ int log_command(const std::vector<std::string>& arguments) {
     bool follow = false;
     bool json_body = false;
     cli::Parser cli("mqdump log", "print the messages of a commit log, in the order of arrival");
-    cli.positional("STORE|FILE", path,
-                   "a store's directory, or one file of its log, maybe packed; -: standard input");
+    cli.positional(
+        "STORE|FILE", path,
+        "directory of a store, or one file of its log, compressed or not; -: standard input");
     cli.section("where");
-    cli.option("--from", wanted.from, "OFF", "from that log offset on");
-    cli.option("--to", wanted.to, "OFF", "up to that log offset");
-    cli.option("--since", wanted.since_ms, cli::parse_time, "TIME", "stored then or later");
-    cli.option("--until", wanted.until_ms, cli::parse_time, "TIME", "stored before");
+    cli.option("--from", wanted.from, "OFF", "from this log offset on");
+    cli.option("--to", wanted.to, "OFF", "messages before this log offset");
+    cli.option("--since", wanted.since_ms, cli::parse_time, "TIME", "stored at this time or later");
+    cli.option("--until", wanted.until_ms, cli::parse_time, "TIME", "stored before this time");
     cli.option("-c,--count", wanted.count, "N", "stop after N messages");
-    cli.flag("-f,--follow", follow, "wait for more at the end");
+    cli.flag("-f,--follow", follow, "at the end, wait for new messages");
     cli.section("which");
-    cli.option("-t,--topic", wanted.topics, "TOPIC", "of that topic; may be repeated");
-    cli.option("--queue", wanted.queue, "N", "of that queue");
-    cli.option("--key", wanted.key, "K", "with that key or unique id");
-    cli.option("--tag", wanted.tags, filter::Tags::parse, "TAGS", "like 'A' or 'A || B'");
-    cli.option("--grep", wanted.grep, Pattern::parse, "RE", "with a match in the body");
+    cli.option("-t,--topic", wanted.topics, "TOPIC", "only this topic; may be repeated");
+    cli.option("--queue", wanted.queue, "N", "only this queue");
+    cli.option("--key", wanted.key, "K", "only messages with this key or unique id");
+    cli.option("--tag", wanted.tags, filter::Tags::parse, "TAGS",
+               "only messages with these tags: 'A' or 'A || B'");
+    cli.option("--grep", wanted.grep, Pattern::parse, "RE", "only messages whose body matches");
     cli.section("how");
     cli.option("--out", format, record::parse_format, record::format_help,
-               "as mqpull(1) has them; lines");
-    cli.flag("--json-body", json_body, "json: a body that is JSON is written as a value");
+               "form of the output, see mqpull(1) (default: lines)");
+    cli.flag("--json-body", json_body, "with json: print a body that is JSON as a value");
     cli.example("mqdump log /var/lib/mqd -t orders -c 10", "the first ten, a body a line");
     cli.example("mqdump log /var/lib/mqd --since -1h --out json", "the last hour, with all fields");
     cli.example("mqdump log 00000000001073741824 --out 'format:%O %t %q:%o %k\\n'",
-                "one file, a line of facts each");
+                "one file, with the position and keys of each message");
     if (const auto status = cli.parse(arguments)) return *status;
 
     format.json_body = json_body;

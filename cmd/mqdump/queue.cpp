@@ -95,19 +95,19 @@ int queue_command(const std::vector<std::string>& arguments) {
     std::optional<std::string> topic, queue;
     std::optional<std::int64_t> from, count;
     auto out = cli::RowsOut::table;
-    cli::Parser cli("mqdump queue", "the units of a consume queue: where its messages lie");
-    cli.positional(
-        "STORE|FILE", path,
-        "a store's directory, or one file of a queue of any kind, maybe packed; -: standard input");
-    cli.positional("TOPIC", topic, "with a store");
-    cli.positional("QUEUE", queue, "its number");
-    cli.option("--from", from, "N", "from that queue offset on; -N: the last N units");
+    cli::Parser cli("mqdump queue", "print the units of a consume queue: where its messages are");
+    cli.positional("STORE|FILE", path,
+                   "directory of a store, or one file of a queue of any kind, compressed or not; "
+                   "-: standard input");
+    cli.positional("TOPIC", topic, "topic, if STORE is given");
+    cli.positional("QUEUE", queue, "number of the queue");
+    cli.option("--from", from, "N", "from this queue offset on; -N: the last N units");
     cli.option("-c,--count", count, "N", "stop after N units");
     cli::add_out_option(cli, out);
-    cli.example("mqdump queue /var/lib/mqd orders 0 --from -10", "the newest ten");
-    cli.example("mqdump queue store orders 3 --out jsonl | jq .log_offset", "places in the log");
+    cli.example("mqdump queue /var/lib/mqd orders 0 --from -10", "the newest ten units");
+    cli.example("mqdump queue store orders 3 --out jsonl | jq .log_offset", "offsets in the log");
     cli.example("mqdump queue store/consumequeue_ext/orders/0/00000000000000000000",
-                "one file of its extension");
+                "one file of the extension");
     if (const auto status = cli.parse(arguments)) return *status;
 
     const auto input = Input::open(path);
@@ -115,9 +115,10 @@ int queue_command(const std::vector<std::string>& arguments) {
     const bool whole_store = input->is_folder();
     const auto id = parse_int<std::int32_t>(queue.value_or(""));
     if (whole_store && !queue) return cli.usage_error("TOPIC and QUEUE are required with a store");
-    if (!whole_store && topic) return cli.usage_error("a file is a queue's already");
+    if (!whole_store && topic)
+        return cli.usage_error("TOPIC and QUEUE are only for a store, not for a file");
     if (whole_store && (!id || *id < 0))
-        return cli.usage_error(fmt::format("QUEUE: '{}' is not a queue's number", *queue));
+        return cli.usage_error(fmt::format("QUEUE: '{}' is not the number of a queue", *queue));
 
     const auto run = [&]() -> Result<> {
         TRY(const auto scan, whole_store

@@ -18,14 +18,14 @@ namespace mqd::dump {
 int repair_command(const std::vector<std::string>& arguments) {
     std::string path;
     store::RepairOptions options;
-    cli::Parser cli("mqdump repair", "put right what verify finds in a stopped store");
+    cli::Parser cli("mqdump repair", "repair what verify finds in a stopped store");
     cli.positional("STORE", path,
-                   "a store's directory, or its broker's configuration; no broker uses it");
-    cli.flag("--yes", options.apply, "do it; without it only say what would be done");
-    cli.example("mqdump repair /var/lib/mqd", "what would be done, a line for each step");
-    cli.example("mqdump repair --yes /var/lib/mqd", "do it, and keep what is replaced");
+                   "directory of a stopped store, or the configuration file of its broker");
+    cli.flag("--yes", options.apply, "repair the store; without it print the steps only");
+    cli.example("mqdump repair /var/lib/mqd", "print each step, and change nothing");
+    cli.example("mqdump repair --yes /var/lib/mqd", "repair the store, and keep what is replaced");
     cli.example("mqdump verify -q /var/lib/mqd || mqdump repair --yes /var/lib/mqd",
-                "only where there is need");
+                "repair only a damaged store");
     if (const auto status = cli.parse(arguments)) return *status;
 
     options.stop = [] { return cli::interrupted(); };

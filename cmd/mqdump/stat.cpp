@@ -249,13 +249,13 @@ int stat_command(const std::vector<std::string>& arguments) {
     std::string path;
     auto out = Out::text;
     cli::Parser cli("mqdump stat",
-                    "what is in a store: segments, queues, disk space, how it stopped");
-    cli.positional("STORE", path, "a store's directory, or its broker's configuration");
-    cli.choice("--out", out, {{"text", Out::text}, {"json", Out::json}}, "how to print it");
+                    "print what is in a store: segments, queues, disk space, how it stopped");
+    cli.positional("STORE", path, "directory of a store, or the configuration file of its broker");
+    cli.choice("--out", out, {{"text", Out::text}, {"json", Out::json}}, "form of the output");
     cli.example("mqdump stat /var/lib/mqd", "everything");
-    cli.example("mqdump stat ~/store --out json | jq .messages", "how many messages there are");
+    cli.example("mqdump stat ~/store --out json | jq .messages", "number of all messages");
     cli.example("mqdump stat store --out json | jq -r '.queues[] | [.topic, .messages] | @tsv'",
-                "messages of each queue");
+                "number of messages in each queue");
     if (const auto status = cli.parse(arguments)) return *status;
 
     const auto facts = gather(path, cli);

@@ -54,14 +54,14 @@ Result<> print(const store::Pending& pending, store::LogScan& log, cli::RowStrea
 int timers_command(const std::vector<std::string>& arguments) {
     std::string path;
     auto out = cli::RowsOut::table;
-    cli::Parser cli("mqdump timers", "what is still to be delivered, by the time it is due");
-    cli.positional("STORE", path, "a store's directory, or its broker's configuration");
+    cli::Parser cli("mqdump timers", "print delayed messages, by the time at which they are due");
+    cli.positional("STORE", path, "directory of a store, or the configuration file of its broker");
     cli::add_out_option(cli, out);
-    cli.example("mqdump timers /var/lib/mqd", "the next one first");
+    cli.example("mqdump timers /var/lib/mqd", "all delayed messages, the next one first");
     cli.example("mqdump timers /var/lib/mqd --out jsonl | jq -r .topic | sort | uniq -c",
-                "how many wait for each topic");
+                "number of delayed messages of each topic");
     cli.example("mqdump timers store --out jsonl | jq 'select(.due_ts < now * 1000)'",
-                "those that are overdue");
+                "messages that are overdue");
     if (const auto status = cli.parse(arguments)) return *status;
 
     const auto run = [&]() -> Result<> {

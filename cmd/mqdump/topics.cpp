@@ -47,13 +47,13 @@ Result<> print(const store::StoredTopic& topic, cli::RowStream& rows) {
 int topics_command(const std::vector<std::string>& arguments) {
     std::string path;
     auto out = cli::RowsOut::table;
-    cli::Parser cli("mqdump topics", "the topic table");
-    cli.positional("STORE", path, "a store's directory, or its broker's configuration");
+    cli::Parser cli("mqdump topics", "print the topic table");
+    cli.positional("STORE", path, "directory of a store, or the configuration file of its broker");
     cli::add_out_option(cli, out);
     cli.example("mqdump topics /var/lib/mqd", "all topics with queues, permission and attributes");
-    cli.example("mqdump topics /var/lib/mqd --out json | jq -r '.[].topic'", "their names");
+    cli.example("mqdump topics /var/lib/mqd --out json | jq -r '.[].topic'", "names of all topics");
     cli.example("mqdump topics store --out jsonl | jq 'select(.perm != 6)'",
-                "those that are not simply for reading and writing");
+                "topics that do not allow both reading and writing");
     if (const auto status = cli.parse(arguments)) return *status;
 
     const auto run = [&]() -> Result<> {

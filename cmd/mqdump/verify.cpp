@@ -17,13 +17,15 @@ namespace mqd::dump {
 int verify_command(const std::vector<std::string>& arguments) {
     std::string path;
     store::VerifyOptions options;
-    cli::Parser cli("mqdump verify", "hold a store's files against each other, and find damage");
-    cli.positional("STORE", path, "a store's directory, or its broker's configuration");
-    cli.flag("--deep", options.deep, "also unpack bodies and look up every key");
-    cli.example("mqdump verify /var/lib/mqd", "a line for each finding, status 1 if there is one");
+    cli::Parser cli("mqdump verify", "check a store for damage");
+    cli.positional("STORE", path, "directory of a store, or the configuration file of its broker");
+    cli.flag("--deep", options.deep, "also decompress bodies and look up every key");
+    cli.example("mqdump verify /var/lib/mqd",
+                "print a line for each finding; status 1 if there is one");
     cli.example("mqdump verify -q --deep /mnt/copy || mail -s damage root",
-                "all there is to check");
-    cli.example("mqdump verify /var/lib/mqd | grep ^commitlog", "of the messages themselves");
+                "check everything, and report by mail");
+    cli.example("mqdump verify /var/lib/mqd | grep ^commitlog",
+                "print only damage of the commit log");
     if (const auto status = cli.parse(arguments)) return *status;
 
     options.stop = [] { return cli::interrupted(); };

@@ -98,7 +98,7 @@ Result<> AckOutput::advance() {
     }
     if (!has_closed_output_ && far_end_.is_gone()) {
         is_reader_gone_ = true;
-        return Error{Errc::io, "standard output: nobody reads it any more"};
+        return Error{Errc::io, "standard output: the reader is gone"};
     }
     if (!has_closed_acks_ || has_ended_) return {};
     return Error{Errc::io,

@@ -24,8 +24,8 @@ Result<message::RecordView> BlockReader::next() {
     auto message = next_record();
     if (message) return message;
     const client::Queue& queue = block_.queue->queue;
-    return Error{Errc::corrupt, fmt::format("{} sent, of {}: {}", queue.address, queue.to_string(),
-                                            message.error().what)};
+    return Error{Errc::corrupt, fmt::format("{} sent a wrong record of {}: {}", queue.address,
+                                            queue.to_string(), message.error().what)};
 }
 
 Result<message::RecordView> BlockReader::next_record() {

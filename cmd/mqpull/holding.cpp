@@ -155,14 +155,14 @@ bool Holding::advance() {
     Result<> failed;
     if (!commit_last(left, false, failed)) {
         try_again_ms_ = monotonic_ms() + try_again_ms;
-        client_.options().talk(client::Talk::trouble, "cannot let go of {} yet: {}",
+        client_.options().talk(client::Talk::trouble, "cannot release {} yet: {}",
                                left.front()->queue.to_string(), failed.error().what);
     }
     std::erase_if(done, [&](const QueueRef& queue) {
         return std::find(left.begin(), left.end(), queue) != left.end();
     });
     for (const auto& queue : done) {
-        client_.options().talk(client::Talk::trouble, "gives up {} at {}", queue->queue.to_string(),
+        client_.options().talk(client::Talk::trouble, "releases {} at {}", queue->queue.to_string(),
                                queue->ledger.committable());
         if (!queue->is_lost) locks_.release(queue->queue);
         lose(*queue);
@@ -186,7 +186,8 @@ Result<> Holding::finish(std::int64_t give_up_ms) {
     locks_.release_all();
     if (queues.empty()) return {};
     Error error = failed.error();
-    error.what = fmt::format("what was done last is not committed and comes again: {}", error.what);
+    error.what =
+        fmt::format("the last messages are not committed and will come again: {}", error.what);
     return error;
 }
 

@@ -26,7 +26,8 @@ Result<std::optional<std::int32_t>> parse_queue(std::string_view text) {
 
 Result<std::optional<std::int64_t>> parse_count(std::string_view text) {
     const auto count = parse_int<std::int64_t>(text);
-    if (!count || *count < 0) return Error{Errc::invalid, fmt::format("'{}' is no number", text)};
+    if (!count || *count < 0)
+        return Error{Errc::invalid, fmt::format("'{}' is not a number", text)};
     return count;
 }
 
@@ -61,7 +62,8 @@ std::optional<std::string> settle_filter(Options& o) {
         s.tags = std::move(*tags);
         return std::nullopt;
     }
-    if (!o.tags.empty()) return "--tag and --sql exclude each other: TAGS is a property as well";
+    if (!o.tags.empty())
+        return "--tag and --sql cannot be used together: test the property TAGS in --sql";
     const auto sql = filter::Sql::parse(o.sql);
     if (!sql) return "--sql: " + sql.error().what;
     // Brokers pass over it without a word.
@@ -119,71 +121,74 @@ void describe(cli::Parser& cli, Options& o) {
     Settings& s = o.settings;
     cli.common(o.server);
     cli.section("What");
-    cli.positional("TOPIC", o.topics_in_place, "what to read, several topics with commas between");
+    cli.positional("TOPIC", o.topics_in_place, "topics to read, with commas between");
     cli.option("-t,--topic", o.topics, "TOPIC[,TOPIC...]", "the same");
     cli.flag("--wait", o.waits,
-             "for a topic that does not exist yet (with -g, without -e: always)");
+             "wait for a topic that does not exist yet (default with -g without -e)");
     cli.option("-g,--group", s.group, "G",
                "share the queues with the group, commit what is written out");
-    cli.flag("--orderly", s.is_orderly, "with -g: no queue in two places at once, and in order");
-    cli.flag("--broadcast", s.broadcasts, "with -g: every member of the group gets everything");
-    cli.option("--queue", s.queue, parse_queue, "N", "only queues of this number");
-    cli.option("--broker", s.broker, "B", "only on the broker of this name");
+    cli.flag("--orderly", s.is_orderly, "with -g: read each queue in one place only, and in order");
+    cli.flag("--broadcast", s.broadcasts, "with -g: each member of the group gets every message");
+    cli.option("--queue", s.queue, parse_queue, "N", "read only queues with this number");
+    cli.option("--broker", s.broker, "B", "read only queues on this broker");
     cli.option("--brokers", s.brokers, parse_brokers, "N|A,B",
-               "so many brokers, or these, must hold the topic and answer");
-    cli.option("--tag", o.tags, "'A || B'", "only messages with one of these tags");
-    cli.option("--sql", o.sql, "EXPR", "only messages whose properties match the SQL92 expression");
-    cli.section("From where to where");
+               "N brokers, or these, must hold the topic and answer");
+    cli.option("--tag", o.tags, "'A || B'", "read only messages with one of these tags");
+    cli.option("--sql", o.sql, "EXPR",
+               "read only messages whose properties match the SQL92 expression");
+    cli.section("Where to begin and to stop");
     cli.option("--from", s.from, client::parse_from, "WHERE",
                "beginning, end (default), OFFSET, -N (the last N of each queue) or @TIME");
     cli.option("-N,--last", s.last, parse_count, "N",
-               "the newest N of all queues together, and with -e nothing else");
+               "begin with the newest N messages of all queues; with -e read only these");
     cli.exclusive({"--last", "--from"});
     cli.option("--until", s.until, client::parse_until, "WHERE",
-               "OFFSET or @TIME, not included, or the end as with -e");
-    cli.flag("-e,--exit", s.stops_at_end, "stop at the end of the topic as it is now");
+               "stop before OFFSET or @TIME, or at the end as with -e");
+    cli.flag("-e,--exit", s.stops_at_end, "stop at the end that the topic has now");
     cli.option("-c,--count", s.count, parse_count, "N", "stop after N messages");
-    cli.option("--idle", s.idle_ms, parse_idle, "D", "stop after D without a message");
-    cli.option("--rate", s.rate, parse_rate, "N", "at most N messages a second");
+    cli.option("--idle", s.idle_ms, parse_idle, "D", "stop when no message has come for D");
+    cli.option("--rate", s.rate, parse_rate, "N", "read at most N messages a second");
     cli.option("--timeout", s.waiting.timeout_ms, parse_duration_ms, "D",
-               "for servers that are not there at the start (default: 10s; 0: no limit)");
-    cli.flag("--fail-empty", s.fails_empty, "status 1 when nothing came");
+               "how long to wait for servers at the start (default: 10s; 0: no limit)");
+    cli.flag("--fail-empty", s.fails_empty, "end with status 1 if no message came");
     cli.section("Output");
     cli.option("--out", s.format, record::parse_format, record::format_help,
                "form of the output (default: lines)");
-    cli.flag("--merge", s.merges, "across queues in the order in which they were stored");
-    cli.flag("--json-body", o.json_body, "with json: a body that is JSON stands as a value");
+    cli.flag("--merge", s.merges, "print all messages in the order in which they were stored");
+    cli.flag("--json-body", o.json_body, "with json: print a body that is JSON as a value");
     cli::add_progress_option(cli, s.progress);
-    cli.section("Who has them");
+    cli.section("Commands, acknowledgements, files");
     cli.option("--exec", o.exec.command, "CMD",
-               "run CMD for each message, which it has on stdin; 0 acknowledges");
+               "run CMD for each message, with the message on stdin; status 0 acknowledges it");
     cli.option(
         "--jobs", o.exec.jobs,
         [](std::string_view text) { return parse_number_to(cli::Process::running_max, text); }, "N",
-        "up to N at once (default: 1)");
+        "run up to N commands in parallel (default: 1)");
     cli.option(
         "--exec-batch", o.exec.messages_max,
         [](std::string_view text) { return parse_number_to(exec_messages_max, text); }, "N",
-        "up to N messages to one run");
-    cli.flag("--reply", o.exec.replies, "what CMD prints is the reply to the message");
+        "give up to N messages to one run");
+    cli.flag("--reply", o.exec.replies, "send what CMD prints as the reply to the message");
     cli.exclusive({"--reply", "--exec-batch"});
     cli.option("--ack-fd", o.ack_fd, "N",
-               "the reader of the output acknowledges by ids, one a line, on descriptor N");
-    cli.option("--to-dir", o.to_dir.dir, "DIR", "write files there, each whole or not at all");
-    cli.option("--name", o.to_dir.names, record::FileNames::parse, "PATTERN",
-               "their names: %Y-%m-%d_%H.jsonl and the like; .gz or .zst at the end packs them");
+               "read the ids of acknowledged messages, one a line, from descriptor N");
+    cli.option("--to-dir", o.to_dir.dir, "DIR", "write files in DIR, each whole or not at all");
+    cli.option(
+        "--name", o.to_dir.names, record::FileNames::parse, "PATTERN",
+        "names of the files: %Y-%m-%d_%H.jsonl and the like; .gz or .zst at the end compresses");
     cli.option("--rotate", o.to_dir.rotation, record::parse_rotation, "TIME|SIZE",
-               "when a file is whole: 1h, 1G, or both: 1h,1G (default)");
-    cli.section("Instead");
-    cli.flag("--lag", o.lag, "print what the group has left, a line a queue, and stop");
+               "when to finish a file: 1h, 1G, or both: 1h,1G (default)");
+    cli.section("Instead of reading");
+    cli.flag("--lag", o.lag, "print what the group has left, a line for each queue, and stop");
     cli.exclusive({"--lag", "--exec", "--ack-fd", "--to-dir"});
     cli.exclusive({"--lag", "--broadcast", "--orderly"});
     cli.exclusive({"--lag", "--wait"});
-    cli.example("mqpull logs", "what comes from now on");
-    cli.example("mqpull orders -N 10 -e --out json", "the ten newest");
-    cli.example("mqpull orders -g billing | ./bill", "each message once, from where it stopped");
+    cli.example("mqpull logs", "print the messages that arrive from now on");
+    cli.example("mqpull orders -N 10 -e --out json", "print the ten newest messages");
+    cli.example("mqpull orders -g billing | ./bill",
+                "pass each message on once, from where the group stopped");
     cli.example("mqpull orders -g billing --exec ./bill --jobs 4",
-                "each in a run of its own, and again if that fails");
+                "run a command for each message, and repeat later what fails");
 }
 
 std::optional<int> settle(cli::Parser& cli, Options& o) {

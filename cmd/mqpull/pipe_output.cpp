@@ -21,7 +21,7 @@ constexpr std::size_t fine_marks_max = 16'384;
 constexpr std::uint64_t coarse_mark_bytes = 64 << 10;
 
 Error gone_error() {
-    return {Errc::io, "standard output: nobody reads it any more"};
+    return {Errc::io, "standard output: the reader is gone"};
 }
 
 }  // namespace

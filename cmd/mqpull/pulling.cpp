@@ -372,7 +372,7 @@ void Pulling::tell(const client::Block& block) {
                                   queue.taken, block.next));
             break;
         case News::shortened:
-            cli_.warn(fmt::format("{} ends before {} now: goes on at {}", of.to_string(),
+            cli_.warn(fmt::format("{} now ends before {}: continues at {}", of.to_string(),
                                   queue.taken, block.next));
             break;
         case News::made_anew:
@@ -380,7 +380,7 @@ void Pulling::tell(const client::Block& block) {
             lose(queue, Losses::Why::gone, queue.taken, queue.end);
             tell_once(
                 queue, block.news,
-                fmt::format("topic '{}' was deleted and made anew on {}{}", of.topic, of.broker,
+                fmt::format("topic '{}' was deleted and created again on {}{}", of.topic, of.broker,
                             settings_.stops_at_end ? "" : ": reads it from its beginning"));
             break;
         case News::missing:
@@ -401,7 +401,7 @@ void Pulling::tell(const client::Block& block) {
 
 void Pulling::tell_removed(const client::PulledQueue& queue) {
     const client::Queue& of = queue.queue;
-    cli_.warn(fmt::format("topic '{}' has no queue {} on {} any more", of.topic, of.id, of.broker));
+    cli_.warn(fmt::format("topic '{}' no longer has queue {} on {}", of.topic, of.id, of.broker));
     lose(queue, Losses::Why::gone, queue.taken, queue.end);
 }
 
@@ -484,8 +484,8 @@ std::int64_t Pulling::start_of(const client::Queue& queue, const client::From& f
     const bool is_late =
         from.kind == client::From::Kind::offset && from.value > 0 && from.value < bounds.min;
     if (is_late)
-        cli_.warn(fmt::format("{} begins at {}: what lay before is not there any more",
-                              queue.to_string(), bounds.min));
+        cli_.warn(fmt::format("{} begins at {}: earlier messages are gone", queue.to_string(),
+                              bounds.min));
     return client::start_offset(from, bounds);
 }
 

@@ -74,10 +74,11 @@ Result<BrokersWanted> parse_brokers(std::string_view text) {
         for (const auto name : split(text, ','))
             if (!name.empty()) wanted.names.emplace_back(name);
     if (wanted.names.empty())
-        return Error{Errc::invalid,
-                     fmt::format("'{}' is neither a number of brokers nor names, with commas "
-                                 "between",
-                                 text)};
+        return Error{
+            Errc::invalid,
+            fmt::format(
+                "'{}' is neither a number of brokers nor a list of names with commas between",
+                text)};
     return wanted;
 }
 

@@ -34,7 +34,7 @@ Result<> StreamOutput::flush() {
 
 Result<> StreamOutput::advance() {
     if (!far_end_.exists() || !far_end_.is_gone()) return {};
-    return Error{Errc::io, "standard output: nobody reads it any more"};
+    return Error{Errc::io, "standard output: the reader is gone"};
 }
 
 void StreamOutput::add_fds(std::vector<pollfd>& fds) const {

@@ -84,7 +84,7 @@ Result<> Composer::append_delay(const record::Record& record, std::string& out) 
         delay.level = record.delay_level;
         delay.at_ms = record.deliver_at_ms;
         if (delay.level && delay.at_ms)
-            return Error{Errc::invalid, "'delay_level' and 'deliver_at' exclude one another"};
+            return Error{Errc::invalid, "a record cannot have both 'delay_level' and 'deliver_at'"};
         if (delay.level.value_or(0) < 0 || delay.at_ms.value_or(0) < 0)
             return Error{Errc::invalid, "'delay_level' and 'deliver_at' cannot be negative"};
     }

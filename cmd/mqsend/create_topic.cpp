@@ -34,8 +34,8 @@ Result<> ask_brokers(client::Client& client, const std::string& topic) {
     }
     if (!is_made)
         return Error{Errc::unavailable,
-                     fmt::format("topic '{}' cannot be made: {} {} no broker that is a master",
-                                 topic, fmt::join(client.options().namesrv, ";"),
+                     fmt::format("cannot create topic '{}': {} {} no master broker", topic,
+                                 fmt::join(client.options().namesrv, ";"),
                                  client.options().namesrv.size() == 1 ? "knows" : "know")};
     return {};
 }
@@ -58,7 +58,7 @@ Result<> create_topic(client::Client& client, const std::string& topic,
         if (monotonic_ms() >= deadline_ms)
             return Error{
                 Errc::unavailable,
-                fmt::format("topic '{}' was made, but no name server learns of it", topic)};
+                fmt::format("topic '{}' was created, but no name server has it yet", topic)};
         cli::wait_readable(-1, look_again_ms);
     }
 }

@@ -53,7 +53,7 @@ Result<Positions> load_positions(const std::string& path) {
     if (text.empty()) return positions;
     const auto parsed = json::parse(text);
     if (!parsed || !(*parsed)["files"].is_array())
-        return Error{Errc::corrupt, fmt::format("{} is no list of positions", path)};
+        return Error{Errc::corrupt, fmt::format("{} is not a list of positions", path)};
     for (const auto& item : (*parsed)["files"].items()) {
         Position position;
         position.file.device = static_cast<std::uint64_t>(item["device"].as_int());
@@ -63,7 +63,7 @@ Result<Positions> load_positions(const std::string& path) {
         position.born_ns = item["born"].as_int();
         auto last = base64_decode(item["last"].as_text());
         if (!item["path"].is_text() || item["offset"].as_int(-1) < 0 || !last)
-            return Error{Errc::corrupt, fmt::format("{} is no list of positions", path)};
+            return Error{Errc::corrupt, fmt::format("{} is not a list of positions", path)};
         position.last = std::move(*last);
         positions[item["path"].as_text()] = std::move(position);
     }

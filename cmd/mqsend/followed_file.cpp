@@ -99,8 +99,8 @@ void FollowedFile::resume(Open now) {
             ::close(renamed->fd);
         }
         warn(
-            fmt::format("{}: the file that was read up to byte {} is not in its folder any more; "
-                        "its rest is lost",
+            fmt::format("{}: the file that was read up to byte {} is gone from its folder; the "
+                        "rest of it is lost",
                         path_, from.offset));
         add_rotations({from.file, from.born_ns, -1}, now.id);
     }
@@ -123,10 +123,11 @@ void FollowedFile::add_rotations(const Predecessor& old, const FileId& now) {
         if (!opened) warn(fmt::format("{}; it is not read", opened.error().what));
     }
     if (!rotations.trouble.empty())
-        warn(fmt::format("{}; what was renamed there is not read", rotations.trouble));
+        warn(fmt::format("{}; files that were renamed there are not read", rotations.trouble));
     if (!rotations.compressed.empty())
-        warn(fmt::format("{}: compressed since it was read and not read on: {}", path_,
-                         fmt::join(rotations.compressed, ", ")));
+        warn(
+            fmt::format("{}: compressed before it was read to its end, so the rest is not read: {}",
+                        path_, fmt::join(rotations.compressed, ", ")));
 }
 
 /// An inode may be another file's later on.
@@ -181,10 +182,9 @@ bool FollowedFile::pass_unwritten() {
     const auto before = std::exchange(writer_at_, 0);
     if (nuls < before) return true;
     read_front(nuls, cuts_);
-    warn(
-        fmt::format("{}: its first {} bytes are a hole that nobody has written, after it was cut "
-                    "short; it is passed over",
-                    path_, nuls));
+    warn(fmt::format(
+        "{}: skips its first {} bytes, a hole that no program has written, after it was cut short",
+        path_, nuls));
     return true;
 }
 

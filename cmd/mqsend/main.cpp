@@ -97,8 +97,9 @@ Result<std::string> parse_delimiter(std::string_view text) {
 
 void describe_message(cli::Parser& cli, Options& o) {
     cli.section("Message");
-    cli.option("-t,--topic", o.settings.topic, "TOPIC", "where to; over the records' own");
-    cli.option("-k,--key", o.settings.keys, "KEY", "index key; may be repeated");
+    cli.option("-t,--topic", o.settings.topic, "TOPIC",
+               "topic to send to; overrides the topics of records");
+    cli.option("-k,--key", o.settings.keys, "KEY", "key to find the message by; may be repeated");
     cli.option("--tag", o.settings.tag, "TAG", "tag");
     cli.repeated(
         "-p,--property",
@@ -108,7 +109,8 @@ void describe_message(cli::Parser& cli, Options& o) {
             return {};
         },
         "NAME=VALUE", "user property; may be repeated");
-    cli.option("--shard", o.settings.shard, "S", "one value, one queue, in order");
+    cli.option("--shard", o.settings.shard, "S",
+               "send messages with the same S to one queue, in order");
     cli.option(
         "--queue", o.settings.queue,
         [](std::string_view text) -> Result<std::optional<std::int32_t>> {
@@ -117,11 +119,13 @@ void describe_message(cli::Parser& cli, Options& o) {
                 return Error{Errc::invalid, fmt::format("'{}' is not a queue number", text)};
             return std::optional<std::int32_t>(*id);
         },
-        "N", "only to queues of this number");
-    cli.option("--delay", o.settings.delay.ms, parse_duration_ms, "D", "deliver so long after now");
-    cli.option("--at", o.settings.delay.at_ms, cli::parse_time, "TIME", "deliver at that time");
+        "N", "send only to queues with this number");
+    cli.option("--delay", o.settings.delay.ms, parse_duration_ms, "D",
+               "deliver each message after this time");
+    cli.option("--at", o.settings.delay.at_ms, cli::parse_time, "TIME",
+               "deliver each message at this time");
     cli.option("--delay-level", o.settings.delay.level, parse_level, "N",
-               "deliver after the broker's delay level N");
+               "deliver each message after level N of the broker");
     cli.exclusive({"--delay", "--at", "--delay-level"});
     cli.choice<std::optional<Compression>>(
         "--compress", o.settings.compression,
@@ -141,21 +145,22 @@ void describe_input(cli::Parser& cli, Options& o) {
                        {"file", Input::file}},
                       "what one message is (default: lines)");
     cli.option("--key-delim", o.input.key_delimiter, parse_delimiter, "D",
-               "lines and chunks are KEY<D>BODY; C escapes are read");
-    cli.flag("--strict", o.input.is_strict, "refuse JSON and msgpack keys that are not known");
-    cli.flag("--skip-empty", o.input.skip_empty, "drop and count empty lines");
+               "each line or chunk is KEY<D>BODY; D may have C escapes");
+    cli.flag("--strict", o.input.is_strict, "refuse records that have an unknown key");
+    cli.flag("--skip-empty", o.input.skip_empty, "drop empty messages, and count them");
     cli.option("--max-line", o.input.record_bytes_max, parse_max_line, "SIZE",
-               "refuse longer ones (default: 4M, which brokers take by default)");
-    cli.flag("--split-long", o.input.split_long, "longer lines become several messages");
+               "refuse longer messages (default: 4M, the default limit of brokers)");
+    cli.flag("--split-long", o.input.split_long, "split longer lines into several messages");
     cli.choice<bool>("--on-error", o.limits.skips_errors, {{"stop", false}, {"skip", true}},
-                     "at a message that is refused (default: stop)");
+                     "what to do at a refused record (default: stop)");
     cli.option("--rejects", o.rejects, "FILE",
-               "keeps refused inputs as they were; FILE.reasons says why");
-    cli.flag("-f,--follow", o.follow, "go on at the ends of the files, over their rotations");
-    cli.option("--state", o.state, "FILE", "where a next --follow goes on, kept there");
+               "keep refused inputs in FILE, the reasons in FILE.reasons");
+    cli.flag("-f,--follow", o.follow, "continue at the ends of the files, over their rotations");
+    cli.option("--state", o.state, "FILE",
+               "keep the positions in FILE; the next --follow continues there");
     cli.option("--count", o.limits.count, parse_positive, "N", "stop after N messages");
-    cli.option("--rate", o.limits.rate, parse_positive, "N", "at most N a second");
-    cli.positional("FILE", o.files, "inputs; none or `-`: standard input");
+    cli.option("--rate", o.limits.rate, parse_positive, "N", "send at most N messages a second");
+    cli.positional("FILE", o.files, "inputs; none, or `-`: standard input");
 }
 
 void describe_delivery(cli::Parser& cli, Options& o) {
@@ -167,7 +172,7 @@ void describe_delivery(cli::Parser& cli, Options& o) {
                      {"all", Ack::all},
                      {"flush", Ack::flush},
                      {"all,flush", Ack::all_flush}},
-                    "by the master (default), its replicas too, its disk, or both");
+                    "acknowledged by the master (default), its replicas, its disk, or both");
     cli.exclusive({"--oneway", "--ack"});
     cli.option(
         "--window",
@@ -176,31 +181,33 @@ void describe_delivery(cli::Parser& cli, Options& o) {
             o.producer.window = static_cast<int>(std::min<std::int64_t>(n, 10'000));
             return {};
         },
-        "N", "requests in flight (default: 64)");
+        "N", "at most N requests in flight (default: 64)");
     cli.option("--batch-bytes", o.producer.batch_bytes_max, parse_bytes, "SIZE",
-               "messages that are there go together up to this (default: 256k)");
+               "largest batch (default: 256k)");
     cli.option("--linger", o.limits.linger_ms, parse_duration_ms, "D",
-               "a message waits so long for more (default: 5ms)");
+               "how long a batch may wait for more messages (default: 5ms)");
     cli.option(
         "--retries",
         [&o](std::string_view text) -> Result<> {
             const auto n = parse_int<std::int32_t>(text);
-            if (!n || *n < 0) return Error{Errc::invalid, fmt::format("'{}' is no number", text)};
+            if (!n || *n < 0)
+                return Error{Errc::invalid, fmt::format("'{}' is not a number", text)};
             o.producer.retries = *n;
             o.producer.counts_unreached = true;
             return {};
         },
-        "N", "further attempts (default: 16)");
+        "N", "retry each message up to N times (default: 16)");
     cli.option("--timeout", o.producer.timeout_ms, parse_duration_ms, "D",
-               "for all attempts together (default: 10s; 0: no limit)");
-    cli.option("--spool", o.spool, "DIR", "what cannot be sent now waits there, over any crash");
+               "time limit for all attempts together (default: 10s; 0: no limit)");
+    cli.option("--spool", o.spool, "DIR",
+               "keep messages in DIR until a broker has them, over any crash");
     cli.option("--spool-max", o.spool_bytes_max, parse_spool_max, "SIZE",
-               "then the input waits too (default: 1G)");
+               "stop reading input when the spool has this size (default: 1G)");
     cli.flag("--drain", o.limits.drains, "read nothing, send what is left in the spool");
     cli.exclusive({"--oneway", "--spool"});
-    cli.flag("--request", o.requests, "wait for the reply to each, and print it");
+    cli.flag("--request", o.requests, "wait for the reply to each message, and print it");
     cli.option("--transaction", o.transaction.command, "CMD",
-               "each counts when CMD says so: 0 yes, 1 no, else later");
+               "CMD decides each transaction: 0 commits, 1 rolls back, else asked again");
     cli.option(
         "--jobs", o.transaction.jobs,
         [](std::string_view text) -> Result<std::size_t> {
@@ -210,16 +217,15 @@ void describe_delivery(cli::Parser& cli, Options& o) {
                              fmt::format("'{}' is not between 1 and {}", text, jobs_max)};
             return *n;
         },
-        "N", "CMD so often at once (default: 1)");
+        "N", "run up to N commands in parallel (default: 1)");
     cli.exclusive({"--transaction", "--oneway"});
     cli.exclusive({"--transaction", "--spool", "--request"});
     cli.exclusive({"--request", "--oneway"});
-    cli.flag("--create", o.create, "make the topic if it is missing");
+    cli.flag("--create", o.create, "create the topic if it is missing");
     cli.choice<Print>("--print", o.print, {{"ids", Print::ids}, {"json", Print::json}},
-                      "a line a message on standard output");
+                      "print a line for each message");
     cli.exclusive({"--request", "--print"});
-    cli.option("--metrics", o.metrics, "FILE",
-               "counters in Prometheus' text form, kept up to date");
+    cli.option("--metrics", o.metrics, "FILE", "keep counters in FILE, in Prometheus' text form");
     cli::add_progress_option(cli, o.progress);
 }
 
@@ -229,11 +235,11 @@ void describe(cli::Parser& cli, Options& o) {
     describe_input(cli, o);
     describe_delivery(cli, o);
     cli.example("mqsend -t logs --follow app.log --state app.pos --spool app.spool",
-                "each line as it comes, whether a broker is there or not");
+                "send each line as it comes, whether a broker is there or not");
     cli.example("mqsend -t orders --in json --on-error skip --rejects bad.jsonl orders.jsonl",
-                "records with keys, tags and properties");
+                "send records with keys, tags and properties");
     cli.example("mqpull -t a -e --from beginning --out json | mqsend -t b --in json",
-                "a topic copied");
+                "copy a topic");
 }
 
 /// Each key once a run.
@@ -243,11 +249,11 @@ public:
     void tell(std::string_view key, std::string_view where) {
         if (told_.contains(key) || told_.size() > told_max) return;
         told_.emplace(key);
-        reporting_.warn(told_.size() > told_max
-                            ? fmt::format("{}: further unknown keys are not told of", where)
-                            : fmt::format("{}: there is no key '{}'; it is passed over (--strict "
-                                          "refuses it)",
-                                          where, key));
+        reporting_.warn(
+            told_.size() > told_max
+                ? fmt::format("{}: further unknown keys are not reported", where)
+                : fmt::format("{}: the unknown key '{}' is ignored (--strict refuses it)", where,
+                              key));
     }
 
 private:
@@ -453,8 +459,8 @@ int send_spooled(const Sent& sent) {
     auto spool = Spool::open(store::posix_files(), o.spool, o.spool_bytes_max);
     if (!spool) return cli.fail(spool.error());
     if ((*spool)->damaged_bytes() > 0)
-        sent.reporting.warn(fmt::format("{}: {} bytes are damaged, what lay there is lost", o.spool,
-                                        (*spool)->damaged_bytes()));
+        sent.reporting.warn(fmt::format("{}: {} bytes are damaged; the messages in them are lost",
+                                        o.spool, (*spool)->damaged_bytes()));
     SpooledOutlet::Options options;
     options.linger_ms = o.limits.linger_ms;
     options.timeout_ms = patience_ms(o);

@@ -61,10 +61,10 @@ std::string Metrics::text(const Tally& tally) const {
         out += fmt::format("mqsend_messages_refused_total{{name=\"{}\",reason=\"{}\"}} {}\n", name_,
                            quoted(reason), count);
     one("messages_unknown_total", "counter",
-        "Messages sent of which nobody said whether they are stored.", tally.unknown);
+        "Messages sent of which no server said whether they are stored.", tally.unknown);
     one("bytes_total", "counter", "Bytes of the bodies acknowledged or handed over.", tally.bytes);
-    one("retries_total", "counter", "Messages sent once more.", tally.retries);
-    one("last_success_timestamp_seconds", "gauge", "When something was last acknowledged.",
+    one("retries_total", "counter", "Messages sent again.", tally.retries);
+    one("last_success_timestamp_seconds", "gauge", "Time of the last acknowledgement.",
         fmt::format("{}.{:03}", tally.last_success_ms / 1000, tally.last_success_ms % 1000));
     return out;
 }

@@ -68,7 +68,7 @@ void Reporting::write(const Tally& tally) {
     if (!metrics_) return;
     if (const auto written = metrics_->write(tally); !written && !has_failed_) {
         has_failed_ = true;
-        warn(fmt::format("the metrics cannot be written: {}", written.error().what));
+        warn(fmt::format("cannot write the metrics: {}", written.error().what));
     }
 }
 

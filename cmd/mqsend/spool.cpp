@@ -230,7 +230,7 @@ Result<bool> Spool::read_from_files() {
             case Kind::full:
                 // Files that have been made since are not known to it.
                 if (std::exchange(has_looked_again, true))
-                    return Error{Errc::corrupt, fmt::format("{}: nothing lies at {} any more",
+                    return Error{Errc::corrupt, fmt::format("{}: the message at {} is gone",
                                                             dir_.native(), next_at_.value)};
                 TRY_OK(scan_->grown());
                 break;

@@ -68,7 +68,7 @@ Result<> SpooledOutlet::secure() {
             staged_fates_.clear();
         } else {
             if (committed.error().code != Errc::refused) return committed;
-            why_no_space_ = fmt::format("{}; the input is held", committed.error().what);
+            why_no_space_ = fmt::format("{}; the input waits", committed.error().what);
             space_due_ms_ = monotonic_ms() + ask_again_ms;
         }
     }
@@ -83,7 +83,7 @@ void SpooledOutlet::tell_of_wait() {
     if (space_due_ms_ >= 0) {
         input_line_.waits(why_no_space_);
     } else if (!spool_.has_room() && finishing_ms_ < 0) {
-        input_line_.waits("the spool is full; the input is held");
+        input_line_.waits("the spool is full; the input waits");
     } else {
         input_line_.goes_on();
     }

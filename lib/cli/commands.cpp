@@ -33,7 +33,7 @@ std::string overview(const Program& program) {
     for (const auto& command : program.commands) width = std::max(width, command.name.size());
     for (const auto& command : program.commands)
         out += fmt::format("  {:{}}  {}\n", command.name, width, command.purpose);
-    out += fmt::format("  {:{}}  {}\n", "help", width, "the options of a command");
+    out += fmt::format("  {:{}}  {}\n", "help", width, "print the options of a command");
     out += "\nexamples:\n";
     for (const auto& [command, what] : program.examples)
         out += fmt::format("  {}\n      {}\n", command, what);
@@ -53,7 +53,7 @@ int unknown(const Program& program, std::string_view name) {
     const Parser parser(program.name, program.purpose);
     return parser.usage_error(
         nearest.empty() ? fmt::format("there is no command '{}'", name)
-                        : fmt::format("there is no command '{}'; is it {}?", name, nearest));
+                        : fmt::format("there is no command '{}'; did you mean {}?", name, nearest));
 }
 
 int print(const Program& program, const std::string& text) {

@@ -39,12 +39,12 @@ Result<std::pair<std::string, std::string>> split_address(std::string_view text)
 Daemon::Daemon(std::string_view program, std::string_view purpose)
     : program_(program), parser_(program, purpose) {
     parser_.option("-c,--config", config_file_, "FILE",
-                   "configuration: TOML, or key=value as RocketMQ has it");
+                   "configuration file: TOML, or key=value lines as in RocketMQ's files");
     parser_.choice<std::string>("--log-format", log_format_, {{"text", "text"}, {"json", "json"}},
-                                "how log lines look on stderr");
+                                "form of the log lines on stderr");
     parser_.flag("--check", check_only_, "check the configuration and stop");
     parser_.flag("-p,--print-config", print_config_,
-                 "print the effective configuration, with where each value came from, and stop");
+                 "print the effective configuration with the source of each value, and stop");
 }
 
 void Daemon::key_option(std::string_view names, std::string_view key, std::string_view value,
@@ -66,7 +66,7 @@ void Daemon::listen_option(std::string_view address_key, std::string_view port_k
                        set(p, parts.second, "--listen");
                        return {};
                    }),
-                   "ADDR:PORT", "where to listen; port 0 is any that is free");
+                   "ADDR:PORT", "address to listen on; port 0 means any free port");
 }
 
 void Daemon::set(std::string_view key, std::string_view value, std::string_view flag) {

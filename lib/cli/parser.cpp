@@ -56,10 +56,10 @@ const std::string& Option::name() const {
 
 Parser::Parser(std::string_view program, std::string_view purpose)
     : program_(program), purpose_(purpose) {
-    flag("-h,--help", help_wanted_, "print this and stop");
+    flag("-h,--help", help_wanted_, "print this help and stop");
     flag("--version", version_wanted_, "print the version and stop");
-    flag("-q,--quiet", quiet_, "no messages but errors");
-    flag("-v,--verbose", verbose_, "say more; twice: everything");
+    flag("-q,--quiet", quiet_, "print errors only");
+    flag("-v,--verbose", verbose_, "report more; twice: everything");
 }
 
 void Parser::common(Server& server) {
@@ -67,9 +67,9 @@ void Parser::common(Server& server) {
     option("-n,--namesrv,--namesrvAddr", server_options_.namesrv, "HOST:PORT[;...]",
            "name servers; else $NAMESRV_ADDR, the profile, 127.0.0.1:9876");
     option("--profile", server_options_.profile, "NAME",
-           "table [profile.NAME] of the file; else $MQD_PROFILE");
+           "table [profile.NAME] of the configuration file; else $MQD_PROFILE");
     option("--config", server_options_.config_file, "FILE",
-           "configuration; else $MQD_CONFIG, ~/.config/mqd/config.toml, /etc/mqd/config.toml");
+           "configuration file; else $MQD_CONFIG, ~/.config/mqd/config.toml, /etc/mqd/config.toml");
 }
 
 void Parser::option(std::string_view names, Set set, std::string_view value,
@@ -208,8 +208,9 @@ Result<Option*> Parser::find_long(std::string_view name) {
     if (ambiguous) return Error{Errc::invalid, fmt::format("option {} is ambiguous", name)};
     if (found != nullptr) return found;
     return Error{Errc::invalid,
-                 nearest.empty() ? fmt::format("there is no option {}", name)
-                                 : fmt::format("there is no option {}; is it {}?", name, nearest)};
+                 nearest.empty()
+                     ? fmt::format("there is no option {}", name)
+                     : fmt::format("there is no option {}; did you mean {}?", name, nearest)};
 }
 
 // Brings the arguments into the one form CLI11 reads without surprises: canonical names, every
@@ -404,7 +405,7 @@ client::Waiting Parser::waiting(std::int64_t timeout_ms) const {
 int Parser::fail(const Error& error) const {
     const bool nobody_said =
         error.code == Errc::unavailable && server_ != nullptr && server_->is_default;
-    warn(nobody_said ? error.what + " (-n or $NAMESRV_ADDR says where the name servers are)"
+    warn(nobody_said ? error.what + " (set the name servers with -n or $NAMESRV_ADDR)"
                      : error.what);
     return exit_status_of(error);
 }

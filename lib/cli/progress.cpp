@@ -35,7 +35,8 @@ std::string time_text(double seconds) {
 }  // namespace
 
 void add_progress_option(Parser& parser, std::optional<bool>& forced) {
-    parser.toggle("--progress", forced, "a line on stderr that counts (default: on a terminal)");
+    parser.toggle("--progress", forced,
+                  "show a line of progress on stderr (default: on a terminal)");
 }
 
 Progress::Progress(std::optional<bool> forced, bool quiet, int fd)

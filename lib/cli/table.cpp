@@ -39,7 +39,7 @@ void add_out_option(Parser& parser, RowsOut& out) {
                    {"json", RowsOut::json},
                    {"jsonl", RowsOut::jsonl},
                    {"msgpack", RowsOut::msgpack}},
-                  "how to print; json: all rows in one array, jsonl: a line each");
+                  "form of the output; json: one array, jsonl: an object a line");
 }
 
 void Rows::add(std::vector<std::string> cells, json::Value object) {

@@ -41,7 +41,7 @@ bool AckWatch::look() {
         has_more |= agreed.has_value();
         if (agreed || agreed.error().what == broker.told) continue;
         broker.told = agreed.error().what;
-        client_.options().talk(Talk::trouble, "{} is not sent to: {}", address, broker.told);
+        client_.options().talk(Talk::trouble, "nothing is sent to {}: {}", address, broker.told);
     }
     answers_.clear();
     return has_more || is_due;

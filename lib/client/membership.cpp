@@ -202,7 +202,7 @@ Result<std::vector<std::optional<std::int64_t>>> Membership::stored_offsets(
             return answers[i].error();
         }
         const auto offset = parse_int<std::int64_t>(answers[i]->find("offset"));
-        if (!offset) return Error{Errc::corrupt, queues[i].address + ": an answer without offset"};
+        if (!offset) return Error{Errc::corrupt, queues[i].address + ": the answer has no offset"};
         // Below 0 stands for none with old brokers.
         if (*offset >= 0) offsets.back() = *offset;
     }

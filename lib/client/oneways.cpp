@@ -129,8 +129,8 @@ void Oneways::look_for_break(const std::string& address, Link& link) {
     link.is_asked = false;
     link.lost = 0;
     give_up(address, link,
-            {Errc::unavailable, fmt::format("the connection to {} broke: of one-way messages "
-                                            "written to it nobody knows whether they arrived",
+            {Errc::unavailable, fmt::format("the connection to {} broke: it is not known whether "
+                                            "the one-way messages on it arrived",
                                             address)});
 }
 
@@ -144,8 +144,9 @@ void Oneways::give_up(const std::string& address, Link& link, const Error& unkno
         unsent -= std::min(unsent, count);
         --written;
     }
-    const Error lost{Errc::unavailable,
-                     fmt::format("the connection to {} broke before they were written", address)};
+    const Error lost{
+        Errc::unavailable,
+        fmt::format("the connection to {} broke before the messages were written", address)};
     for (std::size_t i = 0; !link.waiting.empty(); ++i)
         settle_front(link, i < written ? Verdict::unknown : Verdict::refused,
                      i < written ? &unknown : &lost);
@@ -172,7 +173,7 @@ void Oneways::finish() {
         if (link.waiting.empty()) continue;
         give_up(address, link,
                 {Errc::unavailable,
-                 fmt::format("whether the one-way messages arrived is not known: {}",
+                 fmt::format("it is not known whether the one-way messages arrived: {}",
                              answer ? "the connection broke" : answer.error().what)});
     }
 }

@@ -483,7 +483,7 @@ void Producer::again(Batch& batch, std::string why, bool busy) {
         batch.retry_at_ms = now_ms + backoff_ms(batch.attempts);
     }
     const Queue queue = busy ? batch.queue() : next_queue(batch);
-    talk()(Talk::trouble, "{} for {} goes to {} in {} ms: {}", messages(batch),
+    talk()(Talk::trouble, "{} for {} is sent again to {} in {} ms: {}", messages(batch),
            batch.queue().to_string(), queue.address, batch.retry_at_ms - now_ms, why);
     trouble_ = std::move(why);
     redirect(batch, queue);
@@ -560,7 +560,7 @@ void Producer::split(Batch& batch, std::size_t bytes_max) {
     const auto channel = client_.channel(batch.queue().address);
     auto pieces = batch.split(bytes_max, [&] { return channel->next_opaque(); });
     Lane& lane = *lanes_[batch.lane];
-    talk()(Talk::trouble, "a batch of {} bytes goes in {} pieces: {} takes {} at most",
+    talk()(Talk::trouble, "a batch of {} bytes is sent in {} pieces: {} accepts at most {}",
            batch.body_bytes(), pieces.size(), batch.queue().address, bytes_max);
     --lane.flying;
     flying_bytes_ -= batch.body_bytes();
@@ -636,10 +636,11 @@ void Producer::send_oneway(std::unique_ptr<Batch> batch) {
         return send_oneway(std::move(batch));
     }
     // Its broker would not take it, and could not say so.
-    const Error error{Errc::invalid,
-                      fmt::format("the message has {} bytes, {} takes {} (its maxMessageSize)",
-                                  batch->request_bytes(), batch->queue().address,
-                                  limits_.of(batch->queue().address))};
+    const Error error{
+        Errc::invalid,
+        fmt::format("the message has {} bytes; {} accepts at most {} (its maxMessageSize)",
+                    batch->request_bytes(), batch->queue().address,
+                    limits_.of(batch->queue().address))};
     settle(*batch, Verdict::refused, nullptr, &error);
 }
 
@@ -691,7 +692,7 @@ bool Producer::reach(Batch& batch) {
         topics_.refresh(*lanes_[batch.lane]->topic);
         const Queue next = next_queue(batch);
         redirect(batch, next);
-        talk()(Talk::trouble, "{} goes to {} at {}: {}", messages(batch), next.to_string(),
+        talk()(Talk::trouble, "{} is now sent to {} on {}: {}", messages(batch), next.to_string(),
                next.address, answer.error().what);
     }
 }

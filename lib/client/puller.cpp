@@ -191,7 +191,7 @@ Result<bool> Puller::goes_on(PulledQueue& queue, remoting::Answer& answer, Block
     using News = Block::News;
     const auto next = parse_int<std::int64_t>(answer.find("nextBeginOffset"));
     if (!next || *next < 0)
-        return Error{Errc::corrupt, fmt::format("{}: a pull's answer without nextBeginOffset",
+        return Error{Errc::corrupt, fmt::format("{}: the answer to a pull has no nextBeginOffset",
                                                 queue.queue.address)};
     const bool stands_still = answer.code != code::success && *next == queue.next;
     queue.failures = 0;
@@ -256,7 +256,7 @@ Result<bool> Puller::failed(PulledQueue& queue, const Error& error, Block& into)
     ++retries_;
     queue.retry_at_ms = now_ms + backoff_ms(queue.failures);
     tell_trouble(queue.queue.broker, error);
-    client_.options().talk(Talk::trouble, "{} is asked again at {} in {} ms: {}",
+    client_.options().talk(Talk::trouble, "the pull of {} from {} is retried in {} ms: {}",
                            queue.queue.to_string(), queue.queue.address, queue.retry_at_ms - now_ms,
                            error.what);
     return false;

@@ -242,7 +242,7 @@ Result<remoting::Answer> Client::checked(const std::string& address,
 
 Error Client::unreached_error(Error last) const {
     if (options().namesrv.size() > 1)
-        last.what = fmt::format("none of the name servers {} answers; the last: {}",
+        last.what = fmt::format("none of the name servers {} answers; the last error: {}",
                                 fmt::join(options().namesrv, ";"), last.what);
     return last;
 }

@@ -18,7 +18,7 @@ Result<std::int64_t> offset_in(const std::string& address, const Result<remoting
     if (answer->code != wire::response_code::success)
         return error_of(address, answer->code, answer->remark);
     const auto offset = parse_int<std::int64_t>(answer->find("offset"));
-    if (!offset) return Error{Errc::corrupt, fmt::format("{}: an answer without offset", address)};
+    if (!offset) return Error{Errc::corrupt, fmt::format("{}: the answer has no offset", address)};
     return *offset;
 }
 

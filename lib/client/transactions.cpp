@@ -51,8 +51,9 @@ void Transactions::append_properties(std::string& properties, std::string_view g
 Result<Half> Transactions::half_of(const Settled& settled) {
     const auto id = message::parse_offset_id(settled.offset_id);
     if (!id || settled.first_offset < 0)
-        return Error{Errc::corrupt, fmt::format("{} does not say where a half message lies",
-                                                settled.batch.queue().address)};
+        return Error{Errc::corrupt,
+                     fmt::format("the answer of {} does not say where the half message is",
+                                 settled.batch.queue().address)};
     Half half;
     half.address = settled.batch.queue().address;
     settled.batch.for_each([&](std::string_view key, std::string_view) { half.id = key; });

@@ -31,7 +31,7 @@ void WaitLine::waits(std::string_view why, std::int64_t since_ms) {
 
 void WaitLine::goes_on() {
     if (since_ms_ >= 0 && is_told_)
-        say_(fmt::format("it goes on, after {}", seconds_of(monotonic_ms() - since_ms_)));
+        say_(fmt::format("continues after {}", seconds_of(monotonic_ms() - since_ms_)));
     since_ms_ = -1;
 }
 

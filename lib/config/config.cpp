@@ -81,7 +81,7 @@ Result<std::int64_t> Config::read_number(Type type, std::string_view text, std::
 }
 
 Error Config::none_of(std::string_view text, std::string_view all) {
-    return Error{Errc::invalid, fmt::format("'{}' is none of {}", text, all)};
+    return Error{Errc::invalid, fmt::format("'{}' is not one of {}", text, all)};
 }
 
 const Key* Config::find(std::string_view name) const {
@@ -232,7 +232,7 @@ std::string Config::closest(std::string_view name) const {
             best = key.name;
         }
     }
-    return best.empty() ? std::string() : fmt::format(" (is {} meant?)", best);
+    return best.empty() ? std::string() : fmt::format(" (did you mean {}?)", best);
 }
 
 }  // namespace mqd::config

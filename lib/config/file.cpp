@@ -219,7 +219,8 @@ Result<std::vector<Entry>> parse_properties(std::string_view text, std::string_v
         entry.value = reader.value();
         entry.value_end = reader.value_end();
         if (entry.key.empty() || (!reader.has_separator() && entry.value.empty()))
-            return Error{Errc::invalid, fmt::format("{}:{}: no key=value", name, entry.line)};
+            return Error{Errc::invalid,
+                         fmt::format("{}:{}: the line is not key=value", name, entry.line)};
         out.push_back(std::move(entry));
     }
     return out;
@@ -250,7 +251,7 @@ Result<> replace_file(const std::filesystem::path& path, std::string_view text) 
     std::error_code failed;
     std::filesystem::create_directories(dir, failed);
     if (failed)
-        return Error{Errc::io, fmt::format("cannot make {}: {}", dir.string(), failed.message())};
+        return Error{Errc::io, fmt::format("cannot create {}: {}", dir.string(), failed.message())};
     auto temporary = path;
     temporary += ".tmp";
     TRY_OK(write_and_sync(temporary, text));

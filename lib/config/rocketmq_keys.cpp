@@ -64,24 +64,25 @@ bool is_not_6m(std::string_view value) {
 
 // Why not.
 constexpr std::string_view no_lock =
-    "mqd does not check yet who asks and who may, and does not open what was to be locked";
-constexpr std::string_view no_pull_ban = "mqd does not turn pull consumers away";
+    "mqd does not check accounts and permissions yet, and would run unprotected";
+constexpr std::string_view no_pull_ban = "mqd does not refuse pull consumers";
 constexpr std::string_view no_tls = "mqd does not speak TLS yet";
 constexpr std::string_view no_proxy = "mqd connects to name servers itself, not through a proxy";
 constexpr std::string_view no_slave = "mqd has no slaves yet: each broker is a master";
 constexpr std::string_view no_replicas = "mqd keeps no second copy of a message yet";
-constexpr std::string_view no_controller = "mqd has no controller yet, and obeys none";
-constexpr std::string_view no_dledger = "mqd has no DLedger: such a store cannot be read here";
-constexpr std::string_view no_container = "mqd runs one broker a process: start one for each file";
+constexpr std::string_view no_controller = "mqd has no controller yet, and does not follow one";
+constexpr std::string_view no_dledger = "mqd has no DLedger, and cannot read such a store";
+constexpr std::string_view no_container =
+    "mqd runs one broker in a process: start a broker for each file";
 constexpr std::string_view no_rocksdb =
-    "mqd keeps nothing in RocksDB, and would not see what is there";
+    "mqd does not use RocksDB, and would not see the data in it";
 constexpr std::string_view no_plug_in = "mqd has neither store plug-ins nor tiered storage";
 constexpr std::string_view one_log = "mqd keeps the commit log in one directory";
 constexpr std::string_view old_size =
     "files of that size need the key that RocketMQ reads since 4.8";
 constexpr std::string_view no_lmq = "mqd does not dispatch to light message queues";
 constexpr std::string_view no_lookup =
-    "mqd asks nobody where the name servers are: write namesrvAddr";
+    "mqd does not ask an address server for the name servers: write namesrvAddr";
 
 // Whatever a setter of RocketMQ 5.3.3's BrokerConfig, MessageStoreConfig (also the tiered
 // store's), NamesrvConfig, NettyServerConfig, NettyClientConfig, AuthConfig, ControllerConfig,

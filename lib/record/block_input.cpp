@@ -87,10 +87,9 @@ bool BlockInput::find_extent() {
         add_gap(static_cast<std::uint64_t>(end - at));
         padding_left_ = grain_;
         if (holes_.tell && told_++ < told_max)
-            holes_.tell(fmt::format(
-                "{}: bytes {} to {} are a hole that nobody has written; it is "
-                "passed over{}",
-                name_, at, end, told_ == told_max ? "; further ones are not told of" : ""));
+            holes_.tell(
+                fmt::format("{}: skips bytes {} to {}, a hole that no program has written{}", name_,
+                            at, end, told_ == told_max ? "; further holes are not reported" : ""));
     }
     const auto hole = data < 0 ? -1 : ::lseek(fd_, data, SEEK_HOLE);
     ::lseek(fd_, end, SEEK_SET);

@@ -84,25 +84,27 @@ Result<FileNames> FileNames::parse(std::string_view pattern) {
     if (pattern.size() > pattern_bytes_max)
         return Error{Errc::invalid, "the name is too long for a file"};
     if (pattern.find('/') != std::string_view::npos)
-        return Error{Errc::invalid, "a name of files has no '/'"};
+        return Error{Errc::invalid, "a file name cannot contain '/'"};
     if (pattern.find('\0') != std::string_view::npos)
-        return Error{Errc::invalid, "a name of files has no NUL"};
+        return Error{Errc::invalid, "a file name cannot contain a NUL"};
     std::string plain;  // %F would hide the dashes that matches() looks for
     for (std::size_t i = 0; i < pattern.size(); ++i) {
         if (pattern[i] != '%') {
             plain += pattern[i];
             continue;
         }
-        if (++i == pattern.size()) return Error{Errc::invalid, "a name cannot end with %"};
+        if (++i == pattern.size()) return Error{Errc::invalid, "a file name cannot end with %"};
         if (pattern[i] == 'F') {
             plain += "%Y-%m-%d";
         } else if (pattern[i] == '%' || find_letter(pattern[i]) != nullptr) {
             plain += '%';
             plain += pattern[i];
         } else {
-            return Error{Errc::invalid,
-                         fmt::format("a name has no %{}; there are %Y %y %m %d %j %H %M %S %F %s",
-                                     pattern[i])};
+            return Error{
+                Errc::invalid,
+                fmt::format(
+                    "a file name cannot contain %{}; it can contain %Y %y %m %d %j %H %M %S %F %s",
+                    pattern[i])};
         }
     }
     // A dot at the very front hides a file, and is not where its ending begins.
@@ -110,7 +112,7 @@ Result<FileNames> FileNames::parse(std::string_view pattern) {
     FileNames names;
     names.stem_ = plain.substr(0, dot);
     if (dot != std::string::npos) names.ending_ = plain.substr(dot);
-    if (names.stem_ == ".") return Error{Errc::invalid, "'.' is no name of files"};
+    if (names.stem_ == ".") return Error{Errc::invalid, "'.' is not a file name"};
     return names;
 }
 

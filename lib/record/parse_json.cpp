@@ -44,7 +44,7 @@ Result<> JsonRecords::parse(std::string_view text, std::size_t readable_bytes, R
     has_body_ = false;
     unknown_keys_.clear();
     for (const auto& member : reader_.members()) TRY_OK(take(member, into));
-    if (!has_body_) return Error{Errc::corrupt, "neither 'body' nor 'body_b64' is there"};
+    if (!has_body_) return Error{Errc::corrupt, "there is neither a 'body' nor a 'body_b64'"};
     return {};
 }
 

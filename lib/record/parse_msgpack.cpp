@@ -88,7 +88,7 @@ Result<> take_map(const object& value, Record& into, std::vector<std::string_vie
         if (!key) return Error{Errc::corrupt, "a key is not a string"};
         TRY_OK(take(*key, pair.val, into, has_body, unknown_keys));
     }
-    if (!has_body) return Error{Errc::corrupt, "'body' is not there"};
+    if (!has_body) return Error{Errc::corrupt, "there is no 'body'"};
     return {};
 }
 

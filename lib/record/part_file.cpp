@@ -122,7 +122,7 @@ Result<std::unique_ptr<PartFile>> PartFile::create(const Folder& folder, const F
         TRY(const bool is_created, file->create_numbered());
         if (is_created) return file;
     }
-    return Error{Errc::io, fmt::format("{}: too many files of one name", folder.path())};
+    return Error{Errc::io, fmt::format("{}: too many files with the same name", folder.path())};
 }
 
 Result<bool> PartFile::create_numbered() {
@@ -189,7 +189,7 @@ Result<> PartFile::rename_to_free_name() {
         }
         if (errno != EEXIST) return failed(folder_, name);
     }
-    return Error{Errc::io, fmt::format("{}: too many files of one name", folder_.path())};
+    return Error{Errc::io, fmt::format("{}: too many files with the same name", folder_.path())};
 }
 
 }  // namespace mqd::record

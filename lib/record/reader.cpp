@@ -232,7 +232,7 @@ private:
                 if (parsed.broken) {
                     at_end_ = true;
                     ++number_;
-                    return Error{Errc::corrupt, fmt::format("{}: {}; nothing behind it can be read",
+                    return Error{Errc::corrupt, fmt::format("{}: {}; nothing after it can be read",
                                                             where(), parsed.record.error().what)};
                 }
                 incomplete_bytes_ = 0;
@@ -246,7 +246,7 @@ private:
                 at_end_ = true;
                 ++number_;
                 return Error{Errc::corrupt,
-                             fmt::format("{}: longer than {} bytes; nothing behind it can be read",
+                             fmt::format("{}: longer than {} bytes; nothing after it can be read",
                                          where(), options_.record_bytes_max)};
             }
             TRY(const bool got, more());
@@ -262,7 +262,7 @@ private:
     Error nothing_behind(std::string_view what) {
         at_end_ = true;
         ++number_;
-        return {Errc::corrupt, fmt::format("{}: {}; nothing behind it can be read", where(), what)};
+        return {Errc::corrupt, fmt::format("{}: {}; nothing after it can be read", where(), what)};
     }
 
     Result<bool> find_entry() {
@@ -271,7 +271,7 @@ private:
             input_.consume(entry.begin);
             begin_at_ = input_.consumed();
             if (entry.state == JournalEntry::State::broken)
-                return nothing_behind("no entry of a journal");
+                return nothing_behind("not an entry of a journal");
             const bool is_whole = entry.state == JournalEntry::State::whole;
             const auto bytes = is_whole ? entry.end - entry.begin : input_.window().size();
             if (bytes > options_.record_bytes_max)

@@ -121,7 +121,7 @@ disk_of() {
   lines 1 250000 > in
   mqsend -v -t T --queue 0 --spool small/spool in 2> err 3>&- &
   local sender=$!
-  wait_until grep -q 'No space left on device; the input is held' err
+  wait_until grep -q 'No space left on device; the input waits' err
   kill -0 "$sender"
   start_daemon broker broker mqd-broker --standalone --store store --listen "$broker" --namesrv-port "${namesrv##*:}"
   wait "$sender"

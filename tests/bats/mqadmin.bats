@@ -128,7 +128,7 @@ delete topic [orders] from NameServer [$namesrv] success." ]
 
 @test "every kind of failure has its status and one line" {
   run -2 --separate-stderr mqadmin topicLst
-  [ "$stderr" = "mqadmin: there is no command 'topicLst'; is it topicList? (see mqadmin --help)" ]
+  [ "$stderr" = "mqadmin: there is no command 'topicLst'; did you mean topicList? (see mqadmin --help)" ]
   run -2 --separate-stderr mqadmin updateTopic -t x
   [ "$stderr" = "mqadmin: one of --brokerAddr or --clusterName is required (see mqadmin updateTopic --help)" ]
   run -2 mqadmin updateTopic -b "$broker" -t x -o maybe
@@ -138,7 +138,7 @@ delete topic [orders] from NameServer [$namesrv] success." ]
   # Who has said nothing is told where to say it, if nobody listens at the default either.
   if ! (exec 3<> /dev/tcp/127.0.0.1/9876) 2> /dev/null; then
     NAMESRV_ADDR='' run -3 --separate-stderr mqadmin topicList --timeout 300ms
-    [[ $stderr == *127.0.0.1:9876*'(-n or $NAMESRV_ADDR says where the name servers are)' ]]
+    [[ $stderr == *127.0.0.1:9876*'(set the name servers with -n or $NAMESRV_ADDR)' ]]
   fi
   run -4 --separate-stderr mqadmin updateTopic -c nope -t x
   [ "$stderr" = "mqadmin: cluster 'nope' does not exist on $namesrv; there are $cluster" ]
@@ -155,7 +155,7 @@ delete topic [orders] from NameServer [$namesrv] success." ]
     run -0 mqadmin help "$command"
     [ "$(sed '1,/^examples:/d' <<< "$output" | grep -c '^  [^ ]')" = 3 ]
     # ... and stands in the man page with all of its own options.
-    for option in $(sed -n "/^this command's own:/,/^\$/p" <<< "$output" | grep -o -- '--[a-zA-Z]*'); do
+    for option in $(sed -n "/^options of this command:/,/^\$/p" <<< "$output" | grep -o -- '--[a-zA-Z]*'); do
       sed -n "/^\.It Cm $command/,/^\.It Cm/p" "$BATS_TEST_DIRNAME/../../man/mqadmin.1" | grep -q -- "Fl -${option#--}" ||
         { echo "mqadmin(1) does not have $command $option" >&2; return 1; }
     done
@@ -209,11 +209,11 @@ delete topic [orders] from NameServer [$namesrv] success." ]
     [ ! -e /dev/full ] || {
       run --separate-stderr bash -c "mqadmin $command > /dev/full"
       [ "$status" = 1 ] || { echo "full: status $status: $command"; return 1; }
-      [ "$(grep -v -e 'waiting: ' -e 'it goes on' <<< "$stderr")" = 'mqadmin: standard output: No space left on device' ] || { echo "$command: $stderr"; return 1; }
+      [ "$(grep -v -e 'waiting: ' -e 'continues after' <<< "$stderr")" = 'mqadmin: standard output: No space left on device' ] || { echo "$command: $stderr"; return 1; }
     }
     run --separate-stderr bash -c "mqadmin $command >&-"
     [ "$status" = 1 ] || { echo "closed: status $status: $command"; return 1; }
-    [ "$(grep -v -e 'waiting: ' -e 'it goes on' <<< "$stderr")" = 'mqadmin: standard output: Bad file descriptor' ] || { echo "$command: $stderr"; return 1; }
+    [ "$(grep -v -e 'waiting: ' -e 'continues after' <<< "$stderr")" = 'mqadmin: standard output: Bad file descriptor' ] || { echo "$command: $stderr"; return 1; }
   done
   run --separate-stderr bash -o pipefail -c 'for i in {1..400}; do echo; done | { mqadmin brokerStatus -b '"$broker"' | true; }'
   [ -z "$stderr" ]

@@ -197,13 +197,13 @@ ends_with() { [ "$(tail -1 "$BATS_TEST_TMPDIR/out")" = "$1" ]; }
 
 @test "mistakes are one line and status 2, what is missing status 4" {
   run -2 --separate-stderr mqdump lgo x
-  [ "$stderr" = "mqdump: there is no command 'lgo'; is it log? (see mqdump --help)" ]
+  [ "$stderr" = "mqdump: there is no command 'lgo'; did you mean log? (see mqdump --help)" ]
   run -2 --separate-stderr mqdump log
   [ "$stderr" = "mqdump: STORE|FILE is required (see mqdump log --help)" ]
   run -2 --separate-stderr mqdump log x --out xml
   [[ $stderr == "mqdump: --out: 'xml' is not one of "* ]]
   run -2 --separate-stderr mqdump log x --grep '('
-  [[ $stderr == "mqdump: --grep: '(' is no regular expression: "* ]]
+  [[ $stderr == "mqdump: --grep: '(' is not a regular expression: "* ]]
   run -4 --separate-stderr mqdump log "$BATS_TEST_TMPDIR/nothing"
   [ "$stderr" = "mqdump: $BATS_TEST_TMPDIR/nothing: no such store or file" ]
   run -4 mqdump stat "$BATS_TEST_TMPDIR/nothing"
@@ -376,11 +376,11 @@ ends_with() { [ "$(tail -1 "$BATS_TEST_TMPDIR/out")" = "$1" ]; }
     [ ! -e /dev/full ] || {
       run --separate-stderr bash -c "mqdump $command > /dev/full"
       [ "$status" = 1 ] || { echo "full: status $status: $command"; return 1; }
-      [ "$(grep -v -e 'waiting: ' -e 'it goes on' <<< "$stderr")" = 'mqdump: standard output: No space left on device' ] || { echo "$command: $stderr"; return 1; }
+      [ "$(grep -v -e 'waiting: ' -e 'continues after' <<< "$stderr")" = 'mqdump: standard output: No space left on device' ] || { echo "$command: $stderr"; return 1; }
     }
     run --separate-stderr bash -c "mqdump $command >&-"
     [ "$status" = 1 ] || { echo "closed: status $status: $command"; return 1; }
-    [ "$(grep -v -e 'waiting: ' -e 'it goes on' <<< "$stderr")" = 'mqdump: standard output: Bad file descriptor' ] || { echo "$command: $stderr"; return 1; }
+    [ "$(grep -v -e 'waiting: ' -e 'continues after' <<< "$stderr")" = 'mqdump: standard output: Bad file descriptor' ] || { echo "$command: $stderr"; return 1; }
   done
   run --separate-stderr bash -o pipefail -c 'mqdump log store | head -1'
   [ "$status" = 141 ]

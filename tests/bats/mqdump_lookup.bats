@@ -84,7 +84,7 @@ queue_is_whole() {
   run -2 --separate-stderr dump queue orders
   [ "$stderr" = "mqdump: TOPIC and QUEUE are required with a store (see mqdump queue --help)" ]
   run -2 --separate-stderr dump queue orders x
-  [ "$stderr" = "mqdump: QUEUE: 'x' is not a queue's number (see mqdump queue --help)" ]
+  [ "$stderr" = "mqdump: QUEUE: 'x' is not the number of a queue (see mqdump queue --help)" ]
   run -2 mqdump queue "$file" orders 0
 }
 
@@ -107,7 +107,7 @@ index_is_whole() {
   [[ ${lines[0]} == "TOPIC   QUEUE  OFFSET  LOG OFFSET  STORED "*" INDEX "*" ENTRY  RECORD" ]]
   [[ ${lines[1]} == "orders  0      0       0 "*" found" ]]
   run -4 --separate-stderr dump index --key nobody
-  [ "$stderr" = "mqdump: $(store): the index has nothing of the key 'nobody'" ]
+  [ "$stderr" = "mqdump: $(store): the index has no entry for the key 'nobody'" ]
   run -4 dump index --key both -t others
   file=$(echo "$(store)"/index/*)
   [ "$(mqdump index "$file" --key k1 -t orders --out jsonl | field log_offset)" = 0 ]

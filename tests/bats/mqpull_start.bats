@@ -94,7 +94,7 @@ by_place() { mqpull T --from beginning -e --out 'format:%T %O %s\n' | sort -k1,1
   [ "$(sort -n plain)" = "$({ echo a; seq 20; } | sort -n)" ]
   [ "$(sort -n group)" = "$({ echo a; seq 20; } | sort -n)" ]
   [ "$(wc -l < plain.err)" = 2 ]
-  says plain.err 'it goes on, after'
+  says plain.err 'continues after'
 }
 
 @test "what comes between a topic's beginning and its first look is not passed over with --from end" {

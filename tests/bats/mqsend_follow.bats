@@ -40,7 +40,7 @@ stop() { # [SIGNAL]
   echo 'no list' > "$state"
   run --separate-stderr mqsend -t T --follow "$log" --state "$state"
   [ "$status" = 1 ]
-  [[ $stderr == *"$state is no list of positions"* ]]
+  [[ $stderr == *"$state is not a list of positions"* ]]
 }
 
 @test "a growing file is read as it grows, lines only when they are whole" {
@@ -149,7 +149,7 @@ stop() { # [SIGNAL]
   rm "$log.1"
   follow "$log" --state "$state"
   wait_until has_stored T 130
-  grep -q 'its rest is lost' "$BATS_TEST_TMPDIR/err"
+  grep -q 'the rest of it is lost' "$BATS_TEST_TMPDIR/err"
   stop
   # Cut short and longer again.
   lines 131 150 > "$log"

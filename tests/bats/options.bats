@@ -31,6 +31,19 @@ used() {
   for name in "${!without_a_test[@]}"; do [ -n "${without_a_test[$name]}" ]; done
 }
 
+@test "every name of every option stands in the man page" {
+  local tool name page missing=()
+  for tool in mqsend mqpull; do
+    page=$BATS_TEST_DIRNAME/../../man/$tool.1
+    while read -r name; do
+      [ "$name" != --namesrvAddr ] || continue  # the name that RocketMQ's tools have
+      grep -qE "^\.It .*Fl ${name#-}( |\$)" "$page" || missing+=("$tool $name")
+    done < <(listed "$tool")
+  done
+  printf 'not in the man page: %s\n' "${missing[@]}"
+  [ ${#missing[@]} = 0 ]
+}
+
 @test "the names of one option mean the same" {
   start_broker
   local names=$NAMESRV_ADDR
@@ -82,8 +95,8 @@ used() {
   touch go
   wait "${senders[0]}" || true
   wait "${senders[1]}" || true
-  grep -q "mqsend: a message for T/.* goes to $broker in .* ms: cannot connect to " one.log
-  grep -q "mqsend: a message goes to T/.* at $broker: cannot connect to " oneway.log
+  grep -q "mqsend: a message for T/.* is sent again to $broker in .* ms: cannot connect to " one.log
+  grep -q "mqsend: a message is now sent to T/.* on $broker: cannot connect to " oneway.log
   grep -q 'read 2 = acknowledged 1 + refused . + unknown .*, retries [1-9]' one.log
   grep -q 'read 2 = handed over 1 + refused 1 + unknown 0' oneway.log
 }

@@ -50,7 +50,7 @@ has_said() { grep -q -- "$2" "$1"; }
     ended=0
     wait "${pids[i]}" || ended=$?
     [ "$ended" = 0 ] || { cat "err$i"; return 1; }
-    has_said "err$i" 'goes on' || { cat "err$i"; return 1; }
+    has_said "err$i" 'continues after' || { cat "err$i"; return 1; }
   done
   for tool in A B C; do [ "$(mqpull -q -t "$tool" --from beginning -e | wc -l)" = 3 ]; done
 }

@@ -11,13 +11,14 @@ namespace mqd::admin {
 
 int broker_status(const Arguments& arguments) {
     Where where;
-    Admin admin("brokerStatus", "all runtime values of a broker, sorted by name");
+    Admin admin("brokerStatus", "print all runtime values of a broker, sorted by name");
     auto& cli = admin.cli;
     admin.where(where);
-    cli.example("mqadmin brokerStatus -b 127.0.0.1:10911", "of one broker");
-    cli.example("mqadmin brokerStatus -c DefaultCluster", "of all masters, each line with address");
+    cli.example("mqadmin brokerStatus -b 127.0.0.1:10911", "one broker");
+    cli.example("mqadmin brokerStatus -c DefaultCluster",
+                "all masters, each line with the address");
     cli.example("mqadmin brokerStatus -b 127.0.0.1:10911 --out jsonl | grep commitLog",
-                "some of them");
+                "some of the values");
     if (const auto status = admin.start(arguments)) return *status;
 
     const auto targets = admin.masters(where);

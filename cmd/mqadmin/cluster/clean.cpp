@@ -30,10 +30,11 @@ int clean(const Cleaning& is, const Arguments& arguments) {
     Where where;
     Admin admin(is.command, is.purpose);
     auto& cli = admin.cli;
-    cli.option("-b,--brokerAddr", where.broker, "HOST:PORT", "that broker");
-    cli.option("-c,--cluster", where.cluster, "CLUSTER", "the masters of that cluster");
+    cli.option("-b,--brokerAddr", where.broker, "HOST:PORT", "on this broker");
+    cli.option("-c,--cluster", where.cluster, "CLUSTER", "on the masters of this cluster");
     cli.example(fmt::format("mqadmin {} -b 127.0.0.1:10911", is.command), "on one broker");
-    cli.example(fmt::format("mqadmin {} -c DefaultCluster", is.command), "on all of a cluster");
+    cli.example(fmt::format("mqadmin {} -c DefaultCluster", is.command),
+                "on the masters of a cluster");
     cli.example(fmt::format("mqadmin {}", is.command), "on the masters of all clusters");
     if (const auto status = admin.start(arguments)) return *status;
 
@@ -58,7 +59,7 @@ int clean_expired_cq(const Arguments& arguments) {
 }
 
 int clean_unused_topic(const Arguments& arguments) {
-    return clean({"cleanUnusedTopic", "drop what is left of topics that are in no table",
+    return clean({"cleanUnusedTopic", "delete the consume queues of topics that no longer exist",
                   wire::request_code::clean_unused_topic},
                  arguments);
 }

@@ -176,15 +176,15 @@ int cluster_list(const Arguments& arguments) {
     std::string cluster;
     bool more_stats = false, once = false;
     std::int64_t interval_s = 0;
-    Admin admin("clusterList", "clusters and brokers with their load");
+    Admin admin("clusterList", "print clusters and brokers with their load");
     auto& cli = admin.cli;
-    cli.flag("-m,--moreStats", more_stats, "messages of yesterday and today");
-    cli.option("-i,--interval", interval_s, "SECONDS", "again and again");
-    cli.flag("--once", once, "only once, whatever -i says");
-    cli.option("-c,--clusterName", cluster, "CLUSTER", "only that one");
+    cli.flag("-m,--moreStats", more_stats, "print the numbers of messages of yesterday and today");
+    cli.option("-i,--interval", interval_s, "SECONDS", "repeat at this interval");
+    cli.flag("--once", once, "print once, even with -i");
+    cli.option("-c,--clusterName", cluster, "CLUSTER", "only this cluster");
     cli.example("mqadmin clusterList", "all brokers");
-    cli.example("mqadmin clusterList -m -i 10", "messages of each day, every 10 seconds");
-    cli.example("mqadmin clusterList --out json | jq -r '.[].addr'", "their addresses");
+    cli.example("mqadmin clusterList -m -i 10", "numbers of messages, every 10 seconds");
+    cli.example("mqadmin clusterList --out json | jq -r '.[].addr'", "addresses of all brokers");
     if (const auto status = admin.start(arguments)) return *status;
 
     for (;;) {

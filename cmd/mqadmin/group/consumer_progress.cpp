@@ -287,17 +287,18 @@ int all_groups(Admin& admin, const Options& options) {
 
 int consumer_progress(const Arguments& arguments) {
     Options options;
-    Admin admin("consumerProgress", "how far consumer groups are behind");
+    Admin admin("consumerProgress", "print how many messages consumer groups have left to read");
     auto& cli = admin.cli;
-    cli.option("-g,--groupName", options.group, "GROUP", "queue by queue; else a line each group");
-    cli.option("-t,--topicName", options.topic, "TOPIC", "only that topic");
+    cli.option("-g,--groupName", options.group, "GROUP",
+               "this group, a line for each queue (default: a line for each group)");
+    cli.option("-t,--topicName", options.topic, "TOPIC", "only this topic");
     cli.option("-s,--showClientIP", options.show_client, parse_bool, "true|false",
-               "which member has each queue");
-    cli.option("-c,--cluster", options.cluster, "CLUSTER", "only the brokers of that cluster");
+               "print which member has each queue");
+    cli.option("-c,--cluster", options.cluster, "CLUSTER", "only the brokers of this cluster");
     cli.example("mqadmin consumerProgress", "all groups");
     cli.example("mqadmin consumerProgress -g billing -t orders", "one group, one topic");
     cli.example("mqadmin consumerProgress -g billing --out json | jq .totals.diff",
-                "how many messages it is behind");
+                "number of messages that a group has left to read");
     if (const auto status = admin.start(arguments)) return *status;
     return options.group.empty() ? all_groups(admin, options) : one_group(admin, options);
 }

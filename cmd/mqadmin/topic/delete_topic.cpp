@@ -55,13 +55,14 @@ int delete_topic(const Arguments& arguments) {
     std::string topic, cluster;
     Admin admin("deleteTopic", "delete a topic from a cluster, with its messages and offsets");
     auto& cli = admin.cli;
-    cli.required("-t,--topic", topic, "TOPIC", "its name");
-    cli.required("-c,--clusterName", cluster, "CLUSTER", "from that cluster");
+    cli.required("-t,--topic", topic, "TOPIC", "name of the topic");
+    cli.required("-c,--clusterName", cluster, "CLUSTER", "from this cluster");
     admin.yes_option();
-    cli.example("mqadmin deleteTopic -c DefaultCluster -t orders", "asks on a terminal");
-    cli.example("mqadmin deleteTopic -c DefaultCluster -t orders --yes", "does not ask");
+    cli.example("mqadmin deleteTopic -c DefaultCluster -t orders",
+                "ask before deleting, if stdin is a terminal");
+    cli.example("mqadmin deleteTopic -c DefaultCluster -t orders --yes", "do not ask");
     cli.example("mqadmin deleteTopic -c DefaultCluster -t orders --out jsonl",
-                "what each server answered");
+                "print what each server answered");
     if (const auto status = admin.start(arguments)) return *status;
 
     const auto targets = admin.masters({{}, cluster});

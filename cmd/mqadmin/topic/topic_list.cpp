@@ -82,13 +82,13 @@ Result<> add_topic(Admin& admin, const std::string& topic, std::string_view type
 
 int topic_list(const Arguments& arguments) {
     bool by_cluster = false;
-    Admin admin("topicList", "all topics that the name server knows");
+    Admin admin("topicList", "print all topics that the name server knows");
     auto& cli = admin.cli;
-    cli.flag("-c,--clusterModel", by_cluster, "with cluster and consumer groups");
-    cli.example("mqadmin topicList", "names");
+    cli.flag("-c,--clusterModel", by_cluster, "print cluster and consumer groups too");
+    cli.example("mqadmin topicList", "names of all topics");
     cli.example("mqadmin topicList -c", "with cluster and groups");
     cli.example("mqadmin topicList --out json | jq -r '.[] | select(.type==\"normal\").topic'",
-                "no retry, dead letter and system topics");
+                "topics other than retry, dead letter and system topics");
     if (const auto status = admin.start(arguments)) return *status;
 
     const auto topics = all_topics(admin);

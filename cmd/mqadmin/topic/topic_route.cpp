@@ -28,9 +28,9 @@ json::Value addresses_value(const wire::BrokerData& broker) {
 int topic_route(const Arguments& arguments) {
     std::string topic;
     bool list = false;
-    Admin admin("topicRoute", "where the name server says a topic lies");
+    Admin admin("topicRoute", "print the route of a topic, as the name server has it");
     auto& cli = admin.cli;
-    cli.required("-t,--topic", topic, "TOPIC", "its name");
+    cli.required("-t,--topic", topic, "TOPIC", "name of the topic");
     cli.flag("-l,--list", list, "a line for each broker");
     cli.example("mqadmin topicRoute -t orders", "as JSON text");
     cli.example("mqadmin topicRoute -t orders -l", "a line for each broker");

@@ -15,14 +15,14 @@ namespace mqd::admin {
 
 int topic_status(const Arguments& arguments) {
     std::string topic, cluster;
-    Admin admin("topicStatus", "offsets of each queue of a topic");
+    Admin admin("topicStatus", "print the offsets of each queue of a topic");
     auto& cli = admin.cli;
-    cli.required("-t,--topic", topic, "TOPIC", "its name");
-    cli.option("-c,--cluster", cluster, "CLUSTER", "only the brokers of that cluster");
+    cli.required("-t,--topic", topic, "TOPIC", "name of the topic");
+    cli.option("-c,--cluster", cluster, "CLUSTER", "only the brokers of this cluster");
     cli.example("mqadmin topicStatus -t orders", "all queues");
     cli.example("mqadmin topicStatus -t orders -c DefaultCluster", "of one cluster");
     cli.example("mqadmin topicStatus -t orders --out json | jq '[.rows[].messages] | add'",
-                "how many messages there are");
+                "number of all messages");
     if (const auto status = admin.start(arguments)) return *status;
 
     auto brokers = admin.brokers_of(topic);

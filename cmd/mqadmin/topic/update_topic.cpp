@@ -107,7 +107,7 @@ Result<> set_order(Admin& admin, const Options& options, std::vector<Target> tar
         for (const auto& [name, broker] : info.brokers)
             if (broker.master_address() == options.where.broker) targets[0].name = name;
         if (targets[0].name.empty())
-            return Error{Errc::not_found, fmt::format("{} is no master known to {}",
+            return Error{Errc::not_found, fmt::format("{} is not a master that {} knows",
                                                       options.where.broker, admin.namesrv())};
     }
     std::map<std::string, std::string> entries;
@@ -141,21 +141,23 @@ Result<> set_order(Admin& admin, const Options& options, std::vector<Target> tar
 int update_topic(const Arguments& arguments) {
     Options options;
     Admin admin("updateTopic",
-                "create a topic, or overwrite its configuration; what is not given "
-                "goes back to its default");
+                "create a topic, or overwrite its configuration; options that are not given set "
+                "their default again");
     auto& cli = admin.cli;
     admin.where(options.where);
-    cli.required("-t,--topic", options.topic, "TOPIC", "its name");
-    cli.option("-r,--readQueueNums", options.read_queues, "N", "queues to read from; 8");
-    cli.option("-w,--writeQueueNums", options.write_queues, "N", "queues to write to; 8");
-    cli.option("-p,--perm", options.perm, "2|4|6", "2 write, 4 read, 6 both; 6");
+    cli.required("-t,--topic", options.topic, "TOPIC", "name of the topic");
+    cli.option("-r,--readQueueNums", options.read_queues, "N",
+               "number of queues to read from (default: 8)");
+    cli.option("-w,--writeQueueNums", options.write_queues, "N",
+               "number of queues to write to (default: 8)");
+    cli.option("-p,--perm", options.perm, "2|4|6", "2 write, 4 read, 6 both (default: 6)");
     cli.option("-o,--order", options.order, parse_bool, "true|false",
                "queues keep their order when a broker is away");
     cli.option("-a,--attributes", options.attributes, "+K=V,-K",
-               "like +message.type=FIFO; others stay");
-    cli.option("-u,--unit", options.unit, parse_bool, "true|false", "a unit topic");
+               "set or remove attributes, like +message.type=FIFO; others stay");
+    cli.option("-u,--unit", options.unit, parse_bool, "true|false", "make it a unit topic, or not");
     cli.option("-s,--hasUnitSub", options.has_unit_sub, parse_bool, "true|false",
-               "with unit subscriptions");
+               "allow unit subscriptions, or not");
     cli.example("mqadmin updateTopic -c DefaultCluster -t orders", "8 queues on each master");
     cli.example("mqadmin updateTopic -b 10.0.0.5:10911 -t orders -r 16 -w 16", "on one broker");
     cli.example("mqadmin updateTopic -c DefaultCluster -t pay -a +message.type=FIFO",

@@ -122,7 +122,7 @@ TEST_CASE("wrong usage is one line on stderr and status 2") {
     };
     const std::string see = " (see mqtool sub --help)\n";
     const Case cases[] = {
-        {{"s", "--tpic", "x"}, "mqtool: there is no option --tpic; is it --topic?" + see},
+        {{"s", "--tpic", "x"}, "mqtool: there is no option --tpic; did you mean --topic?" + see},
         {{"s", "-z"}, "mqtool: there is no option -z" + see},
         {{"s", "--count"}, "mqtool: --count needs a value, N" + see},
         {{"s", "--count", "x"}, "mqtool: --count: 'x' is not a number" + see},

@@ -64,7 +64,7 @@ TEST_CASE("what is busy or not there is tried again until it is, and the wait is
     REQUIRE(told.lines.size() == 2);
     CHECK(has(told.lines[0], servers.address));
     CHECK(has(told.lines[0], "waiting: "));
-    CHECK(has(told.lines[1], "goes on"));
+    CHECK(has(told.lines[1], "continues after"));
 }
 
 TEST_CASE("what is settled at once says nothing, and what does not pass is not tried again") {

@@ -36,7 +36,7 @@ TEST_CASE("a wait that is long enough is told of once, and that it goes on") {
     CHECK(said.lines[0] == "waiting: the disk is full");
     line.goes_on();
     REQUIRE(said.lines.size() == 2);
-    CHECK(said.lines[1].starts_with("it goes on, after 999."));
+    CHECK(said.lines[1].starts_with("continues after 999."));
     line.goes_on();
     CHECK(said.lines.size() == 2);
 }

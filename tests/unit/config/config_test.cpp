@@ -76,9 +76,9 @@ TEST_CASE_FIXTURE(Fixture, "all that is wrong is told at once, with file and lin
     CHECK(problems() ==
           "broker.conf:1: listenPort: 70000 is outside 0..65535\n"
           "broker.conf:2: scanInterval: '1w' is not a duration (like 500ms, 10s, 2h)\n"
-          "broker.conf:3: traceOn: 'yes' is none of true, false\n"
-          "broker.conf:4: flushDiskType: 'SYNC' is none of ASYNC_FLUSH, SYNC_FLUSH\n"
-          "broker.conf:5: unknown key 'brokerNam' (is brokerName meant?)\n"
+          "broker.conf:3: traceOn: 'yes' is not one of true, false\n"
+          "broker.conf:4: flushDiskType: 'SYNC' is not one of ASYNC_FLUSH, SYNC_FLUSH\n"
+          "broker.conf:5: unknown key 'brokerNam' (did you mean brokerName?)\n"
           "broker.conf:6: unknown key 'noSuchThing'\n"
           "broker.conf:7: listenPort: line 1 has another value (RocketMQ takes the last): remove "
           "one of them\n"
@@ -197,10 +197,10 @@ TEST_CASE_FIXTURE(Fixture,
     properties(
         "authenticationEnabled=true\nstoreType=defaultRocksDB\nuseEpollNativeSelector=true\n");
     CHECK(problems() ==
-          "broker.conf:1: authenticationEnabled: mqd does not check yet who asks and who may, and "
-          "does not open what was to be locked: write authenticationEnabled=false\n"
-          "broker.conf:2: storeType: mqd keeps nothing in RocksDB, and would not see what is "
-          "there: write storeType=default\n");
+          "broker.conf:1: authenticationEnabled: mqd does not check accounts and permissions yet, "
+          "and would run unprotected: write authenticationEnabled=false\n"
+          "broker.conf:2: storeType: mqd does not use RocksDB, and would not see the data in "
+          "it: write storeType=default\n");
     CHECK(config.warnings().size() == 1);
 }
 

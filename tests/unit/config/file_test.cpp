@@ -53,8 +53,9 @@ TEST_CASE("a backslash continues a property on the next line and escapes what fo
 
 TEST_CASE("a line that is no pair names its file and line") {
     CHECK(pairs(config::parse_properties("a=1\nbrokerName\n", "broker.conf")) ==
-          "broker.conf:2: no key=value");
-    CHECK(pairs(config::parse_properties("=1\n", "broker.conf")) == "broker.conf:1: no key=value");
+          "broker.conf:2: the line is not key=value");
+    CHECK(pairs(config::parse_properties("=1\n", "broker.conf")) ==
+          "broker.conf:1: the line is not key=value");
 }
 
 TEST_CASE("TOML gives keys of tables with dots, arrays joined, and lines") {

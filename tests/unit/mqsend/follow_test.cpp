@@ -231,8 +231,8 @@ TEST_CASE("what was renamed before anybody looked is read in its turn, and nothi
         Followed again(path, position);
         CHECK(again.lines_over_rename() == Lines{"c", "d", "e"});
         const auto warning = again.file().take_warning();
-        CHECK(warning.find("its rest is lost") != std::string::npos);
-        CHECK(warning.find("not read on: app.log.4.gz") != std::string::npos);
+        CHECK(warning.find("the rest of it is lost") != std::string::npos);
+        CHECK(warning.find("the rest is not read: app.log.4.gz") != std::string::npos);
     }
     SUBCASE("the inode is another file's now") {
         if (position.born_ns == 0) return;
@@ -242,7 +242,7 @@ TEST_CASE("what was renamed before anybody looked is read in its turn, and nothi
         CHECK(Followed(path, earlier).lines_over_rename().back() == "e");
         Followed again(path, earlier);
         again.lines();
-        CHECK(again.file().take_warning().find("its rest is lost") != std::string::npos);
+        CHECK(again.file().take_warning().find("the rest of it is lost") != std::string::npos);
     }
 }
 
@@ -266,7 +266,7 @@ TEST_CASE("what was renamed and cannot be looked for or opened is told of") {
     std::string said;
     SUBCASE("looked for") {
         left = 1;
-        said = "what was renamed there is not read";
+        said = "files that were renamed there are not read";
     }
     SUBCASE("opened") {
         left = 2;
@@ -377,7 +377,7 @@ TEST_CASE("after a file was cut short, what its writer left out is passed over")
     SUBCASE("less than a block, where no file system has a hole") {
         put(7, "after\nnext\n");
         CHECK(followed.lines() == Lines{"after", "next"});
-        CHECK(followed.file().take_warning().find("its first 7 bytes are a hole") !=
+        CHECK(followed.file().take_warning().find("skips its first 7 bytes, a hole") !=
               std::string::npos);
         CHECK(followed.position().offset == 18);
         append(path, "more\n");

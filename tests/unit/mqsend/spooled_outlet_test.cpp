@@ -108,7 +108,7 @@ TEST_CASE("a full disk holds the input until there is space") {
     REQUIRE(world.outlet->send(message_of("b"), 0));
     CHECK_FALSE(world.outlet->may_read().value_or(true));
     REQUIRE(world.warnings.size() == 1);
-    CHECK(world.warnings[0] == "waiting: no space; the input is held");
+    CHECK(world.warnings[0] == "waiting: no space; the input waits");
     CHECK(world.servers.sends() == 0);
     world.is_full = false;
     for (bool may_read = false; !may_read; world.pass())

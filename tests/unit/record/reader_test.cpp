@@ -150,7 +150,7 @@ TEST_CASE("JSON lines that are no record are refused one by one, with line, byte
     CHECK(seen.errors[0] == "in: line 2 (byte 13): not a JSON object");
     CHECK(seen.errors[1] == "in: line 3 (byte 16): 'topic' is not a string");
     CHECK(seen.errors[2].ends_with("'body_b64' is not base64"));
-    CHECK(seen.errors[3].ends_with("neither 'body' nor 'body_b64' is there"));
+    CHECK(seen.errors[3].ends_with("there is neither a 'body' nor a 'body_b64'"));
     CHECK(seen.errors[4].ends_with("'properties' is not a map of strings"));
     CHECK(seen.errors[5].ends_with("'flag' is not an integer that fits"));
     CHECK(seen.refused.starts_with("[]\n{\"topic\":1,"));
@@ -171,7 +171,7 @@ TEST_CASE("msgpack maps follow each other without anything between") {
         {.input = Input::msgpack});
     CHECK(seen.bodies == Bodies{"\x00\xff"s, "x", "y"});
     CHECK(seen.errors == Bodies{"in: record 3 (byte 25): not a map",
-                                "in: record 4 (byte 26): 'body' is not there"});
+                                "in: record 4 (byte 26): there is no 'body'"});
     CHECK(seen.refused ==
           "\x01\x81\xa4"
           "flag\x01"s);
@@ -209,19 +209,18 @@ TEST_CASE("entries of a journal come whole, whatever bytes are in their fields")
     for (std::size_t cut = 1; cut < binary.size(); ++cut) {
         const auto seen = read_all(entries[0] + "\n" + binary.substr(0, cut), options);
         CHECK(seen.bodies == Bodies{entries[0]});
-        CHECK(
-            seen.errors ==
-            Bodies{"in: record 2 (byte 17): the input ends inside an entry; nothing behind it can "
-                   "be read"});
+        CHECK(seen.errors ==
+              Bodies{"in: record 2 (byte 17): the input ends inside an entry; nothing after it can "
+                     "be read"});
     }
     const auto seen = read_all("no field at all\nand no length\n", options);
     CHECK(seen.errors ==
-          Bodies{"in: record 1 (byte 0): no entry of a journal; nothing behind it can be read"});
+          Bodies{"in: record 1 (byte 0): not an entry of a journal; nothing after it can be read"});
     options.record_bytes_max = 16;
     CHECK(read_all(entries[0] + "\n", options).bodies == Bodies{entries[0]});
     options.record_bytes_max = 15;
     CHECK(read_all(entries[0] + "\n", options).errors ==
-          Bodies{"in: record 1 (byte 0): longer than 15 bytes; nothing behind it can be read"});
+          Bodies{"in: record 1 (byte 0): longer than 15 bytes; nothing after it can be read"});
 }
 
 TEST_CASE("an interrupt ends the input without a half line, following waits for the rest") {
