@@ -224,7 +224,6 @@ Result<> BatchQueue::truncate(std::int64_t index) {
     }
     min_ = std::min(min_.load(), written());
     max_ = std::min(max_.load(), written());
-    next = first_free();
     return {};
 }
 

@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "message/sys_flag.h"
 #include "store/file_names.h"
+#include "store/log_follow.h"
 #include "store/stored_queue.h"
 
 namespace mqd::store {
@@ -58,6 +59,36 @@ void CommitLog::append(std::span<Append> units, std::int64_t now_ms) {
         if (full() || failed()) return;
         units = units.subspan(done);
     }
+}
+
+Result<> CommitLog::append_at(std::int64_t at, std::span<const FollowedPart> parts) {
+    const Lock lock(append_lock_);
+    if (const std::int64_t end = end_.load(std::memory_order_relaxed); at != end)
+        return Error{Errc::invalid, fmt::format("the log ends at {}, not at {}", end, at)};
+    if (!may_append())
+        return failed() ? Error{Errc::io, "the log has failed"}
+                        : Error{Errc::refused, "the log takes no appends"};
+    for (const FollowedPart& part : parts) TRY_OK(append_part(part));
+    return {};
+}
+
+Result<> CommitLog::append_part(const FollowedPart& part) {
+    const std::int64_t start = end_.load(std::memory_order_relaxed);
+    if (start == tail_limit_) {
+        if (auto ok = next_tail(); !ok) {
+            no_next_file(ok.error());
+            return ok;
+        }
+    }
+    check(start >= tail_->base && part.end <= tail_->limit());
+    if (auto ok = tail_file_->write(start - tail_->base, part.bytes); !ok) {
+        write_failed(ok.error(), static_cast<std::int64_t>(part.bytes.size()));
+        return ok;
+    }
+    last_ts_ms_.store(std::max(newest_ms(), part.store_ts_ms), std::memory_order_relaxed);
+    for (const auto& [queue, next] : part.numbers) queue->next = next;
+    end_.store(part.end, std::memory_order_release);
+    return {};
 }
 
 bool CommitLog::may_append() {
@@ -408,6 +439,13 @@ Result<> CommitLog::load(bool mend) {
     begin_ = files_.front()->base;
     end_ = files_.back()->limit();
     return {};
+}
+
+void CommitLog::begin_at(std::int64_t at) {
+    const Lock lock(files_lock_);
+    if (!files_.empty() || at % file_bytes_ != 0) return;
+    begin_ = at;
+    end_ = at;
 }
 
 Result<> CommitLog::recovered(Mark mark, std::int64_t synced) {

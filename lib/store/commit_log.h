@@ -25,6 +25,8 @@
 
 namespace mqd::store {
 
+struct FollowedPart;
+
 /// One file of the log; whoever holds it may read its bytes up to end().
 struct LogFile {
     std::int64_t base = 0;
@@ -72,6 +74,11 @@ public:
 
     /// Store::append(). Every queue's load() has been seen.
     void append(std::span<Append> units, std::int64_t now_ms);
+
+    /// Store::append_at(), of parts that have been checked for `at`. invalid: that is not the end.
+    Result<> append_at(std::int64_t at, std::span<const FollowedPart> parts);
+    /// Before recovered(): a log without files begins there, at a multiple of a file's length.
+    void begin_at(std::int64_t at);
 
     /// Brings everything up to the mark taken at its start to disk. io: nothing more will be
     /// acknowledged until the store is opened again.
@@ -139,6 +146,7 @@ private:
     Result<std::shared_ptr<LogFile>> make_file(std::int64_t base);
     Result<> open_tail() REQUIRES(append_lock_);
     Result<> next_tail() REQUIRES(append_lock_);
+    Result<> append_part(const FollowedPart& part) REQUIRES(append_lock_);
     bool may_append() REQUIRES(append_lock_);
     bool erase_failed_write() REQUIRES(append_lock_);
     void write_failed(const Error& error, std::int64_t bytes) REQUIRES(append_lock_);

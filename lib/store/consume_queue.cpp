@@ -150,7 +150,6 @@ Result<> ConsumeQueue::truncate(std::int64_t offset) {
     // What lies below the first file is not known here; numbering goes on where it was cut.
     min_ = std::min(min_.load(), offset);
     max_ = std::min(max_.load(), offset);
-    next = first_free();
     return {};
 }
 

@@ -36,6 +36,8 @@ bool has_hole(const message::RecordView& record, std::int64_t base) {
     return false;
 }
 
+}  // namespace
+
 bool stands(const message::RecordView& record, std::int64_t base, LogWalker::Check check) {
     if (check == LogWalker::Check::lengths) return true;
     const auto sum = record.sum();  // covers the body too
@@ -43,8 +45,6 @@ bool stands(const message::RecordView& record, std::int64_t base, LogWalker::Che
         return check == LogWalker::Check::crc && record.body_crc_ok() && !has_hole(record, base);
     return sum == message::RecordView::Sum::right;
 }
-
-}  // namespace
 
 LogWalker::Step LogWalker::next(std::int64_t limit, Check check) {
     for (;;) {

@@ -42,6 +42,9 @@ private:
     message::RecordView record_;
 };
 
+/// Whether the record, in a file that begins at `base`, stands the check.
+bool stands(const message::RecordView& record, std::int64_t base, LogWalker::Check check);
+
 /// What lies behind bytes that are no record.
 struct SoundRecord {
     std::int64_t item_at = 0;    ///< where the log goes on: with the record, or a blank before it

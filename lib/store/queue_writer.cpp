@@ -129,7 +129,11 @@ Result<> QueueWriter::follow(ConsumeQueue& queue) {
     std::int64_t expected = run_first_;
     for (std::uint32_t i = queue.batch.first; i != none; i = entries_[i].next) {
         const Entry& entry = entries_[i];
-        if (entry.offset < expected) continue;  // from before an error that had us repeat it
+        if (entry.offset < expected) {
+            TRY(const bool anew, begins_anew(queue, entry));
+            if (!anew) continue;  // from before an error that had us repeat it
+            run_first_ = expected = entry.offset;
+        }
         if (entry.offset > expected) {
             report_gap(queue, expected, entry.offset);
             TRY_OK(write_run(queue));
@@ -141,6 +145,18 @@ Result<> QueueWriter::follow(ConsumeQueue& queue) {
         expected = entry.offset + 1;
     }
     return {};
+}
+
+/// As settle() has it: another broker has deleted the topic and made it again, and we follow its
+/// log. What comes later has the right to the number.
+Result<bool> QueueWriter::begins_anew(ConsumeQueue& queue, const Entry& entry) {
+    TRY_OK(write_run(queue));
+    if (entry.unit.at <= queue.last_at()) return false;
+    TRY(const Unit there, queue.unit(entry.offset));
+    if (!queue.is_mine(there, entry.offset) || there.at >= entry.unit.at) return false;
+    TRY_OK(queue.truncate(entry.offset));
+    queue.tell_changes();
+    return true;
 }
 
 Result<> QueueWriter::recover(ConsumeQueue& queue, bool complain) {
@@ -227,6 +243,12 @@ Result<> QueueWriter::follow(BatchQueue& queue) {
     for (std::uint32_t i = queue.batch.first; i != none; i = entries_[i].next) {
         const Entry& entry = entries_[i];
         if (entry.unit.at <= queue.last_at()) continue;  // as above
+        if (entry.offset < expected) {                   // as begins_anew()
+            TRY_OK(write_run(queue));
+            TRY_OK(queue.truncate_to_offset(entry.offset));
+            queue.tell_changes();
+            expected = entry.offset;
+        }
         // Units say their offsets: a gap needs no filling.
         if (entry.offset != expected) report_gap(queue, expected, entry.offset);
         batch_run_.push_back(entry.batch_unit());

@@ -21,7 +21,7 @@ public:
     enum class Mode {
         recovery,   ///< units may be there already, missing, or of an earlier life of the topic
         milestone,  ///< so too, but those before the batch are said to be there
-        follow,     ///< every unit is its queue's next
+        follow,     ///< every unit is its queue's next, or begins its topic's next life
         mend,       ///< as recovery, for queues that nobody else knows yet
     };
 
@@ -84,6 +84,7 @@ private:
     StoredQueue* queue_of(const message::RecordView& record);
     Result<bool> write_unloaded(ConsumeQueue& queue);
     Result<> follow(ConsumeQueue& queue);
+    Result<bool> begins_anew(ConsumeQueue& queue, const Entry& entry);
     Result<> recover(ConsumeQueue& queue, bool complain);
     Result<bool> settle(ConsumeQueue& queue, const Entry& entry);
     Result<> write_run(ConsumeQueue& queue);

@@ -43,7 +43,7 @@ public:
         std::size_t start = queues_.empty() ? 0 : start_file();
         TRY(const bool short_way, replay_behind(milestone));
         if (!short_way) TRY_OK(replay_from(start));
-        TRY_OK(log_.recovered(mark_, files_.empty() ? 0 : files_[start]->base));
+        TRY_OK(log_.recovered(mark_, files_.empty() ? limit_ : files_[start]->base));
         TRY_OK(settle_queues(!short_way));
         if (!files_.empty())
             log::info("store_recovered", {{"from", short_way ? milestone->end : base_of(start)},
@@ -147,7 +147,7 @@ private:
     Result<> replay_from(std::size_t& start) {
         for (std::size_t step = 1;; step *= 2) {
             auto done = files_.empty()
-                            ? replay({}, QueueWriter::Mode::recovery, false)
+                            ? replay({limit_}, QueueWriter::Mode::recovery, false)
                             : replay({base_of(start)}, QueueWriter::Mode::recovery, start > 0);
             if (done || done.error().code != Errc::not_found || start == 0) return done;
             log::info("recovery_from_further_back", {{"why", done.error().what}});

@@ -11,6 +11,7 @@
 #include "store/dispatcher.h"
 #include "store/flusher.h"
 #include "store/index_builder.h"
+#include "store/log_follow.h"
 #include "store/milestone.h"
 #include "store/named_thread.h"
 #include "store/places.h"
@@ -73,6 +74,7 @@ public:
     }
     Result<> delete_topic(std::string_view topic) override;
     void append(std::span<Append> units) override;
+    Result<> append_at(PhysicalOffset at, Bytes bytes) override;
 
     ReadResult read(Queue& queue, QueueOffset from, const ReadLimits& limits,
                     const ReadFilter* filter) const override {
@@ -149,6 +151,11 @@ public:
 private:
     ReadContext reading() const { return {*log_, levels_, damage_, options_.demand_crc}; }
     static StoredQueue& own(Queue& queue) { return static_cast<StoredQueue&>(queue); }
+    LogWalker::Check record_check() const {
+        return options_.demand_crc  ? LogWalker::Check::sum
+               : options_.check_crc ? LogWalker::Check::crc
+                                    : LogWalker::Check::lengths;
+    }
     bool takes_appends() const { return !closing_ && !dispatcher_->failing() && !disk_.is_full(); }
 
     Result<> write_abort();
@@ -160,6 +167,7 @@ private:
     Result<> delete_queues(std::string_view topic, std::vector<QueueChange>& gone);
     Result<> open_index(bool crashed);
     void start_threads(bool clean, const Milestone& reached);
+    void appended(bool watched);
     void dispatched(const Milestone& now);
     void stop_threads(bool finish);
     void keep_house();
@@ -229,6 +237,7 @@ Result<> StoreImpl::start() {
     TRY_OK(write_abort());
     TRY(log_, CommitLog::open(os_, places_ / "commitlog", options_.commit_log_file_bytes, crashed,
                               options_.warm_bytes));
+    log_->begin_at(options_.log_begin);
     log_->show_up_to(options_.confirmed);
     for (const char* folder : {"consumequeue", "batchconsumequeue"})
         TRY_OK(make_synced_directories(os_, places_ / folder));
@@ -246,11 +255,8 @@ Result<> StoreImpl::start() {
         TRY_OK(queues_->scan(deleted_topics_.map()));
     }
     writer_ = std::make_unique<QueueWriter>(*queues_, levels_);
-    const auto check = options_.demand_crc  ? LogWalker::Check::sum
-                       : options_.check_crc ? LogWalker::Check::crc
-                                            : LogWalker::Check::lengths;
     TRY(const Milestone reached,
-        recover(*log_, *queues_, *writer_, checkpoint_, milestone, check, !crashed));
+        recover(*log_, *queues_, *writer_, checkpoint_, milestone, record_check(), !crashed));
     {
         const Lock deleting(deleting_);
         queues_->recovered(log_->end());
@@ -462,11 +468,29 @@ void StoreImpl::append(std::span<Append> units) {
         return;
     }
     log_->append(units, clock_.wall_ms());
+    appended(std::any_of(units.begin(), units.end(),
+                         [](const Append& unit) { return unit.queue->watched(); }));
+}
+
+Result<> StoreImpl::append_at(PhysicalOffset at, Bytes bytes) {
+    if (!takes_appends()) return Error{Errc::refused, "the store takes no appends"};
+    if (const std::int64_t end = log_->end(); at.value != end)
+        return Error{Errc::invalid, fmt::format("the log ends at {}, not at {}", end, at.value)};
+    TRY(const auto parts, check_followed(bytes, at.value, log_->begin(), log_->file_bytes(),
+                                         record_check(), *queues_));
+    auto done = log_->append_at(at.value, parts);
+    appended(std::any_of(parts.begin(), parts.end(), [](const FollowedPart& part) {
+        return std::any_of(part.numbers.begin(), part.numbers.end(),
+                           [](const auto& number) { return number.queue->watched(); });
+    }));
+    return done;
+}
+
+void StoreImpl::appended(bool watched) {
     flusher_->appended();
     if (log_->needs_file()) house_bell_.ring();
     if (options_.flush_sync) return;  // it follows the flusher
-    if (std::any_of(units.begin(), units.end(),
-                    [](const Append& unit) { return unit.queue->watched(); }))
+    if (watched)
         dispatcher_->ring_awaited();
     else
         dispatcher_->ring();

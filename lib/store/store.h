@@ -62,7 +62,10 @@ struct Options {
     bool demand_crc = false;                ///< a record without its own CRC is a damaged one
     /// Of the log: what does not end at or before it is not shown until confirm() says so. All is.
     std::int64_t confirmed = std::numeric_limits<std::int64_t>::max();
-    bool index = true;  ///< false: what is there is kept, nothing is added
+    /// Where the log of a new store begins, at a multiple of a file's length: a broker that follows
+    /// another begins where that one's log does. A log that has files begins where it does.
+    std::int64_t log_begin = 0;
+    bool index = true;     ///< false: what is there is kept, nothing is added
     std::int32_t index_slots = 5'000'000;
     std::int32_t index_entries = 20'000'000;  ///< of a file, the first is never used
 };
@@ -229,6 +232,15 @@ public:
     /// Appends every unit in order under one lock; each tells whether it was stored. Waits up to a
     /// second while queues are made whole.
     virtual void append(std::span<Append> units) = 0;
+
+    /// Appends what another broker has written to its log at that very place, byte for byte: whole
+    /// records, and blanks at the ends of files, of which the 8-byte head is enough at the end.
+    /// Numbers, store times, queues and index follow as if it had been appended here. One call at a
+    /// time, and no append() beside it. Before anything is written all of it is checked:
+    /// invalid: `at` is not end(), a record or blank is not whole or does not fit into its file;
+    /// corrupt: no record where one has to begin, or lengths, place or CRC are not its own.
+    /// refused: disk full, read-only, closing; io. After these two end() says how much was stored.
+    virtual Result<> append_at(PhysicalOffset at, Bytes bytes) = 0;
 
     /// What is damaged is told, counted and passed over: see damaged_places().
     virtual ReadResult read(Queue& queue, QueueOffset from, const ReadLimits& limits,

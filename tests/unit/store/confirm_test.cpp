@@ -224,14 +224,15 @@ TEST_CASE("a store is opened with a limit below what it showed before, and numbe
                 const SteppingClock clock;
                 {
                     auto options = small(folder.path());
-                    // At the end, above the limit, or somewhere before it.
-                    options.milestone_bytes = shown % 2 == 0 ? 1 : 6000;
+                    // At the end, above the limit, or after the first messages.
+                    options.milestone_bytes = shown % 2 == 0 ? 1 : 1 << 30;
                     options.batch_topics = {"Batch"};
                     // So old that recovery need not begin with the first file.
                     const auto store = open(options, posix_files(), clock);
                     for (int i = 0; i < 60; ++i) {
                         all.push_back(append_key(*store, "T", i));
                         last_end = append_key(*store, "Batch", 100 + i, 0, 3).at;
+                        if (i == 0) wait_dispatched(*store);
                     }
                     append_key(*store, "New", 0, 7);  // whose only message is not confirmed
                     append_halves(*store);
@@ -278,7 +279,10 @@ TEST_CASE("a store that was closed with a limit shows everything without one") {
     const Folder folder;
     {
         const auto store = open(limited(folder.path(), 0));
-        for (int i = 0; i < 60; ++i) append_key(*store, "T", i);
+        for (int i = 0; i < 30; ++i) append_key(*store, "T", i);
+        store->confirm(store->end());
+        wait_dispatched(*store);
+        for (int i = 30; i < 60; ++i) append_key(*store, "T", i);
         append_halves(*store);
         REQUIRE(store->close().has_value());
     }
