@@ -46,7 +46,10 @@ Result<Sources> find_sources(client::Client& client, const Settings& settings) {
         }
         auto queues = client::subscribe_queues(topic, *route);
         if (queues.empty())
-            return Error{Errc::refused, fmt::format("topic '{}' has no readable queue", topic)};
+            return Error{Errc::refused,
+                         fmt::format("topic '{}' has no readable queue: the permissions of the "
+                                     "topic or of its brokers forbid reading",
+                                     topic)};
         std::erase_if(queues, [&](const client::Queue& q) {
             return (settings.queue && q.id != *settings.queue) ||
                    (!settings.broker.empty() && q.broker != settings.broker);

@@ -41,6 +41,13 @@ Result<std::string> read_file(const std::string& path) {
     return text;
 }
 
+Error no_positions(const std::string& path) {
+    return {
+        Errc::corrupt,
+        fmt::format("{} is not a list of positions: remove it, or name another file with --state",
+                    path)};
+}
+
 }  // namespace
 
 FileId id_of(const struct stat& is) {
@@ -52,8 +59,7 @@ Result<Positions> load_positions(const std::string& path) {
     Positions positions;
     if (text.empty()) return positions;
     const auto parsed = json::parse(text);
-    if (!parsed || !(*parsed)["files"].is_array())
-        return Error{Errc::corrupt, fmt::format("{} is not a list of positions", path)};
+    if (!parsed || !(*parsed)["files"].is_array()) return no_positions(path);
     for (const auto& item : (*parsed)["files"].items()) {
         Position position;
         position.file.device = static_cast<std::uint64_t>(item["device"].as_int());
@@ -63,7 +69,7 @@ Result<Positions> load_positions(const std::string& path) {
         position.born_ns = item["born"].as_int();
         auto last = base64_decode(item["last"].as_text());
         if (!item["path"].is_text() || item["offset"].as_int(-1) < 0 || !last)
-            return Error{Errc::corrupt, fmt::format("{} is not a list of positions", path)};
+            return no_positions(path);
         position.last = std::move(*last);
         positions[item["path"].as_text()] = std::move(position);
     }

@@ -40,7 +40,9 @@ Result<SendTopic*> SendTopics::find(std::string_view name, std::optional<std::in
     topic->queues = publish_queues(name, route);
     topic->routed_ms = monotonic_ms();
     if (topic->queues.empty())
-        return Error{Errc::refused, fmt::format("topic '{}' has no writable queue", name)};
+        return Error{Errc::refused, fmt::format("topic '{}' has no writable queue: the permissions "
+                                                "of the topic or of its brokers forbid sending",
+                                                name)};
     if (only) {
         std::erase_if(topic->queues, [&](const Queue& q) { return q.id != *only; });
         if (topic->queues.empty())

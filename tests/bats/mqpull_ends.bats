@@ -129,7 +129,7 @@ has_lines() { [ -e "$1" ] && [ "$(wc -l < "$1")" -ge "$2" ]; }
   mqadmin updateTopic -b "$broker" -t W -p 2 > /dev/null
   run --separate-stderr mqpull -t W -e
   [ "$status" = 5 ]
-  [ "$stderr" = "mqpull: topic 'W' has no readable queue" ]
+  [[ $stderr == "mqpull: topic 'W' has no readable queue: "* ]]
 }
 
 @test "a broker that does not answer is status 3 with -e, and waited for without" {
