@@ -20,7 +20,7 @@ int main(int argc, char** argv) {
         {"brokerStatus", "print all runtime values of a broker", admin::broker_status},
         {"cleanExpiredCQ", "delete consume queue files whose messages are gone",
          admin::clean_expired_cq},
-        {"cleanUnusedTopic", "delete the consume queues of topics that no longer exist",
+        {"cleanUnusedTopic", "delete what is left of topics that no longer exist",
          admin::clean_unused_topic},
         {"deleteExpiredCommitLog", "delete expired log files at once",
          admin::delete_expired_commit_log},

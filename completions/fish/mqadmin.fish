@@ -40,7 +40,7 @@ complete -c mqadmin -n __fish_use_subcommand -f -a topicStatus -d 'print the off
 complete -c mqadmin -n __fish_use_subcommand -f -a clusterList -d 'print clusters and brokers with their load'
 complete -c mqadmin -n __fish_use_subcommand -f -a brokerStatus -d 'print all runtime values of a broker'
 complete -c mqadmin -n __fish_use_subcommand -f -a cleanExpiredCQ -d 'delete consume queue files whose messages are gone'
-complete -c mqadmin -n __fish_use_subcommand -f -a cleanUnusedTopic -d 'delete the consume queues of topics that no longer exist'
+complete -c mqadmin -n __fish_use_subcommand -f -a cleanUnusedTopic -d 'delete what is left of topics that no longer exist'
 complete -c mqadmin -n __fish_use_subcommand -f -a deleteExpiredCommitLog -d 'delete expired log files at once'
 complete -c mqadmin -n __fish_use_subcommand -f -a consumerProgress -d 'print how many messages consumer groups have left to read'
 complete -c mqadmin -n __fish_use_subcommand -f -a help -d 'print the options of a command'

@@ -59,7 +59,7 @@ int clean_expired_cq(const Arguments& arguments) {
 }
 
 int clean_unused_topic(const Arguments& arguments) {
-    return clean({"cleanUnusedTopic", "delete the consume queues of topics that no longer exist",
+    return clean({"cleanUnusedTopic", "delete what is left of topics that no longer exist",
                   wire::request_code::clean_unused_topic},
                  arguments);
 }
