@@ -7,6 +7,7 @@
 
 #include "base/log.h"
 #include "store/checkpoint.h"
+#include "store/cut.h"
 #include "store/disk_meter.h"
 #include "store/dispatcher.h"
 #include "store/flusher.h"
@@ -230,6 +231,7 @@ private:
 Result<> StoreImpl::start() {
     TRY_OK(make_synced_directories(os_, options_.root));
     TRY(lock_, os_.lock(options_.root / "lock"));
+    TRY_OK(finish_cut(os_, places_));
     TRY(const bool crashed, os_.exists(options_.root / "abort"));
     TRY(checkpoint_, Checkpoint::load(os_, options_.root / "checkpoint"));
     const auto milestone = crashed ? milestones_.load(checkpoint_) : std::nullopt;

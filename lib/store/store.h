@@ -65,6 +65,7 @@ struct Options {
     /// Where the log of a new store begins, at a multiple of a file's length: a broker that follows
     /// another begins where that one's log does. A log that has files begins where it does.
     std::int64_t log_begin = 0;
+    bool keep_cut = true;  ///< of what cut() takes
     bool index = true;     ///< false: what is there is kept, nothing is added
     std::int32_t index_slots = 5'000'000;
     std::int32_t index_entries = 20'000'000;  ///< of a file, the first is never used
@@ -213,6 +214,15 @@ public:
     /// Locks, loads, recovers. refused: another process has the store (what names its pid when
     /// known). corrupt: files that no recovery can mend. io: the disk said no.
     static Result<std::unique_ptr<Store>> open(Files& files, const Clock& clock, Options options);
+
+    /// Cuts the log of a closed store back to `to`, where a record, the blank at a file's end or a
+    /// file begins, and takes from all that rests on it what lay there; open() does the rest, and
+    /// finishes a cut that was interrupted. Queues tell that they were cut, and numbers go on from
+    /// there. With Options::keep_cut the bytes are kept in R/lost/<offset>.log. invalid: `to` is no
+    /// such place, or not in the log; refused: another process has the store, or no space for
+    /// what is kept; corrupt: files that do not fit options. Nothing is changed then. io: the
+    /// next call or open() goes on with it.
+    static Result<> cut(Files& files, const Options& options, PhysicalOffset to);
 
     /// Flushes, dispatches to the end, writes the checkpoint, removes `abort`. io: something was
     /// not written, and `abort` stays. So it does when not all was confirmed.
