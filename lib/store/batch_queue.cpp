@@ -247,6 +247,12 @@ Result<> BatchQueue::truncate_to_offset(std::int64_t offset) {
     return truncate_while([offset](const BatchUnit& last) { return next_offset(last) <= offset; });
 }
 
+Result<> BatchQueue::begin_anew(std::int64_t offset) {
+    TRY_OK(truncate_to_offset(offset));
+    if (written_ > offset) written_ = min_ = max_ = offset;  // nothing is left
+    return {};
+}
+
 Result<> BatchQueue::truncate_to_log(std::int64_t end) {
     if (last_at_ < end) return {};  // without a look at the file: there may be many queues
     return truncate_while([end](const BatchUnit& last) { return last.unit.end() <= end; });

@@ -35,6 +35,8 @@ public:
     /// Drops the units that reach beyond `offset`.
     Result<> truncate_to_offset(std::int64_t offset);
     Result<> truncate_to_log(std::int64_t end) override;
+    /// The topic's next life begins with that number, which may lie below the first one kept.
+    Result<> begin_anew(std::int64_t offset);
     bool ends_with_file() const override { return files_.file_begin(end_) == end_; }
     Result<> sync() override;
 

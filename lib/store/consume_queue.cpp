@@ -153,6 +153,16 @@ Result<> ConsumeQueue::truncate(std::int64_t offset) {
     return {};
 }
 
+Result<> ConsumeQueue::begin_anew(std::int64_t offset) {
+    if (offset >= files_.first()) return truncate(offset);
+    note_cut(written_);
+    TRY_OK(files_.remove_all());
+    written_ = offset;
+    last_at_ = -1;
+    min_ = max_ = offset;
+    return {};
+}
+
 Result<> ConsumeQueue::truncate_to_log(std::int64_t end) {
     if (last_at_ < end) return {};  // without a look at the file: there may be many queues
     std::int64_t keep = written_;

@@ -50,6 +50,8 @@ public:
     /// Drops and zeroes every unit from `offset` on.
     Result<> truncate(std::int64_t offset);
     Result<> truncate_to_log(std::int64_t end) override;
+    /// The topic's next life begins with that number, which may lie below the first one kept.
+    Result<> begin_anew(std::int64_t offset);
     bool ends_with_file() const override { return files_.file_begin(written_) == written_; }
     Result<> sync() override;
 

@@ -147,14 +147,12 @@ Result<> QueueWriter::follow(ConsumeQueue& queue) {
     return {};
 }
 
-/// As settle() has it: another broker has deleted the topic and made it again, and we follow its
-/// log. What comes later has the right to the number.
+/// Another broker has deleted the topic and made it again, and we follow its log: what comes later
+/// has the right to the number, as settle() has it.
 Result<bool> QueueWriter::begins_anew(ConsumeQueue& queue, const Entry& entry) {
     TRY_OK(write_run(queue));
     if (entry.unit.at <= queue.last_at()) return false;
-    TRY(const Unit there, queue.unit(entry.offset));
-    if (!queue.is_mine(there, entry.offset) || there.at >= entry.unit.at) return false;
-    TRY_OK(queue.truncate(entry.offset));
+    TRY_OK(queue.begin_anew(entry.offset));
     queue.tell_changes();
     return true;
 }
@@ -245,7 +243,7 @@ Result<> QueueWriter::follow(BatchQueue& queue) {
         if (entry.unit.at <= queue.last_at()) continue;  // as above
         if (entry.offset < expected) {                   // as begins_anew()
             TRY_OK(write_run(queue));
-            TRY_OK(queue.truncate_to_offset(entry.offset));
+            TRY_OK(queue.begin_anew(entry.offset));
             queue.tell_changes();
             expected = entry.offset;
         }

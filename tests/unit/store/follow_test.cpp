@@ -367,57 +367,110 @@ TEST_CASE("a blank ends the file, whole or by its head, and nothing overruns it"
     }
 }
 
-TEST_CASE("a topic that was deleted and made again is followed, told of the deletion or not") {
-    for (const bool told : {true, false}) {
-        CAPTURE(told);
-        const Folder there, here;
-        const auto source = open(options_of(there.path()));
-        const Kind t{"T"}, batch{"Batch", 0, flag::inner_batch | flag::need_unwrap, 3};
-        for (int i = 0; i < 30; ++i) {
-            append_kind(*source, t, i);
-            append_kind(*source, batch, i);
-        }
-        wait_dispatched(*source);
-        const auto deleted_at = source->end();
-        REQUIRE(source->delete_topic("T").has_value());
-        REQUIRE(source->delete_topic("Batch").has_value());
-        source->set_batch("Batch", true);
-        for (int i = 0; i < 10; ++i) {
-            append_kind(*source, t, 100 + i);
-            append_kind(*source, batch, 100 + i);
-        }
-        wait_dispatched(*source);
-        const auto end = source->end();
-        const auto expected = bodies(*source, *source->queue("T", 0));
-        REQUIRE(expected.size() == 10);
-        REQUIRE(source->close().has_value());
-        const auto log = log_of(there.path(), end.value);
-
-        const auto store = open(options_of(here.path()));
-        std::mt19937 random(2);
-        std::vector<QueueChange> changes;
-        store->on_queue_change([&](const QueueChange& change) { changes.push_back(change); });
-        if (told) {
-            follow(*store, log, 0, static_cast<std::size_t>(deleted_at.value), random, 3);
-            wait_dispatched(*store);
-            REQUIRE(store->delete_topic("T").has_value());
-            REQUIRE(store->delete_topic("Batch").has_value());
-            store->set_batch("Batch", true);
-        }
-        follow(*store, log, 0, log.size(), random, 3);
-        wait_dispatched(*store);
-        CHECK(bodies(*store, *store->queue("T", 0)) == expected);
-        CHECK(store->queue("T", 0)->max().value == 10);
-        CHECK(store->queue("Batch", 0)->max().value == 30);
-        CHECK(append_kind(*store, t, 1).queue_offset.value == 10);
-        CHECK(append_kind(*store, batch, 1).queue_offset.value == 30);
-        CHECK(changes.size() == 2);
-        for (const auto& change : changes) {
-            CHECK((change.why == (told ? QueueChange::Why::deleted : QueueChange::Why::cut)));
-            if (!told) CHECK(change.max.value == 0);
-        }
-        REQUIRE(store->close().has_value());
+TEST_CASE("a record leaves its file room for a blank") {
+    for (const int too_long : {-1, 0, 1, 8}) {
+        CAPTURE(too_long);
+        message::Draft draft;
+        draft.topic = "T";
+        draft.born_host = draft.store_host = *message::Host::make("127.0.0.1", 1);
+        Buffer record;
+        message::encode(draft, record);
+        const std::string body(static_cast<std::size_t>(file_bytes - 8 + too_long) - record.size(),
+                               'b');
+        draft.body = body;
+        record.clear();
+        message::encode(draft, record);
+        REQUIRE(static_cast<std::int64_t>(record.size()) == file_bytes - 8 + too_long);
+        message::place(record.bytes(), {0}, {0}, 1'700'000'000'000);
+        const Folder folder;
+        const auto store = open(options_of(folder.path()));
+        const auto done = store->append_at({0}, record.bytes());
+        CHECK(done.has_value() == (too_long <= 0));
+        if (!done) CHECK(done.error().code == Errc::invalid);
+        CHECK(store->end().value == (done ? file_bytes - 8 + too_long : 0));
     }
+}
+
+TEST_CASE("a topic that was deleted and made again is followed, told of the deletion or not") {
+    // `late`: from where the first life's first messages are gone already.
+    for (const bool told : {true, false})
+        for (const bool late : {false, true})
+            for (const bool crashed : {false, true}) {
+                CAPTURE(told);
+                CAPTURE(late);
+                CAPTURE(crashed);
+                const Folder there, here;
+                const auto source = open(options_of(there.path()));
+                const Kind t{"T"}, batch{"Batch", 0, flag::inner_batch | flag::need_unwrap, 3};
+                for (int i = 0; i < 60; ++i) {
+                    append_kind(*source, t, i);
+                    append_kind(*source, batch, i);
+                }
+                wait_dispatched(*source);
+                const auto deleted_at = source->end();
+                REQUIRE(source->delete_topic("T").has_value());
+                REQUIRE(source->delete_topic("Batch").has_value());
+                source->set_batch("Batch", true);
+                for (int i = 0; i < 10; ++i) {
+                    append_kind(*source, t, 100 + i);
+                    append_kind(*source, batch, 100 + i);
+                }
+                wait_dispatched(*source);
+                const auto end = source->end();
+                const auto expected = bodies(*source, *source->queue("T", 0));
+                REQUIRE(expected.size() == 10);
+                REQUIRE(source->close().has_value());
+
+                const std::int64_t begin = late ? 2 * file_bytes : 0;
+                REQUIRE(deleted_at.value > begin + file_bytes);
+                const auto log =
+                    log_of(there.path(), end.value).substr(static_cast<std::size_t>(begin));
+                auto options = options_of(here.path());
+                options.log_begin = begin;
+                auto store = open(options);
+                std::mt19937 random(2);
+                follow(*store, log, begin, static_cast<std::size_t>(deleted_at.value - begin),
+                       random, 3);
+                wait_dispatched(*store);
+                if (late) REQUIRE(store->queue("T", 0)->min().value > 10);
+                if (crashed) {
+                    store.reset();
+                    store = open(options);
+                }
+                std::vector<QueueChange> changes;
+                store->on_queue_change(
+                    [&](const QueueChange& change) { changes.push_back(change); });
+                const auto max_before = store->queue("T", 0)->max();
+                CHECK(max_before.value == 60);
+                CHECK(store->queue("Batch", 0)->max().value == 180);
+                if (told) {
+                    REQUIRE(store->delete_topic("T").has_value());
+                    REQUIRE(store->delete_topic("Batch").has_value());
+                    store->set_batch("Batch", true);
+                }
+                follow(*store, log, begin, log.size(), random, 3);
+                wait_dispatched(*store);
+                CHECK(bodies(*store, *store->queue("T", 0)) == expected);
+                CHECK(store->queue("T", 0)->min().value == 0);
+                CHECK(store->queue("T", 0)->max().value == 10);
+                CHECK(store->queue("Batch", 0)->min().value == 0);
+                CHECK(store->queue("Batch", 0)->max().value == 30);
+                CHECK(store->read(*store->queue("Batch", 0), {0}, {}, nullptr).messages == 30);
+                CHECK(append_kind(*store, t, 1).queue_offset.value == 10);
+                CHECK(append_kind(*store, batch, 1).queue_offset.value == 30);
+                CHECK(changes.size() == 2);
+                for (const auto& change : changes) {
+                    CHECK(
+                        (change.why == (told ? QueueChange::Why::deleted : QueueChange::Why::cut)));
+                    if (!told) CHECK(change.max.value == 0);
+                }
+                wait_dispatched(*store);
+                REQUIRE(store->close().has_value());
+                // What is left of the first life is no other's fault.
+                store = open(options);
+                CHECK(store->queue("T", 0)->max().value == 11);
+                CHECK(store->queue("Batch", 0)->max().value == 33);
+            }
 }
 
 TEST_CASE("a store without a log begins where the other one's does") {
@@ -433,6 +486,7 @@ TEST_CASE("a store without a log begins where the other one's does") {
     CHECK(store->begin().value == begin);
     CHECK(store->end().value == begin);
     store.reset();
+    options.confirmed = 0;  // below all that there is
     store = open(options);
     CHECK(store->end().value == begin);
     CHECK(store->append_at({0}, part(source.log, 0, borders(source.log)[1])).error().code ==
@@ -442,6 +496,8 @@ TEST_CASE("a store without a log begins where the other one's does") {
     std::promise<bool> synced;
     store->when_synced(store->end(), 20'000, [&](bool ok) { synced.set_value(ok); });
     CHECK(synced.get_future().get());
+    CHECK(store->queue("A", 0)->max().value == 0);
+    store->confirm({INT64_MAX});
     wait_dispatched(*store);
     const auto original = open(options_of(source.folder.path()));
     for (const Kind& kind : kinds())

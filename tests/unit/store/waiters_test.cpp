@@ -135,6 +135,17 @@ TEST_CASE("no waiter is missed or told twice while the mark moves and times run 
     CHECK(world.waiters.empty());
 }
 
+TEST_CASE("a mark that moves while a waiter is added, and then no more, is not missed") {
+    Lateness lateness;
+    std::atomic<int> looks = 0;
+    // Whoever moved it has seen nobody.
+    Waiters waiters(lateness, [&] { return std::int64_t{looks++ == 0 ? 0 : 1}; });
+    Told told;
+    waiters.add(1, 60'000, told.here());
+    CHECK(told.yes == 1);
+    CHECK(waiters.empty());
+}
+
 TEST_CASE("a waiter that was added before the last move is told though nothing moves after it") {
     // The move and the wait at the same time, and then no further move: one of the two sees the
     // other.
