@@ -19,13 +19,28 @@ void Arrivals::stop() {
     {
         const Lock lock(mutex_);
         stopping_ = true;
-        for (const auto& [id, parking] : waits_) parking.wait.queue->unwatch();
+        for (auto& [id, parking] : waits_)
+            for_each_place(parking.wait, [](const Place& at) { at.queue->unwatch(); });
         waits_.clear();
         by_queue_.clear();
         deadlines_.clear();
     }
     changed_.notify_all();
     if (thread_.joinable()) thread_.join();
+}
+
+template <class Call>
+void Arrivals::for_each_place(Wait& wait, Call call) {
+    call(static_cast<const Place&>(wait));
+    for (const Place& at : wait.more) call(at);
+}
+
+QueueOffset Arrivals::from_in(const Wait& wait, const store::Queue* queue) {
+    if (wait.queue == queue) return wait.from;
+    const auto found = std::find_if(wait.more.begin(), wait.more.end(),
+                                    [queue](const Place& at) { return at.queue == queue; });
+    check(found != wait.more.end());
+    return found->from;
 }
 
 void Arrivals::start() {
@@ -40,15 +55,19 @@ Arrivals::Parked Arrivals::park(Wait wait) {
     if (waits_.size() >= waits_max_ || stopping_) return {Parked::State::full, 0};
     // Watched first, looked at afterwards: a message that the dispatcher did not announce to us is
     // one that max() shows.
-    wait.queue->watch();
-    const bool is_gone = wait.queue->deleted();
-    if (is_gone || wait.queue->max() > wait.from) {
-        wait.queue->unwatch();
+    bool is_gone = false, has_grown = false;
+    for_each_place(wait, [&](const Place& at) {
+        at.queue->watch();
+        is_gone = is_gone || at.queue->deleted();
+        has_grown = has_grown || at.queue->max() > at.from;
+    });
+    if (is_gone || has_grown) {
+        for_each_place(wait, [](const Place& at) { at.queue->unwatch(); });
         return {is_gone ? Parked::State::gone : Parked::State::grown, 0};
     }
     if (waits_.empty()) next_sweep_ms_ = clock_.monotonic_ms() + sweep_ms;
     const std::uint64_t id = ++last_id_;
-    by_queue_[wait.queue].insert(id);
+    for_each_place(wait, [&](const Place& at) { by_queue_[at.queue].insert(id); });
     const auto deadline = deadlines_.emplace(wait.deadline_ms, id).first;
     const std::int64_t due = std::min(wait.deadline_ms, next_sweep_ms_);
     waits_.emplace(id, Parking{std::move(wait), deadline});
@@ -60,10 +79,12 @@ void Arrivals::take(std::uint64_t id, std::vector<std::function<void()>>& woken)
     const auto found = waits_.find(id);
     check(found != waits_.end());
     Wait& wait = found->second.wait;
-    wait.queue->unwatch();
-    const auto ids = by_queue_.find(wait.queue);
-    ids->second.erase(id);
-    if (ids->second.empty()) by_queue_.erase(ids);
+    for_each_place(wait, [&](const Place& at) {
+        at.queue->unwatch();
+        const auto ids = by_queue_.find(at.queue);
+        ids->second.erase(id);
+        if (ids->second.empty()) by_queue_.erase(ids);
+    });
     deadlines_.erase(found->second.deadline);
     woken.push_back(std::move(wait.wake));
     waits_.erase(found);
@@ -99,7 +120,7 @@ void Arrivals::arrived(std::span<const store::Arrival> arrivals) {
             for (const std::uint64_t id : ids->second) {
                 const Wait& wait = waits_.at(id).wait;
                 const auto* filter = wait.filter.get();
-                if (arrival.offset < wait.from) continue;
+                if (arrival.offset < from_in(wait, arrival.queue)) continue;
                 if (filter == nullptr || filter->matches(arrival.record, arrival.tags_code))
                     matched.push_back(id);
             }
@@ -118,7 +139,9 @@ void Arrivals::sweep(std::int64_t now, std::vector<std::function<void()>>& woken
         const QueueOffset max = queue->first->max();
         for (const std::uint64_t id : queue->second) {
             ++looks;
-            if (max != waits_.at(id).wait.from) behind.push_back(id);
+            if (max != from_in(waits_.at(id).wait, queue->first) &&
+                std::find(behind.begin(), behind.end(), id) == behind.end())
+                behind.push_back(id);  // once, of however many queues
             if (behind.size() == sweep_wakes) break;
         }
         if (behind.size() == sweep_wakes) break;  // this queue may have more

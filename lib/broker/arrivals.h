@@ -32,9 +32,13 @@ public:
     static constexpr std::int64_t sweep_ms = 5000;
     static constexpr std::size_t sweep_wakes = 8;  ///< in a portion, a millisecond apart
 
-    struct Wait {
+    struct Place {
         store::Queue* queue = nullptr;
         QueueOffset from;  ///< the first offset that is not there yet
+    };
+    /// For one queue, or for whichever of several has something first.
+    struct Wait : Place {
+        std::vector<Place> more = {};                     ///< other queues, each once
         std::shared_ptr<const store::ReadFilter> filter;  ///< null: everything matches
         std::int64_t deadline_ms = 0;                     ///< monotonic
         std::function<void()> wake;                       ///< once
@@ -54,11 +58,11 @@ public:
         enum class State { waiting, grown, gone, full } state = State::full;
         std::uint64_t id = 0;
     };
-    /// grown: the queue has more than `from` by now; read again, nothing was parked. gone: it has
-    /// been deleted. full: too many wait already.
+    /// grown: a queue has more than its `from` by now; read again, nothing was parked. gone: one
+    /// has been deleted. full: too many wait already.
     Parked park(Wait wait);
     void cancel(std::uint64_t id);
-    /// Wakes all that wait for this queue: there is other news than a message.
+    /// Wakes all that wait for this queue, for another reason than a message.
     void wake(store::Queue& queue);
 
     /// For Store::on_arrival.
@@ -76,6 +80,9 @@ private:
         Wait wait;
         Deadlines::iterator deadline;
     };
+    template <class Call>
+    static void for_each_place(Wait& wait, Call call);
+    static QueueOffset from_in(const Wait& wait, const store::Queue* queue);
     void sweep(std::int64_t now, std::vector<std::function<void()>>& woken) REQUIRES(mutex_);
     void take(std::uint64_t id, std::vector<std::function<void()>>& woken) REQUIRES(mutex_);
     void run();

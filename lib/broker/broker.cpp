@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "broker/names.h"
 #include "broker/position.h"
+#include "message/properties.h"
 #include "message/record.h"
 #include "message/sys_flag.h"
 
@@ -38,7 +39,13 @@ Broker::Broker(const Clock& clock, store::Store& store, const Settings& settings
       arrivals_(
           std::make_shared<Arrivals>(clock, static_cast<std::size_t>(settings.held_pulls_max))),
       counters_(clock),
-      readers_(static_cast<std::size_t>(settings.read_threads)) {}
+      durability_(store),
+      readers_(static_cast<std::size_t>(settings.read_threads)) {
+    message::append_property(stamp_, message::property::msg_region, settings.region);
+    message::append_property(stamp_, message::property::trace_on,
+                             settings.trace_on ? "true" : "false");
+    message::append_property(stamp_, message::property::cluster, settings.cluster);
+}
 
 Result<std::unique_ptr<Broker>> Broker::open(store::Files& files, const Clock& clock,
                                              store::Store& store, const Settings& settings) {
@@ -99,6 +106,7 @@ Broker::~Broker() {
 void Broker::stop() {
     store_.stop_mending();  // which readers wait for
     readers_.stop();
+    durability_.stop();
     arrivals_->stop();
     if (delay_ != nullptr) delay_->stop();
     if (timers_ != nullptr) timers_->stop();

@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <string>
 #include <string_view>
 #include <thread>
 #include <vector>
@@ -22,6 +23,7 @@
 #include "broker/counters.h"
 #include "broker/delay.h"
 #include "broker/delayed_retries.h"
+#include "broker/durability.h"
 #include "broker/filters.h"
 #include "broker/groups.h"
 #include "broker/offsets.h"
@@ -30,6 +32,7 @@
 #include "broker/timers.h"
 #include "broker/topics.h"
 #include "broker/transactions.h"
+#include "message/id.h"
 #include "store/reader_threads.h"
 #include "store/store.h"
 
@@ -63,6 +66,14 @@ public:
     Transactions& transactions() { return *transactions_; }
     store::ReaderThreads& readers() { return readers_; }
     Timers& timers() { return *timers_; }
+    Durability& durability() { return durability_; }
+
+    /// Before traffic: the address that its records carry.
+    void set_store_host(const message::Host& host) { store_host_ = host; }
+    const message::Host& store_host() const { return store_host_; }
+    /// The properties that the broker adds to each message: region, trace and cluster.
+    const std::string& stamp() const { return stamp_; }
+    std::string unique_key() { return unique_keys_.next(); }
 
     /// Before traffic: told of each change of a topic; null for a removal.
     void on_topic_change(std::function<void(const std::string&, const TopicRef&)> listener) {
@@ -131,6 +142,9 @@ private:
     const Clock& clock_;
     store::Store& store_;
     const PhysicalOffset opened_at_;  // the end of the log
+    message::Host store_host_;
+    std::string stamp_;
+    message::UniqueKeys unique_keys_;
     std::unique_ptr<Topics> topics_;
     std::unique_ptr<Groups> groups_;
     std::shared_ptr<Offsets> offsets_;  // the store's listener has a share
@@ -139,6 +153,7 @@ private:
     QueueLocks locks_;
     const std::shared_ptr<Arrivals> arrivals_;  // the store's listener has a share
     Counters counters_;
+    Durability durability_;
     std::shared_ptr<Delay> delay_;  // the store's listener has a share
     std::unique_ptr<DelayedRetries> delayed_retries_;
     std::shared_ptr<Timers> timers_;              // the same

@@ -53,8 +53,8 @@ std::string retried_properties(const message::RecordView& failed) {
     return out;
 }
 
-Result<> store_again(Broker& broker, const SendBack& wanted, const message::RecordView& failed,
-                     std::string_view properties, store::Queue& queue) {
+Result<> store_again(Broker& broker, const message::RecordView& failed, std::string_view properties,
+                     store::Queue& queue) {
     if (properties.size() > message::properties_bytes_max)
         return Error{Errc::invalid, fmt::format("the properties would be longer than {} bytes",
                                                 message::properties_bytes_max)};
@@ -63,7 +63,7 @@ Result<> store_again(Broker& broker, const SendBack& wanted, const message::Reco
     draft.sys_flag = failed.sys_flag;
     draft.born_ts_ms = failed.born_ts_ms;
     draft.born_host = failed.born_host;
-    draft.store_host = wanted.store_host;
+    draft.store_host = broker.store_host();
     draft.reconsume_times = failed.reconsume_times + 1;
     draft.body = failed.body;
     draft.properties = properties;
@@ -119,12 +119,12 @@ Result<> send_back(Broker& broker, const SendBack& wanted) {
         TRY(topic, dead_letters_of(broker, wanted.group));
         count("DLQ_PUT_NUMS");
         message::append_property(properties, property::delay, "0");
-        return store_again(broker, wanted, failed, properties, topic->queue(0));
+        return store_again(broker, failed, properties, topic->queue(0));
     }
     const std::int64_t level =
         wanted.delay_level > 0 ? wanted.delay_level : first_retry_level + failed.reconsume_times;
     const auto place = broker.delay().place(properties, level, topic->name(), random_below(queues));
-    return store_again(broker, wanted, failed, place.properties, *place.queue);
+    return store_again(broker, failed, place.properties, *place.queue);
 }
 
 }  // namespace mqd::broker

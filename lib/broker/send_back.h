@@ -20,7 +20,6 @@ struct SendBack {
     std::int32_t delay_level = 0;           ///< below 0: to the dead letters; 0: 3 + its retries
     std::optional<std::int32_t> retry_max;  ///< the group's when absent
     bool unit_mode = false;
-    message::Host store_host;  ///< of the new record
 };
 
 /// Stored when this returns; it does not wait for the disk. A group without retry queues loses the

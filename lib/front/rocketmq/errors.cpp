@@ -4,27 +4,38 @@
 
 namespace mqd::front::rocketmq {
 
-std::int32_t response_code_of(Errc code) {
-    namespace rc = wire::response_code;
-    switch (code) {
-        case Errc::invalid:
-            return rc::invalid_parameter;
-        case Errc::not_found:
-            return rc::topic_not_exist;
-        case Errc::refused:  // by a disk without room; permissions are told where they are known
-            return rc::service_not_available;
-        case Errc::unavailable:
+namespace rc = wire::response_code;
+
+std::int32_t code_of(broker::Refusal::Why why) {
+    using Why = broker::Refusal::Why;
+    switch (why) {
+        case Why::none:
+            return rc::success;
+        case Why::busy:
             return rc::system_busy;
-        case Errc::corrupt:
-        case Errc::io:
-        case Errc::unsupported:
+        case Why::full:
+            return rc::service_not_available;
+        case Why::failed:
             break;
+        case Why::forbidden:
+            return rc::no_permission;
+        case Why::no_topic:
+            return rc::topic_not_exist;
+        case Why::no_group:
+            return rc::subscription_group_not_exist;
+        case Why::invalid:
+            return rc::invalid_parameter;
+        case Why::illegal:
+            return rc::message_illegal;
     }
     return rc::system_error;
 }
 
+std::int32_t response_code_of(Errc code) {
+    return code_of(broker::Refusal::why_of(code));
+}
+
 std::int32_t send_code_of(Errc why_not_stored) {
-    namespace rc = wire::response_code;
     switch (why_not_stored) {
         case Errc::invalid:
             return rc::message_illegal;
@@ -33,6 +44,19 @@ std::int32_t send_code_of(Errc why_not_stored) {
         default:
             return rc::system_error;
     }
+}
+
+std::int32_t code_of(broker::Durability::Outcome outcome) {
+    using Outcome = broker::Durability::Outcome;
+    switch (outcome) {
+        case Outcome::reached:
+            return rc::success;
+        case Outcome::disk_late:
+            return rc::flush_disk_timeout;
+        case Outcome::replicas_late:
+            break;
+    }
+    return rc::flush_slave_timeout;
 }
 
 }  // namespace mqd::front::rocketmq

@@ -1,15 +1,20 @@
 #pragma once
-// Kinds of errors to response codes, in one place (spec remoting.md 2.2).
+// Why something was refused, as response codes, in one place (spec remoting.md 2.2).
 
 #include <cstdint>
 
 #include "base/result.h"
+#include "broker/durability.h"
+#include "broker/refusal.h"
 
 namespace mqd::front::rocketmq {
 
+std::int32_t code_of(broker::Refusal::Why why);
 /// For what the broker's tables refuse.
 std::int32_t response_code_of(Errc code);
 /// For what the store did not take (spec store.md 6.2).
 std::int32_t send_code_of(Errc why_not_stored);
+/// For what is stored, whatever the outcome.
+std::int32_t code_of(broker::Durability::Outcome outcome);
 
 }  // namespace mqd::front::rocketmq

@@ -6,12 +6,11 @@
 
 #include <algorithm>
 
-#include "base/clock.h"
+#include "broker/access.h"
 #include "front/rocketmq/convert.h"
+#include "front/rocketmq/errors.h"
 #include "front/rocketmq/expressions.h"
-#include "front/rocketmq/read_elsewhere.h"
 #include "front/rocketmq/requests.h"
-#include "message/sys_flag.h"
 #include "wire/headers/pull.h"
 
 namespace mqd::front::rocketmq {
@@ -35,20 +34,7 @@ struct Pull {
     Service& service;
     Connection& connection;
     bool is_lite = false;
-};
-
-// What stays of a pull while it is held: its texts, which the request's frame no longer has.
-struct HeldPull {
-    explicit HeldPull(const Pull& pull) : header(pull.header) {
-        header.consumer_group = group = pull.header.consumer_group;
-        header.topic = topic = pull.header.topic;
-        if (header.subscription) header.subscription = subscription = *pull.header.subscription;
-        if (header.expression_type) header.expression_type = type = *pull.header.expression_type;
-    }
-    std::string group, topic, subscription, type;
-    wire::PullMessage header;
-    bool is_lite = false;
-    std::uint64_t id = 0;
+    bool is_oneway = false;
 };
 
 std::optional<Answer> refused(std::int32_t code, std::string remark,
@@ -58,46 +44,27 @@ std::optional<Answer> refused(std::int32_t code, std::string remark,
     return answer;
 }
 
-Answer no_topic(std::string_view topic) {
-    return {
-        rc::topic_not_exist, fmt::format("topic[{}] not exist, apply first please!", topic), {}};
+std::optional<std::int32_t> forbidden_type(broker::Refusal::By by) {
+    using By = broker::Refusal::By;
+    switch (by) {
+        case By::nobody:
+            break;
+        case By::broker:
+            return 1;
+        case By::group:
+            return 2;
+        case By::topic:
+            return 3;
+        case By::broadcast:
+            return 4;
+        case By::subscription:
+            return 5;
+    }
+    return std::nullopt;
 }
 
-std::optional<Answer> check_queue(const Pull& pull, const broker::Topic*& topic,
-                                  broker::GroupRef& group) {
-    const auto& header = pull.header;
-    auto& broker = pull.service.broker();
-    const auto& settings = broker.settings();
-    if ((settings.permission & message::perm::read) == 0)
-        return refused(rc::no_permission,
-                       fmt::format("the broker[{}] pulling message is forbidden", settings.name),
-                       1);
-    if (pull.is_lite && !settings.lite_pull)
-        return refused(rc::no_permission, "the broker for lite pull message is forbidden", 1);
-    group = broker.find_or_create_group(header.consumer_group);
-    if (group == nullptr)
-        return refused(
-            rc::subscription_group_not_exist,
-            fmt::format("subscription group [{}] does not exist", header.consumer_group));
-    if (!group->consume_enabled())
-        return refused(rc::no_permission,
-                       fmt::format("subscription group no permission, {}", header.consumer_group),
-                       2);
-    topic = pull.connection.worker.topics.find(header.topic);
-    if (topic == nullptr) return no_topic(header.topic);
-    if ((topic->config().perm & message::perm::read) == 0)
-        return refused(rc::no_permission,
-                       fmt::format("the topic[{}] pulling message is forbidden", header.topic), 3);
-    if (!broker.groups().may_read(header.consumer_group, header.topic))
-        return refused(rc::no_permission,
-                       fmt::format("the consumer group[{}] is forbidden for topic[{}]",
-                                   header.consumer_group, header.topic),
-                       5);
-    if (header.queue_id < 0 || header.queue_id >= topic->config().read_queues)
-        return refused(rc::invalid_parameter,
-                       fmt::format("queueId[{}] is illegal, topic:[{}] readQueueNums:[{}]",
-                                   header.queue_id, header.topic, topic->config().read_queues));
-    return std::nullopt;
+std::optional<Answer> refused(const broker::Refusal& refusal) {
+    return refused(code_of(refusal.why), refusal.text, forbidden_type(refusal.by));
 }
 
 std::optional<Answer> check_type(const Pull& pull, std::string_view type) {
@@ -160,25 +127,21 @@ std::optional<Answer> find_filter(const Pull& pull, const broker::Group& group,
     return check_type(pull, filter->type);
 }
 
-std::int32_t code_of(ReadStatus status, std::int64_t asked) {
-    switch (status) {
-        case ReadStatus::found:
+std::int32_t code_of(broker::FetchOutcome outcome) {
+    using Outcome = broker::FetchOutcome;
+    switch (outcome) {
+        case Outcome::found:
             return rc::success;
-        case ReadStatus::no_matched_message:
-        case ReadStatus::message_was_removing:
-            return rc::pull_retry_immediately;
-        case ReadStatus::offset_found_null:
-        case ReadStatus::offset_overflow_one:
+        case Outcome::none:
             return rc::pull_not_found;
-        case ReadStatus::unreadable:
-            return rc::system_error;
-        case ReadStatus::no_message_in_queue:
-            return asked == 0 ? rc::pull_not_found : rc::pull_offset_moved;
-        case ReadStatus::offset_overflow_badly:
-        case ReadStatus::offset_too_small:
+        case Outcome::passed:
+            return rc::pull_retry_immediately;
+        case Outcome::moved:
+            return rc::pull_offset_moved;
+        case Outcome::unreadable:
             break;
     }
-    return rc::pull_offset_moved;
+    return rc::system_error;
 }
 
 std::string_view name_of(ReadStatus status) {
@@ -216,186 +179,125 @@ store::ReadLimits limits_of(const Pull& pull) {
     return limits;
 }
 
-void answer_pull(const Pull& pull, remoting::Session& session, const remoting::Ticket& ticket,
-                 bool may_hold);
-
-using Parked = broker::Arrivals::Parked::State;
-
-/// waiting: the answer comes later.
-Parked hold(const Pull& pull, remoting::Session& session, const remoting::Ticket& ticket,
-            store::Queue& queue, const broker::SubscriptionRef& filter) {
-    auto& broker = pull.service.broker();
-    const auto& settings = broker.settings();
-    const std::int64_t wait_ms =
-        settings.long_polling
-            ? std::clamp<std::int64_t>(pull.header.suspend_timeout_ms, 0, hold_max_ms)
-            : settings.short_polling_ms;
-    auto held = std::make_shared<HeldPull>(pull);
-    held->is_lite = pull.is_lite;
-    broker::Arrivals::Wait wait;
-    wait.queue = &queue;
-    wait.from = QueueOffset{pull.header.queue_offset};
-    if (!filter->matches_all()) wait.filter = filter;
-    wait.deadline_ms = broker.clock().monotonic_ms() + wait_ms;
-    // A message that this thread has just taken must not be answered for in the middle of it.
-    wait.wake = [held, ticket, &service = pull.service] {
-        ticket.post_to_session([held, ticket, &service](remoting::Session& of) {
-            const auto connection = std::static_pointer_cast<Connection>(of.context);
-            if (connection == nullptr) return;  // closed meanwhile
-            connection->held_pulls.erase(held->id);
-            answer_pull({held->header, service, *connection, held->is_lite}, of, ticket, false);
-        });
-    };
-    const auto parked = broker.arrivals().park(std::move(wait));
-    if (parked.state != Parked::waiting) return parked.state;
-    // This is the session's thread: a wake-up comes behind us.
-    held->id = parked.id;
-    std::static_pointer_cast<Connection>(session.context)->held_pulls.insert(parked.id);
-    return parked.state;
-}
-
-/// What a read gave, and how long it took.
-struct Read {
-    store::Queue& queue;
-    store::ReadResult result;
-    std::int64_t us = 0;
-};
-
-void send_answer(const Pull& pull, remoting::Session& session, const remoting::Ticket& ticket,
-                 const Answer& answer, Read* read) {
-    auto& counters = pull.service.broker().counters();
-    if (read == nullptr || answer.code != rc::success) {
-        if (answer.code == rc::pull_not_found) counters.missed();
-        session.reply(ticket, answer.code, answer.header, {}, answer.remark);
-        return;
-    }
-    auto& result = read->result;
-    counters.got(result.messages);
-    counters.get_times().add(read->us);
-    pull.connection.worker.traffic.gets(read->queue, pull.header.consumer_group)
-        .add(result.messages, result.bytes, read->us);
-    std::vector<net::Piece> pieces;
-    pieces.reserve(result.slices.size());
-    for (auto& slice : result.slices) pieces.push_back({slice.bytes, std::move(slice.pin)});
-    session.reply_pieces(ticket, answer.code, answer.header, std::move(pieces), answer.remark);
-}
-
 struct Flags {
     std::int32_t topic = 0, group = 0;
 };
 
-void answer_with(const Pull& pull, remoting::Session& session, const remoting::Ticket& ticket,
-                 const Flags& flags, Read read) {
-    const auto& header = pull.header;
-    const auto& result = read.result;
-    // While it was read, or since it was found.
-    if (read.queue.deleted())
-        return send_answer(pull, session, ticket, no_topic(header.topic), nullptr);
-    Answer answer{
-        code_of(result.status, header.queue_offset), std::string(name_of(result.status)), {}};
-    answer.header.next_begin_offset = result.next.value;
-    // All of the new topic is new to who asks for something behind its end.
-    if (result.status == ReadStatus::offset_overflow_badly &&
-        pull.service.broker().was_made_anew(read.queue))
-        answer.header.next_begin_offset = result.min.value;
-    answer.header.queue_since = since_of(read.queue);
-    answer.header.min_offset = result.min.value;
-    answer.header.max_offset = result.max.value;
-    answer.header.topic_sys_flag = flags.topic;
-    answer.header.group_sys_flag = flags.group;
-    if (result.status == ReadStatus::offset_too_small)
-        pull.service.broker().offsets().gone(header.consumer_group, header.topic, header.queue_id,
-                                             header.queue_offset,
-                                             {result.min.value, result.max.value});
-    if (answer.code == rc::success)
-        pull.service.broker().offsets().pulled(header.consumer_group, header.topic, header.queue_id,
-                                               result.next.value);
-    send_answer(pull, session, ticket, answer, &read);
+/// What is asked of the broker, and what the answer says besides.
+struct Asked {
+    broker::Fetch fetch;
+    broker::Fetch::Part part;
+    Flags flags;
+};
+
+std::int64_t hold_until(const Pull& pull) {
+    if (!pull.header.has(wire::pull_flag::suspend) || pull.is_oneway) return 0;
+    const auto& settings = pull.service.broker().settings();
+    const std::int64_t wait_ms =
+        settings.long_polling
+            ? std::clamp<std::int64_t>(pull.header.suspend_timeout_ms, 0, hold_max_ms)
+            : settings.short_polling_ms;
+    return pull.service.broker().clock().monotonic_ms() + wait_ms;
 }
 
-/// True: an operator has moved the group elsewhere, which this pull is told instead of an answer.
-/// What it says was consumed does not count any more.
-bool answer_reset(const Pull& pull, remoting::Session& session, const remoting::Ticket& ticket,
-                  const store::Queue& queue, const Flags& flags) {
-    const auto& header = pull.header;
-    const auto to = pull.service.broker().offsets().take_reset(header.consumer_group, header.topic,
-                                                               header.queue_id);
-    if (!to || *to == header.queue_offset) return false;
-    Answer answer{rc::pull_offset_moved, "OFFSET_RESET", {}};
-    answer.header.next_begin_offset = *to;
-    answer.header.min_offset = queue.min().value;
-    answer.header.max_offset = queue.max().value;
-    answer.header.queue_since = since_of(queue);
-    answer.header.topic_sys_flag = flags.topic;
-    answer.header.group_sys_flag = flags.group;
-    send_answer(pull, session, ticket, answer, nullptr);
-    return true;
-}
-
-bool is_to_wait(const Pull& pull, const remoting::Ticket& ticket, bool may_hold,
-                const store::ReadResult& result) {
-    return code_of(result.status, pull.header.queue_offset) == rc::pull_not_found && may_hold &&
-           pull.header.has(wire::pull_flag::suspend) && !ticket.oneway &&
-           result.status != ReadStatus::offset_found_null;
-}
-
-/// What is not in memory is read on another thread.
-void pull_elsewhere(const Pull& pull, remoting::Session& session, const remoting::Ticket& ticket,
-                    store::Queue& queue, const broker::SubscriptionRef& filter, const Flags& flags,
-                    bool may_hold) {
-    auto held = std::make_shared<HeldPull>(pull);
-    held->is_lite = pull.is_lite;
-    auto& broker = pull.service.broker();
-    read_elsewhere(
-        broker, session, pull.connection, ticket,
-        [&broker, &queue, held, filter, limits = limits_of(pull)] {
-            const std::int64_t begin_us = monotonic_us();
-            auto result = broker.store().read(queue, QueueOffset{held->header.queue_offset}, limits,
-                                              filter->matches_all() ? nullptr : filter.get());
-            return Read{queue, std::move(result), monotonic_us() - begin_us};
-        },
-        [held, ticket, flags, may_hold, &service = pull.service](
-            remoting::Session& of, Connection& connection, Read read) {
-            const Pull again{held->header, service, connection, held->is_lite};
-            // The queue had not been looked at since the start, and its end was asked for.
-            if (is_to_wait(again, ticket, may_hold, read.result))
-                return answer_pull(again, of, ticket, may_hold);
-            answer_with(again, of, ticket, flags, std::move(read));
-        });
-}
-
-void answer_pull(const Pull& pull, remoting::Session& session, const remoting::Ticket& ticket,
-                 bool may_hold) {
+/// `is_first`: not one that has been held already, which waits and commits no more.
+std::optional<Answer> prepare(const Pull& pull, bool is_first, Asked& out) {
     const auto& header = pull.header;
     auto& broker = pull.service.broker();
-    const broker::Topic* topic = nullptr;
-    broker::GroupRef group;
+    if (pull.is_lite && !broker.settings().lite_pull)
+        return refused(rc::no_permission, "the broker for lite pull message is forbidden", 1);
+    broker::Readable readable;
+    if (const auto refusal =
+            broker::check_readable(broker, pull.connection.worker.topics, header.consumer_group,
+                                   header.topic, header.queue_id, readable);
+        refusal.is_refused())
+        return refused(refusal);
     broker::SubscriptionRef filter;
-    auto refusal = check_queue(pull, topic, group);
-    if (!refusal) refusal = find_filter(pull, *group, filter);
-    if (refusal) return send_answer(pull, session, ticket, *refusal, nullptr);
-    auto& queue = topic->queue(header.queue_id);
-    const Flags flags{topic->config().sys_flag, group->sys_flag()};
-    if (answer_reset(pull, session, ticket, queue, flags)) return;
-    if (may_hold && header.has(wire::pull_flag::commit_offset) && header.commit_offset >= 0)
-        broker.commit(header.consumer_group, *topic, header.queue_id, header.commit_offset);
-
-    const auto limits = limits_of(pull);
-    const auto* only = filter->matches_all() ? nullptr : filter.get();
-    while (true) {
-        const std::int64_t begin_us = monotonic_us();
-        auto result =
-            broker.store().read_now(queue, QueueOffset{header.queue_offset}, limits, only);
-        if (!result) return pull_elsewhere(pull, session, ticket, queue, filter, flags, may_hold);
-        if (is_to_wait(pull, ticket, may_hold, *result)) {
-            const auto parked = hold(pull, session, ticket, queue, filter);
-            if (parked == Parked::waiting) return;
-            if (parked == Parked::grown) continue;
-        }
-        return answer_with(pull, session, ticket, flags,
-                           {queue, std::move(*result), monotonic_us() - begin_us});
-    }
+    if (auto refusal = find_filter(pull, *readable.group, filter)) return refusal;
+    const auto& topic = *readable.topic;
+    if (is_first && header.has(wire::pull_flag::commit_offset) && header.commit_offset >= 0)
+        broker.commit(header.consumer_group, topic, header.queue_id, header.commit_offset);
+    out.flags = {topic.config().sys_flag, readable.group->sys_flag()};
+    out.part = {&topic.queue(header.queue_id), QueueOffset{header.queue_offset}};
+    out.fetch.group = header.consumer_group;
+    out.fetch.parts = {&out.part, 1};
+    out.fetch.filter = filter->matches_all() ? nullptr : std::move(filter);
+    out.fetch.limits = limits_of(pull);
+    out.fetch.deadline_ms = is_first ? hold_until(pull) : 0;
+    return std::nullopt;
 }
+
+void send_refusal(const Pull& pull, remoting::Session& session, const remoting::Ticket& ticket,
+                  const Answer& answer) {
+    if (answer.code == rc::pull_not_found) pull.service.broker().counters().missed();
+    session.reply(ticket, answer.code, answer.header, {}, answer.remark);
+}
+
+void answer_with(const Pull& pull, remoting::Session& session, const remoting::Ticket& ticket,
+                 const Flags& flags, broker::Fetched fetched) {
+    auto& part = fetched.parts.front();
+    auto& read = part.read;
+    if (part.queue->deleted())
+        return send_refusal(pull, session, ticket,
+                            *refused(broker::no_such_topic(pull.header.topic)));
+    const auto code = code_of(part.outcome);
+    const std::string_view remark = part.is_reset ? "OFFSET_RESET" : name_of(read.status);
+    wire::PullMessageResponse header;
+    header.next_begin_offset = read.next.value;
+    header.queue_since = since_of(*part.queue);
+    header.min_offset = read.min.value;
+    header.max_offset = read.max.value;
+    header.topic_sys_flag = flags.topic;
+    header.group_sys_flag = flags.group;
+    if (code != rc::success) return session.reply(ticket, code, header, {}, remark);
+    std::vector<net::Piece> pieces;
+    pieces.reserve(read.slices.size());
+    for (auto& slice : read.slices) pieces.push_back({slice.bytes, std::move(slice.pin)});
+    session.reply_pieces(ticket, code, header, std::move(pieces), remark);
+}
+
+/// A pull that waits, with its texts, which the request's frame no longer has.
+class HeldPull final : public broker::WaitingFetch {
+public:
+    HeldPull(const Pull& pull, remoting::Session& session, remoting::Ticket ticket,
+             const Asked& asked)
+        : pull_{header_, pull.service, pull.connection, pull.is_lite, pull.is_oneway},
+          session_(session),
+          ticket_(std::move(ticket)),
+          header_(pull.header) {
+        header_.consumer_group = group_ = pull.header.consumer_group;
+        header_.topic = topic_ = pull.header.topic;
+        if (header_.subscription) header_.subscription = expression_ = *pull.header.subscription;
+        if (header_.expression_type) header_.expression_type = type_ = *pull.header.expression_type;
+        asked_ = asked;
+        own();
+    }
+    const broker::Fetch& fetch() const { return asked_.fetch; }
+    const broker::Fetch* renew() override {
+        if (const auto refusal = prepare(pull_, false, asked_)) {
+            send_refusal(pull_, session_, ticket_, *refusal);
+            return nullptr;
+        }
+        own();
+        return &asked_.fetch;
+    }
+    void answer(broker::Fetched fetched) override {
+        answer_with(pull_, session_, ticket_, asked_.flags, std::move(fetched));
+    }
+    void refuse_busy() override { refuse_reads(session_, ticket_); }
+
+private:
+    void own() {
+        asked_.fetch.group = header_.consumer_group;
+        asked_.fetch.parts = {&asked_.part, 1};
+    }
+    const Pull pull_;
+    remoting::Session& session_;  // used on its own thread only, while it lives
+    const remoting::Ticket ticket_;
+    std::string group_, topic_, expression_, type_;
+    wire::PullMessage header_;
+    Asked asked_;
+};
 
 }  // namespace
 
@@ -403,8 +305,17 @@ void pull_message(const Call& call) {
     const auto header = call.header<wire::PullMessage>();
     if (!header) return call.refuse(header.error());
     const bool is_lite = call.request.code == wire::request_code::lite_pull_message;
-    answer_pull({*header, call.service, call.connection, is_lite}, call.session,
-                call.session.ticket(call.request), true);
+    const auto ticket = call.session.ticket(call.request);
+    const Pull pull{*header, call.service, call.connection, is_lite, ticket.oneway};
+    Asked asked;
+    if (const auto refusal = prepare(pull, true, asked))
+        return send_refusal(pull, call.session, ticket, *refusal);
+    auto& fetches = call.connection.fetches;
+    auto attempt = fetches.now(asked.fetch);
+    if (attempt.state == broker::Fetches::Attempt::State::answered)
+        return answer_with(pull, call.session, ticket, asked.flags, std::move(attempt.fetched));
+    const auto held = std::make_shared<HeldPull>(pull, call.session, ticket, asked);
+    fetches.later(std::move(attempt), held->fetch(), held);
 }
 
 }  // namespace mqd::front::rocketmq

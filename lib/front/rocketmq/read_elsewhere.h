@@ -3,7 +3,6 @@
 //
 // Threads: called on the session's.
 
-#include <memory>
 #include <utility>
 
 #include "front/rocketmq/service.h"
@@ -14,27 +13,14 @@ namespace mqd::front::rocketmq {
 /// session's, if that still lives. Both own what they hold: the call is over by then, but the
 /// broker is not. Answered busy when the connection has too many waiting.
 template <class Read, class Answer>
-void read_elsewhere(broker::Broker& broker, remoting::Session& session, Connection& connection,
-                    const remoting::Ticket& ticket, Read read, Answer answer) {
-    const auto start = [&broker, ticket, read, answer] {
-        broker.readers().run([ticket, read, answer] {
-            auto found = std::make_shared<decltype(read())>(read());
-            ticket.with_session([found, answer](remoting::Session& of) {
-                const auto to = std::static_pointer_cast<Connection>(of.context);
-                if (to == nullptr || !of.is_open()) return;  // closed meanwhile
-                to->disk_reads.finished(of);
-                answer(of, *to, std::move(*found));
-            });
-        });
-    };
-    if (!connection.disk_reads.add(session, start))
-        session.reply(ticket, wire::response_code::system_busy, wire::NoHeader{}, {},
-                      "too many requests of this connection wait for the disk");
-}
-template <class Read, class Answer>
 void read_elsewhere(const Call& call, const remoting::Ticket& ticket, Read read, Answer answer) {
-    read_elsewhere(call.broker, call.session, call.connection, ticket, std::move(read),
-                   std::move(answer));
+    auto& session = call.session;
+    auto& connection = call.connection;
+    const bool is_taken =
+        connection.disk_reads.run(std::move(read), [&session, &connection, answer](auto found) {
+            answer(session, connection, std::move(found));
+        });
+    if (!is_taken) refuse_reads(session, ticket);
 }
 
 /// The answer's body is what `read` gives.

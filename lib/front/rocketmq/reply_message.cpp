@@ -7,11 +7,11 @@
 #include <optional>
 
 #include "base/log.h"
-#include "base/random.h"
 #include "broker/append_one.h"
 #include "front/rocketmq/ask_client.h"
 #include "front/rocketmq/requests.h"
-#include "front/rocketmq/send_checks.h"
+#include "front/rocketmq/errors.h"
+#include "front/rocketmq/send_request.h"
 #include "message/properties.h"
 #include "wire/headers/send.h"
 
@@ -29,27 +29,18 @@ struct Place {
 };
 
 /// Who asked gets the reply whether it can be stored or not.
-Place store_reply(const Call& call, const wire::SendMessage& header, const broker::Topic& topic) {
+Place store_reply(const Call& call, const broker::Publication& reply) {
     Place place;
-    place.queue_id =
-        header.queue_id >= 0 ? header.queue_id : random_below(topic.config().write_queues);
+    place.queue_id = reply.queue_id;
     if (!call.broker.settings().store_replies) return place;
-    message::Draft draft;
-    draft.flag = header.flag;
-    draft.sys_flag = header.sys_flag;
-    draft.born_ts_ms = header.born_timestamp;
-    draft.born_host = call.session.remote_host();
-    draft.store_host = call.service.store_host();
-    draft.reconsume_times = header.reconsume_times;
-    draft.body = call.body();
-    draft.properties = header.properties;
-    const auto stored = broker::append_one(call.broker, draft, topic.queue(place.queue_id));
+    const auto stored = broker::append_one(call.broker, broker::draft_of(call.broker, reply),
+                                           reply.topic->queue(reply.queue_id));
     if (!stored) {
         log::warn("reply_not_stored",
                   {{"client", call.session.remote()}, {"error", stored.error().what}});
         return place;
     }
-    place.msg_id = message::offset_id(draft.store_host, stored->at);
+    place.msg_id = message::offset_id(call.broker.store_host(), stored->at);
     place.queue_offset = stored->queue_offset.value;
     return place;
 }
@@ -83,11 +74,13 @@ std::optional<std::string> failure_of(const Result<remoting::Answer>& answer,
                        answer ? answer->remark : answer.error().what);
 }
 
-Refusal check_reply(const Call& call, const wire::SendMessage& header,
-                    const broker::Topic*& topic) {
-    if (auto refusal = check_send(call, header, topic); refusal.is_refused()) return refusal;
+broker::Refusal check_reply(const Call& call, const wire::SendMessage& header,
+                            const broker::Topic*& topic) {
+    auto& intake = call.connection.worker.sends.intake();
+    if (auto refusal = intake.find(destination_of(call, header), topic); refusal.is_refused())
+        return refusal;
     if (header.properties.size() + 1 + message::crc_property_bytes > message::properties_bytes_max)
-        return {rc::message_illegal,
+        return {broker::Refusal::Why::illegal,
                 fmt::format("the message's properties are longer than {} bytes",
                             message::properties_bytes_max)};
     return {};
@@ -100,23 +93,23 @@ void send_reply(const Call& call) {
     if (!header) return call.refuse(header.error());
     const broker::Topic* topic = nullptr;
     if (const auto refusal = check_reply(call, *header, topic); refusal.is_refused())
-        return call.refuse(refusal.code, refusal.remark);
+        return call.refuse(code_of(refusal.why), refusal.text);
 
     const auto& settings = call.broker.settings();
-    const auto answer =
-        [ticket = call.session.ticket(call.request), &settings,
-         place = store_reply(call, *header, *topic)](const std::optional<std::string>& failure) {
-            ticket.with_session([=, &settings](remoting::Session& session) {
-                wire::SendMessageResponse out;
-                out.msg_id = place.msg_id;
-                out.queue_id = place.queue_id;
-                out.queue_offset = place.queue_offset;
-                out.region = settings.region;
-                out.trace_on = settings.trace_on;
-                session.reply(ticket, failure ? rc::system_error : rc::success, out, {},
-                              failure.value_or(""));
-            });
-        };
+    const auto answer = [ticket = call.session.ticket(call.request), &settings,
+                         place = store_reply(call, publication_of(call, *header, *topic))](
+                            const std::optional<std::string>& failure) {
+        ticket.with_session([=, &settings](remoting::Session& session) {
+            wire::SendMessageResponse out;
+            out.msg_id = place.msg_id;
+            out.queue_id = place.queue_id;
+            out.queue_offset = place.queue_offset;
+            out.region = settings.region;
+            out.trace_on = settings.trace_on;
+            session.reply(ticket, failure ? rc::system_error : rc::success, out, {},
+                          failure.value_or(""));
+        });
+    };
     const auto asker = message::find_property(header->properties, property::reply_to_client);
     if (!asker) return answer("reply message properties[REPLY_TO_CLIENT] is null");
     const auto peer = call.broker.clients().producer_of(*asker);

@@ -28,7 +28,6 @@ void send_message_back(const Call& call) {
     if (call.request.version >= wire::retry_max_version)
         wanted.retry_max = header->max_reconsume_times;
     wanted.unit_mode = header->unit_mode;
-    wanted.store_host = call.service.store_host();
     const auto ticket = call.session.ticket(call.request);
     const auto answer = [ticket](remoting::Session& session, const Result<>& done) {
         if (done) return session.reply(ticket, rc::success, wire::NoHeader{});

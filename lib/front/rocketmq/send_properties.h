@@ -5,9 +5,7 @@
 // Threads: pure functions and one-thread values.
 
 #include <cstdint>
-#include <string>
 #include <string_view>
-#include <vector>
 
 #include "base/result.h"
 
@@ -31,24 +29,6 @@ struct SendProperties {
     }
     /// When a timed message is to be delivered. invalid: no number.
     Result<std::int64_t> deliver_ms(std::int64_t now_ms) const;
-};
-
-/// Gives each message of a batch what it lacks of the batch's own properties: names that it has
-/// already stay as they are, so that every message keeps its own UNIQ_KEY.
-class BatchProperties {
-public:
-    /// `shared` must outlive this.
-    explicit BatchProperties(std::string_view shared);
-    /// To be appended to `own`; good until the next call.
-    std::string_view missing_in(std::string_view own);
-
-private:
-    struct Property {
-        std::string_view name, value;
-    };
-    std::vector<Property> shared_;
-    std::uint64_t text_mask_ = 0;  // which of shared_ are in text_
-    std::string text_;
 };
 
 }  // namespace mqd::front::rocketmq

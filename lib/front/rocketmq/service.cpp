@@ -3,14 +3,31 @@
 #include <fmt/format.h>
 
 #include "front/rocketmq/requests.h"
-#include "front/rocketmq/send_checks.h"
-#include "message/properties.h"
+#include "front/rocketmq/send_request.h"
 #include "wire/headers/clients.h"
 
 namespace mqd::front::rocketmq {
 namespace {
 
 constexpr std::int32_t go_away_min_version = 476;  // from here clients understand 1500
+
+class SessionCaller final : public broker::Caller {
+public:
+    explicit SessionCaller(remoting::Session& session) : session_(session) {
+        ticket_.session = session.weak_from_this();
+    }
+    net::Loop& loop() const override { return session_.loop(); }
+    std::size_t unsent_bytes() const override { return session_.unsent_bytes(); }
+    void post(std::function<void()> call) const override {
+        ticket_.post_to_session([call = std::move(call)](const remoting::Session& of) {
+            if (of.context != nullptr && of.is_open()) call();
+        });
+    }
+
+private:
+    remoting::Session& session_;
+    remoting::Ticket ticket_;
+};
 
 /// Only on_open() sets it.
 Connection& connection_of(remoting::Session& session) {
@@ -22,11 +39,18 @@ Connection& connection_of(remoting::Session& session) {
 Worker::Worker(Service& service, broker::Broker& broker)
     : topics(broker.topics()),
       traffic(broker.counters().traffic()),
-      sends(service, traffic),
+      sends(service, topics, traffic),
       broker_name(broker.settings().name) {}
 
-Connection::Connection(remoting::Session& session, Worker& of)
-    : worker(of), address_(session.remote()) {
+Connection::Connection(remoting::Session& session, Service& service, Worker& of)
+    : Connection(session, service.broker(), of, std::make_shared<SessionCaller>(session)) {}
+
+Connection::Connection(remoting::Session& session, broker::Broker& broker, Worker& of,
+                       const std::shared_ptr<const broker::Caller>& caller)
+    : worker(of),
+      disk_reads(broker.readers(), caller),
+      fetches(broker, of.traffic, disk_reads, caller),
+      address_(session.remote()) {
     session_.session = session.weak_from_this();
 }
 
@@ -41,18 +65,17 @@ void Connection::close() {
     session_.with_session([](remoting::Session& session) { session.close(); });
 }
 
-Service::Service(broker::Broker& broker) : broker_(broker) {
-    using namespace message;
-    const auto& settings = broker.settings();
-    append_property(stamp_, property::msg_region, settings.region);
-    append_property(stamp_, property::trace_on, settings.trace_on ? "true" : "false");
-    append_property(stamp_, property::cluster, settings.cluster);
+void refuse_reads(remoting::Session& session, const remoting::Ticket& ticket) {
+    session.reply(ticket, wire::response_code::system_busy, wire::NoHeader{}, {},
+                  "too many requests of this connection wait for the disk");
 }
+
+Service::Service(broker::Broker& broker) : broker_(broker) {}
 
 Result<> Service::set_address(std::string_view ip, std::uint16_t port) {
     const auto host = message::Host::make(ip, port);
     if (!host) return Error{Errc::invalid, fmt::format("'{}' is not an IP address", ip)};
-    store_host_ = *host;
+    broker_.set_store_host(*host);
     address_ = host->to_string();
     return {};
 }
@@ -65,7 +88,7 @@ Worker& Service::worker_of(net::Loop& loop) {
 }
 
 void Service::on_open(remoting::Session& session) {
-    session.context = std::make_shared<Connection>(session, worker_of(session.loop()));
+    session.context = std::make_shared<Connection>(session, *this, worker_of(session.loop()));
 }
 
 /// Of a send that is not even looked at; others that are one-way tell nobody anything.
@@ -120,8 +143,7 @@ void Service::on_batch_end(remoting::Session& session) {
 void Service::on_close(remoting::Session& session) {
     if (session.context == nullptr) return;
     Connection& connection = connection_of(session);
-    for (const auto id : connection.held_pulls) broker_.arrivals().cancel(id);
-    connection.held_pulls.clear();
+    connection.fetches.close();
     connection.disk_reads.clear();
     connection.worker.sends.log_lost();
     broker_.disconnected(connection);

@@ -13,17 +13,15 @@
 #include <memory>
 #include <string>
 #include <string_view>
-#include <unordered_set>
 #include <vector>
 
 #include "base/mutex.h"
 #include "base/result.h"
 #include "broker/broker.h"
+#include "broker/disk_reads.h"
+#include "broker/fetch.h"
 #include "front/rocketmq/deferred.h"
-#include "front/rocketmq/late_answers.h"
-#include "front/rocketmq/disk_reads.h"
-#include "front/rocketmq/send_batch.h"
-#include "message/id.h"
+#include "front/rocketmq/sends.h"
 #include "remoting/session.h"
 
 namespace mqd::front::rocketmq {
@@ -35,14 +33,14 @@ struct Worker {
     Worker(Service& service, broker::Broker& broker);
     broker::TopicCache topics;
     broker::TrafficCache traffic;
-    SendBatch sends;
+    Sends sends;
     const std::string& broker_name;
 };
 
 /// A client's connection; the session's context, and the broker's Peer.
 class Connection final : public broker::Peer, public remoting::SessionContext {
 public:
-    Connection(remoting::Session& session, Worker& of);
+    Connection(remoting::Session& session, Service& service, Worker& of);
 
     const std::string& address() const override { return address_; }
     void members_changed(const std::string& group) override;
@@ -53,17 +51,22 @@ public:
 
     // The session's thread only.
     Worker& worker;
-    std::unordered_set<std::uint64_t> held_pulls;  ///< ids of Arrivals
-    broker::SubscriptionRef last_filter;           ///< the last one that a pull brought along
+    broker::SubscriptionRef last_filter;  ///< the last one that a pull brought along
     std::vector<std::shared_ptr<Deferred>> deferred;
-    std::vector<std::shared_ptr<LateAnswers>> late;
-    DiskReads disk_reads;
+    broker::DiskReads disk_reads;
+    broker::Fetches fetches;
     std::int64_t oneways_lost = 0;  ///< one-way messages of its that were not stored
 
 private:
+    Connection(remoting::Session& session, broker::Broker& broker, Worker& of,
+               const std::shared_ptr<const broker::Caller>& caller);
+
     const std::string address_;
     remoting::Ticket session_;
 };
+
+/// To a request that finds too many of its connection's waiting for the disk.
+void refuse_reads(remoting::Session& session, const remoting::Ticket& ticket);
 
 /// One request on its way through a handler.
 struct Call {
@@ -110,14 +113,10 @@ public:
     /// False while a name server refuses the broker: what its status says of it.
     void set_active(bool is) { is_active_ = is; }
     bool is_active() const { return is_active_; }
-    /// `ip:port` that clients are told, and the same as records carry it.
+    /// `ip:port` that clients are told.
     const std::string& address() const { return address_; }
-    const message::Host& store_host() const { return store_host_; }
-    /// What the broker adds to each message: region, trace and cluster.
-    const std::string& stamp() const { return stamp_; }
-    std::string unique_key() { return unique_keys_.next(); }
 
-    broker::Broker& broker() { return broker_; }
+    broker::Broker& broker() const { return broker_; }
 
     /// GET_BROKER_CONFIG's text.
     std::string config_text;
@@ -134,9 +133,6 @@ private:
 
     broker::Broker& broker_;
     std::string address_;
-    message::Host store_host_;
-    std::string stamp_;
-    message::UniqueKeys unique_keys_;
     enum class State { starting, open, leaving };
     std::atomic<State> state_ = State::starting;
     std::atomic<bool> is_active_ = true;

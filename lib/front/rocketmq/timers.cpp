@@ -6,6 +6,7 @@
 #include <array>
 
 #include "broker/append_one.h"
+#include "front/rocketmq/errors.h"
 #include "front/rocketmq/recall_handle.h"
 #include "front/rocketmq/requests.h"
 #include "json/writer.h"
@@ -38,7 +39,7 @@ Result<broker::AppendedOne> store_removal(const Call& call, const broker::Place&
     message::Draft draft;
     draft.born_ts_ms = call.broker.clock().wall_ms();
     draft.born_host = call.session.remote_host();
-    draft.store_host = call.service.store_host();
+    draft.store_host = call.broker.store_host();
     draft.body = "0";
     draft.properties = place.properties;
     return broker::append_one(call.broker, draft, *place.queue);
@@ -74,13 +75,14 @@ void recall_message(const Call& call) {
     if (!settings.sends_wait() || call.request.is_oneway())
         return call.reply(wire::RecallMessageResponse{handle->unique_key});
     // Whoever is told that it is called back will not see it after a power cut either.
-    LateAnswers::Answer answer;
-    answer.opaque = call.request.opaque;
-    answer.encoding = call.request.encoding;
-    answer.unique_key = handle->unique_key;
-    answer.is_recall = true;
-    LateAnswers::give_when_durable(call.service, call.session, call.session.ticket(call.request),
-                                   {std::move(answer)}, stored->end);
+    call.broker.durability().when(
+        stored->end, broker::Durability::promised(settings),
+        [ticket = call.session.ticket(call.request), key = handle->unique_key](auto outcome) {
+            ticket.with_session([ticket, key, code = code_of(outcome)](remoting::Session& session) {
+                session.reply(ticket, code, wire::RecallMessageResponse{key}, {},
+                              code == rc::success ? std::string_view() : wire::response_name(code));
+            });
+        });
 }
 
 void get_timer_check_point(const Call& call) {

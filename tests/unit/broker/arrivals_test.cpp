@@ -57,6 +57,55 @@ TEST_CASE_FIXTURE(Fixture, "a waiting read is woken once, by the first message")
     CHECK(arrivals.waiting() == 0);
 }
 
+TEST_CASE_FIXTURE(Fixture, "a read that waits for several queues is woken once, by any of them") {
+    FakeQueue other;
+    other.number = 1;
+    other.end = {5};
+    Arrivals::Wait wait;
+    wait.queue = &queue;
+    wait.from = queue.end;
+    wait.more = {{&other, other.end}};
+    wait.deadline_ms = clock.now_ms + 15'000;
+    wait.wake = [this] { ++woken; };
+    SUBCASE("one of them has more already") {
+        wait.more[0].from = {4};
+        CHECK(arrivals.park(std::move(wait)).state == State::grown);
+    }
+    SUBCASE("one of them is gone") {
+        other.is_deleted = true;
+        CHECK(arrivals.park(std::move(wait)).state == State::gone);
+    }
+    SUBCASE("a message comes to one of them") {
+        REQUIRE(arrivals.park(std::move(wait)).state == State::waiting);
+        CHECK(other.watched());
+        store::Arrival arrival;
+        arrival.queue = &other;
+        arrival.offset = {4};  // it knows of this one
+        arrivals.arrived({&arrival, 1});
+        CHECK(woken == 0);
+        arrival.offset = {5};
+        arrivals.arrived({&arrival, 1});
+        arrive();
+        CHECK(woken == 1);
+    }
+    SUBCASE("the sweep finds more in both") {
+        REQUIRE(arrivals.park(std::move(wait)).state == State::waiting);
+        queue.end = queue.end + 1;
+        other.end = other.end + 1;
+        clock.now_ms += Arrivals::sweep_ms;
+        arrivals.run_due();
+        CHECK(woken == 1);
+    }
+    SUBCASE("it is cancelled") {
+        const auto parked = arrivals.park(std::move(wait));
+        arrivals.cancel(parked.id);
+        CHECK(woken == 0);
+    }
+    CHECK_FALSE(queue.watched());
+    CHECK_FALSE(other.watched());
+    CHECK(arrivals.waiting() == 0);
+}
+
 TEST_CASE_FIXTURE(Fixture, "a message that came before the parking is not waited for") {
     Arrivals::Wait wait;
     wait.queue = &queue;

@@ -95,7 +95,7 @@ TEST_CASE_FIXTURE(Delaying, "a delayed message waits in the schedule topic and t
     CHECK(sent.code == rc::success);
     CHECK(sent.find("queueId") == "0");
     CHECK(sent.find("transactionId") == "ID");
-    CHECK(sent.find("msgId") == message::offset_id(service->store_host(), PhysicalOffset{0}));
+    CHECK(sent.find("msgId") == message::offset_id(broker->store_host(), PhysicalOffset{0}));
     const auto waiting = stored(broker::schedule_topic);
     CHECK(waiting.body == "later");
     CHECK(value(waiting, property::real_topic) == "T");
@@ -222,7 +222,7 @@ TEST_CASE_FIXTURE(Delaying, "a message sent back comes again by the retry topic"
     CHECK(value(retry, property::delay) == "3");  // 3 + retries
     CHECK(value(retry, property::real_topic) == "%RETRY%G");
     CHECK(value(retry, property::real_qid) == "0");
-    const auto id = message::offset_id(service->store_host(), first.at);
+    const auto id = message::offset_id(broker->store_host(), first.at);
     CHECK(value(retry, property::origin_message_id) == id);
     const auto topic = broker->topics().find("%RETRY%G");
     REQUIRE(topic);
@@ -262,7 +262,7 @@ TEST_CASE_FIXTURE(Delaying, "a level below zero and too many retries go to the d
     CHECK(value(dead, property::retry_topic) == "T");
     CHECK(value(dead, property::wait) == "false");
     CHECK(value(dead, property::origin_message_id) ==
-          message::offset_id(service->store_host(), PhysicalOffset{0}));
+          message::offset_id(broker->store_host(), PhysicalOffset{0}));
     const auto topic = broker->topics().find("%DLQ%G");
     REQUIRE(topic);
     CHECK(topic->queues() == 1);
@@ -344,7 +344,7 @@ TEST_CASE_FIXTURE(Delaying, "whatever is accepted can be delayed, sent back, ret
     };
     // The longest that the door lets in, with what the broker adds there; DELAY is added later.
     const auto door = message::properties_bytes_max - broker::later_properties_bytes(false) -
-                      2 * service->stamp().size() - 1;
+                      2 * broker->stamp().size() - 1;
     const auto delay_bytes = properties({{"DELAY", "1"}}).size();
     std::int64_t taken = 0;
     for (const bool delays : {false, true}) {

@@ -311,7 +311,7 @@ TEST_CASE_FIXTURE(Members, "a member consumes one message on demand") {
     REQUIRE(record.size() == 1);
     CHECK(record[0].body == "this one");
 
-    header.ext[2].second = message::offset_id(service->store_host(), PhysicalOffset{1});
+    header.ext[2].second = message::offset_id(broker->store_host(), PhysicalOffset{1});
     CHECK(admin->call(code::consume_message_directly, header).code == rc::system_error);
     header.ext[2].second = "no id";
     CHECK(admin->call(code::consume_message_directly, header).code == rc::system_error);

@@ -63,7 +63,7 @@ TEST_CASE_FIXTURE(Replying, "a reply is handed to who asked, and stored") {
     CHECK(sent.find("queueOffset") == "0");
     CHECK(sent.find("MSG_REGION") == "DefaultRegion");
     CHECK(sent.find("TRACE_ON") == "true");
-    CHECK(sent.find("msgId") == message::offset_id(service->store_host(), PhysicalOffset{0}));
+    CHECK(sent.find("msgId") == message::offset_id(broker->store_host(), PhysicalOffset{0}));
 
     const auto push = asker->wait_push(code::push_reply_message_to_client);
     CHECK(push.body == "pong");

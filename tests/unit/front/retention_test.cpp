@@ -66,7 +66,7 @@ TEST_CASE_FIXTURE(Fixture, "what is left of topics in no table is dropped on req
     message::Draft draft;
     draft.topic = "Ghost";
     draft.body = "b";
-    draft.born_host = draft.store_host = service->store_host();
+    draft.born_host = draft.store_host = broker->store_host();
     message::encode(draft, record);
     store::Append unit;
     unit.queue = store->queue("Ghost", 0);

@@ -33,7 +33,7 @@ TEST_CASE_FIXTURE(Fixture,
     CHECK(sent.find("transactionId") == "ID");
     CHECK(sent.find("MSG_REGION") == "DefaultRegion");
     CHECK(sent.find("TRACE_ON") == "true");
-    CHECK(sent.find("msgId") == message::offset_id(service->store_host(), PhysicalOffset{0}));
+    CHECK(sent.find("msgId") == message::offset_id(broker->store_host(), PhysicalOffset{0}));
 
     wait_readable(1);
     const auto pulled = user->call(code::pull_message, pull_header(0));
@@ -101,7 +101,7 @@ TEST_CASE_FIXTURE(Fixture, "each message of a batch keeps its own key and gets w
     CHECK(value(found[1], property::uniq_key) == "BATCH");
     CHECK(value(found[1], property::cluster) == "DefaultCluster");
     CHECK(found[1].queue_offset.value == 1);
-    CHECK(message::offset_id(service->store_host(), found[1].at) ==
+    CHECK(message::offset_id(broker->store_host(), found[1].at) ==
           split(sent.find("msgId"), ',')[1]);
 }
 

@@ -186,7 +186,7 @@ TEST_CASE_FIXTURE(Transacting, "a producer is asked, and what was given up is ta
     CHECK(user->call(code::resume_check_half_message, resume).code == rc::system_error);
     resume.msg_id = sent.find("msgId");
     CHECK(user->call(code::resume_check_half_message, resume).code == rc::system_error);
-    const auto id = message::offset_id(service->store_host(), given_up.at);
+    const auto id = message::offset_id(broker->store_host(), given_up.at);
     resume.msg_id = id;
     CHECK(user->call(code::resume_check_half_message, resume).code == rc::success);
     stored(broker::check_max_topic, 1);  // given up once more

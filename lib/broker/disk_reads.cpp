@@ -1,34 +1,33 @@
-#include "front/rocketmq/disk_reads.h"
+#include "broker/disk_reads.h"
 
 #include <chrono>
-#include <utility>
 
-namespace mqd::front::rocketmq {
+namespace mqd::broker {
 namespace {
 
 constexpr auto look_again = std::chrono::milliseconds(20);
 
 }  // namespace
 
-bool DiskReads::add(remoting::Session& session, std::function<void()> start) {
+bool DiskReads::add(std::function<void()> start) {
     if (waiting_.size() >= waiting_max) return false;
     waiting_.push_back(std::move(start));
-    start_some(session);
+    start_some();
     return true;
 }
 
-void DiskReads::finished(remoting::Session& session) {
+void DiskReads::finished() {
     --running_;
-    start_some(session);
+    start_some();
 }
 
-void DiskReads::start_some(remoting::Session& session) {
+void DiskReads::start_some() {
     while (running_ < running_max && !waiting_.empty()) {
-        if (session.unsent_bytes() > unsent_bytes_max) {
+        if (caller_->unsent_bytes() > unsent_bytes_max) {
             if (timer_ != nullptr || running_ > 0) return;
-            timer_ = session.loop().after(look_again, [this, &session] {
+            timer_ = caller_->loop().after(look_again, [this] {
                 const auto fired = std::move(timer_);  // it lives until this call is over
-                start_some(session);
+                start_some();
             });
             return;
         }
@@ -39,4 +38,4 @@ void DiskReads::start_some(remoting::Session& session) {
     }
 }
 
-}  // namespace mqd::front::rocketmq
+}  // namespace mqd::broker

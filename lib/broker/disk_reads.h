@@ -1,0 +1,57 @@
+#pragma once
+// A connection's reads that have to wait for the disk. Few of them are read at a time, and none
+// while the client leaves its answers lying: what has been read takes memory.
+//
+// Threads: the connection's; what is read is read on one of the broker's reader threads.
+// Owner:   the connection.
+
+#include <cstddef>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <utility>
+
+#include "broker/caller.h"
+#include "net/io_threads.h"
+#include "store/reader_threads.h"
+
+namespace mqd::broker {
+
+class DiskReads {
+public:
+    DiskReads(store::ReaderThreads& readers, std::shared_ptr<const Caller> caller)
+        : readers_(readers), caller_(std::move(caller)) {}
+
+    /// Calls `read` on a reader thread, then `answer(what it gave)` on the connection's, if that
+    /// still lives. Both own what they use. False: too many wait already, and neither is called.
+    template <class Read, class Answer>
+    bool run(Read read, Answer answer) {
+        return add([this, read = std::move(read), answer = std::move(answer)] {
+            readers_.run([this, caller = caller_, read, answer] {
+                auto found = std::make_shared<decltype(read())>(read());
+                caller->post([this, found, answer] {
+                    finished();
+                    answer(std::move(*found));
+                });
+            });
+        });
+    }
+    /// The connection closes: what has not been started is not read any more.
+    void clear() { waiting_.clear(); }
+
+private:
+    static constexpr int running_max = 4;
+    static constexpr std::size_t waiting_max = 1000;
+    static constexpr std::size_t unsent_bytes_max = 4 << 20;
+    bool add(std::function<void()> start);
+    void finished();
+    void start_some();
+
+    store::ReaderThreads& readers_;
+    const std::shared_ptr<const Caller> caller_;
+    int running_ = 0;
+    std::deque<std::function<void()>> waiting_;
+    std::unique_ptr<net::Timer> timer_;  // until the client has taken some of its answers
+};
+
+}  // namespace mqd::broker

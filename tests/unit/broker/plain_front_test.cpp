@@ -1,0 +1,154 @@
+// A second front end over the broker: plain_front.h.
+
+#include "plain_front.h"
+
+#include <thread>
+
+#include "broker/names.h"
+#include "support.h"
+
+using namespace mqd;
+using namespace mqd::test;
+
+namespace {
+
+struct Running {
+    Folder folder;
+    broker::Settings settings = settings_in(folder);
+    std::unique_ptr<OpenStore> store;
+    std::unique_ptr<broker::Broker> broker;
+    std::unique_ptr<net::IoThreads> threads;
+    std::unique_ptr<PlainFront> front;
+
+    Running() { settings.delay_levels = "50ms 1h"; }
+    ~Running() { stop(); }
+    void start() {
+        store = std::make_unique<OpenStore>(settings);
+        auto made =
+            broker::Broker::open(store::posix_files(), system_clock(), *store->is, settings);
+        REQUIRE(made);
+        broker = std::move(*made);
+        broker->set_store_host(*message::Host::make("127.0.0.1", 10911));
+        threads = std::make_unique<net::IoThreads>(1, "plain");
+        front = std::make_unique<PlainFront>(*broker, threads->at(0));
+    }
+    void stop() {
+        front.reset();
+        if (threads != nullptr) threads->stop();
+        if (broker != nullptr) CHECK(broker->close());
+        broker.reset();
+        threads.reset();
+        store.reset();
+    }
+    std::string operator()(const std::string& line) { return front->answer_to(line); }
+    /// Until `wanted` waits, so that what comes next finds it parked.
+    void until_waiting(std::size_t wanted) {
+        const auto give_up = monotonic_ms() + 30'000;
+        while (broker->arrivals().waiting() != wanted && monotonic_ms() < give_up)
+            std::this_thread::yield();
+        REQUIRE(broker->arrivals().waiting() == wanted);
+    }
+};
+
+}  // namespace
+
+TEST_CASE_FIXTURE(Running, "a front end of its own publishes, fetches and acknowledges") {
+    auto& ask = *this;
+    start();
+    CHECK(ask("put T 0 a") == "0");
+    CHECK(ask("put T 0 b") == "1");
+    CHECK(ask("put T 1 c") == "0");
+    CHECK(ask("get G T 20000 1 1@0") == "1 found 1 c");  // they can be read by now
+    CHECK(ask("get G T 10000 1 0@0") == "0 found 2 a b");
+    CHECK(ask("get G T 0 1 0@1 1@0") == "0 found 2 b; 1 found 1 c");
+    CHECK(ask("get G T 0 1 0@2") == "0 none 2");
+    CHECK(ask("get G T 10000 1 0@7") == "0 moved 2");
+    CHECK(ask("ack G T 0 2") == "ok");
+    CHECK(ask("ack G T 0 3") == "refused");
+    CHECK(broker->offsets().find("G", "T", 0) == 2);
+    CHECK(ask("put T 2 x").starts_with("refused: request queueId[2]"));
+    CHECK(ask("put bad.name 0 x").starts_with("refused: "));
+    CHECK(ask("get G T 0 1 5@0").starts_with("refused: queueId[5]"));
+    CHECK(broker->counters().totals().put_messages == 3);
+    CHECK(broker->counters().totals().got_messages == 5);
+}
+
+TEST_CASE_FIXTURE(Running, "a fetch waits for whichever of its queues has something first") {
+    auto& ask = *this;
+    start();
+    CHECK(ask("put T 0 a") == "0");
+    CHECK(ask("put T 1 b") == "0");
+    CHECK(ask("get G T 20000 1 0@0") == "0 found 1 a");  // it can be read by now
+    CHECK(ask("get G T 20000 1 1@0") == "1 found 1 b");
+    auto waiting = front->ask("get G T 20000 1 0@1 1@1");
+    until_waiting(1);
+    SUBCASE("the first") {
+        CHECK(ask("put T 0 c") == "1");
+        CHECK(waiting.get() == "0 found 2 c; 1 none 1");
+    }
+    SUBCASE("the second") {
+        CHECK(ask("put T 1 c") == "1");
+        CHECK(waiting.get() == "0 none 1; 1 found 2 c");
+    }
+    SUBCASE("a reset") {
+        broker->offsets().reset("G", "T", 1, 0);
+        broker->arrivals().wake(broker->topics().find("T")->queue(1));
+        CHECK(waiting.get() == "1 moved 0");
+    }
+    SUBCASE("the topic's end") {
+        REQUIRE(broker->delete_topic("T"));
+        CHECK(waiting.get() == "0 unreadable 0; 1 unreadable 0");
+    }
+    until_waiting(0);
+}
+
+TEST_CASE_FIXTURE(Running, "a fetch waits until it has the bytes it wants, or for its time") {
+    auto& ask = *this;
+    start();
+    CHECK(ask("put T 0 a") == "0");
+    CHECK(ask("get G T 20000 1 0@0") == "0 found 1 a");
+    const auto one = broker->store().end().value;
+    auto waiting = front->ask(fmt::format("get G T 20000 {} 0@0 1@0", one + 1));
+    until_waiting(1);
+    CHECK(ask("put T 1 b") == "0");
+    CHECK(waiting.get() == "0 found 1 a; 1 found 1 b");
+    CHECK(ask("get G T 50 1000000 0@0 1@1") == "0 found 1 a; 1 none 1");
+    CHECK(ask("get G T 20 1 0@1") == "0 none 1");
+}
+
+TEST_CASE_FIXTURE(Running, "a publication that is put off comes when it is due") {
+    auto& ask = *this;
+    start();
+    CHECK(ask("later T 1 a") == "0");
+    CHECK(ask("get G T 20000 1 0@0") == "0 found 1 a");
+}
+
+TEST_CASE_FIXTURE(Running, "a publication is acknowledged when it is as safe as promised") {
+    auto& ask = *this;
+    SUBCASE("in memory") {
+        start();
+        CHECK(ask("put! T 0 a") == "0");
+    }
+    SUBCASE("on the disk") {
+        settings.flush_sync = true;
+        start();
+        CHECK(ask("put! T 0 a") == "0 safe");
+        CHECK(broker->store().synced() == broker->store().end());
+    }
+    SUBCASE("on replicas") {
+        settings.sync_master = true;
+        settings.in_sync_replicas = 2;
+        SUBCASE("in time") {
+            start();
+            auto waiting = front->ask("put! T 0 a");
+            CHECK(ask("put T 0 b") == "1");  // it has been stored by then
+            broker->durability().replicated(broker->store().end());
+            CHECK(waiting.get() == "0 safe");
+        }
+        SUBCASE("too late") {
+            settings.slave_timeout_ms = 10;
+            start();
+            CHECK(ask("put! T 0 a") == "0 not safe yet");
+        }
+    }
+}
