@@ -29,8 +29,10 @@ std::int64_t memory_bytes() {
 
 }  // namespace
 
-Broker::Broker(const Clock& clock, store::Store& store, const Settings& settings)
-    : settings_(settings),
+Broker::Broker(store::Files& files, const Clock& clock, store::Store& store,
+               const Settings& settings)
+    : files_(files),
+      settings_(settings),
       clock_(clock),
       store_(store),
       opened_at_(store.end()),
@@ -40,6 +42,7 @@ Broker::Broker(const Clock& clock, store::Store& store, const Settings& settings
           std::make_shared<Arrivals>(clock, static_cast<std::size_t>(settings.held_pulls_max))),
       counters_(clock),
       durability_(store),
+      role_(std::make_shared<Role>()),
       readers_(static_cast<std::size_t>(settings.read_threads)) {
     message::append_property(stamp_, message::property::msg_region, settings.region);
     message::append_property(stamp_, message::property::trace_on,
@@ -48,19 +51,18 @@ Broker::Broker(const Clock& clock, store::Store& store, const Settings& settings
 }
 
 Result<std::unique_ptr<Broker>> Broker::open(store::Files& files, const Clock& clock,
-                                             store::Store& store, const Settings& settings) {
-    std::unique_ptr<Broker> broker(new Broker(clock, store, settings));
+                                             store::Store& store, const Settings& settings,
+                                             bool leads) {
+    std::unique_ptr<Broker> broker(new Broker(files, clock, store, settings));
     TRY_OK(files.make_directories(settings.config_dir()));
     TRY(broker->topics_, Topics::open(files, clock, store, settings));
     TRY(broker->groups_, Groups::open(files, clock, settings));
     TRY(broker->offsets_, Offsets::open(files, clock, settings));
     TRY(broker->filters_, Filters::open(files, clock, settings));
-    TRY(broker->delay_, Delay::open(files, clock, store, broker->counters_, settings));
-    broker->delayed_retries_ = std::make_unique<DelayedRetries>(clock, store, *broker->delay_);
-    TRY(broker->timers_, Timers::open(files, clock, store, broker->counters_, settings));
-    TRY(broker->transactions_,
-        Transactions::open(files, {clock, store, settings, *broker->topics_, *broker->offsets_,
-                                   broker->clients_, broker->counters_}));
+    std::unique_ptr<Leading> leading;
+    if (leads) {
+        TRY(leading, broker->open_leading());
+    }
     // After the transactions, which look at theirs themselves.
     broker->offsets_->hold_against(
         [&store, opened_at = store.end()](std::string_view topic, std::int32_t id) {
@@ -75,22 +77,24 @@ Result<std::unique_ptr<Broker>> Broker::open(store::Files& files, const Clock& c
         if (change.why != store::QueueChange::Why::deleted)
             offsets->queue_changed(change.topic, change.id, {change.min.value, change.max.value});
     });
-    store.on_arrival(
-        [arrivals = broker->arrivals_, delay = broker->delay_, timers = broker->timers_,
-         transactions = broker->transactions_](std::span<const store::Arrival> arrived) {
-            arrivals->arrived(arrived);
-            delay->arrived(arrived);
-            timers->arrived(arrived);
-            transactions->arrived(arrived);
-        });
+    store.on_arrival([arrivals = broker->arrivals_,
+                      role = broker->role_](std::span<const store::Arrival> arrived) {
+        arrivals->arrived(arrived);
+        const auto lease = role->lease();
+        if (lease == nullptr) return;
+        lease->delay->arrived(arrived);
+        lease->timers->arrived(arrived);
+        lease->transactions->arrived(arrived);
+    });
     broker->topics_->on_change([&is = *broker](const std::string& name, const TopicRef& topic) {
         is.save_soon();
         if (is.topic_listener_) is.topic_listener_(name, topic);
     });
     broker->arrivals_->start();
-    broker->delay_->start();
-    if (settings.timers) broker->timers_->start();
-    broker->transactions_->start();
+    if (leading != nullptr) {
+        leading->start(settings.timers);
+        broker->role_->give(std::move(leading));
+    }
     broker->thread_ = std::thread([&broker = *broker] {
         pthread_setname_np(pthread_self(), "mqd-save");
         broker.run();
@@ -103,32 +107,55 @@ Broker::~Broker() {
     stop();
 }
 
-void Broker::stop() {
+Result<std::unique_ptr<Leading>> Broker::open_leading() {
+    auto out = std::make_unique<Leading>();
+    TRY(out->delay, Delay::open(files_, clock_, store_, counters_, settings_));
+    out->delayed_retries = std::make_unique<DelayedRetries>(clock_, store_, *out->delay);
+    TRY(out->timers, Timers::open(files_, clock_, store_, counters_, settings_));
+    TRY(out->transactions, Transactions::open(files_, {clock_, store_, settings_, *topics_,
+                                                       *offsets_, clients_, counters_}));
+    return out;
+}
+
+Result<> Broker::lead() {
+    if (leading() != nullptr) return {};
+    TRY(auto made, open_leading());
+    made->start(settings_.timers);
+    role_->give(std::move(made));
+    return {};
+}
+
+Result<> Broker::follow() {
+    const auto leading = role_->take_away();
+    if (leading == nullptr) return {};
+    leading->stop();
+    return leading->close();
+}
+
+/// What was being done as a leader is returned, without threads.
+std::unique_ptr<Leading> Broker::stop() {
     store_.stop_mending();  // which readers wait for
     readers_.stop();
     durability_.stop();
     arrivals_->stop();
-    if (delay_ != nullptr) delay_->stop();
-    if (timers_ != nullptr) timers_->stop();
-    if (transactions_ != nullptr) transactions_->stop();
+    auto leading = role_->take_away();
+    if (leading != nullptr) leading->stop();
     {
         const Lock lock(mutex_);
         stopping_ = true;
     }
     wake_.notify_all();
     if (thread_.joinable()) thread_.join();
+    return leading;
 }
 
 Result<> Broker::close() {
-    stop();
+    const auto leading = stop();
     TRY_OK(topics_->close());
     TRY_OK(filters_->save());
     TRY_OK(groups_->save());
-    TRY_OK(transactions_->save_counts());
-    auto progress = transactions_->save_progress();
+    auto progress = leading != nullptr ? leading->close() : Result<>();
     TRY_OK(offsets_->save());
-    TRY_OK(delay_->save());
-    TRY_OK(timers_->close());
     return progress;
 }
 
@@ -201,21 +228,21 @@ void Broker::run() {
         const std::int64_t now = clock_.monotonic_ms();
         if (now >= next_tick) {
             counters_.sample();
-            report(timers_->save());
+            if (const auto is = leading()) report(is->timers->save());
             report(save_topics());
             next_tick = now + tick_ms;
         }
         if (now >= next_transactions) {
-            report(transactions_->save_counts());
+            if (const auto is = leading()) report(is->transactions->save_counts());
             next_transactions = now + settings_.transaction_counts_interval_ms;
         }
         if (now >= next_offsets) {
-            report(transactions_->save_progress());
+            if (const auto is = leading()) report(is->transactions->save_progress());
             report(offsets_->save());
             next_offsets = now + settings_.offsets_interval_ms;
         }
         if (now >= next_delay_offsets) {
-            report(delay_->save());
+            if (const auto is = leading()) report(is->delay->save());
             next_delay_offsets = now + settings_.delay_offsets_interval_ms;
         }
         if (now >= next_scan) {

@@ -21,17 +21,14 @@
 #include "broker/arrivals.h"
 #include "broker/clients.h"
 #include "broker/counters.h"
-#include "broker/delay.h"
-#include "broker/delayed_retries.h"
 #include "broker/durability.h"
 #include "broker/filters.h"
 #include "broker/groups.h"
 #include "broker/offsets.h"
 #include "broker/queue_locks.h"
+#include "broker/role.h"
 #include "broker/settings.h"
-#include "broker/timers.h"
 #include "broker/topics.h"
-#include "broker/transactions.h"
 #include "message/id.h"
 #include "store/reader_threads.h"
 #include "store/store.h"
@@ -40,9 +37,11 @@ namespace mqd::broker {
 
 class Broker {
 public:
-    /// Loads the tables and listens to the store's arrivals. corrupt, io: a table's file.
+    /// Loads the tables and listens to the store's arrivals; it leads, or follows until lead().
+    /// corrupt, io: a table's file.
     static Result<std::unique_ptr<Broker>> open(store::Files& files, const Clock& clock,
-                                                store::Store& store, const Settings& settings);
+                                                store::Store& store, const Settings& settings,
+                                                bool leads = true);
     ~Broker();
     Broker(const Broker&) = delete;
     Broker& operator=(const Broker&) = delete;
@@ -61,12 +60,17 @@ public:
     QueueLocks& locks() { return locks_; }
     Arrivals& arrivals() { return *arrivals_; }
     Counters& counters() { return counters_; }
-    Delay& delay() { return *delay_; }
-    DelayedRetries& delayed_retries() { return *delayed_retries_; }
-    Transactions& transactions() { return *transactions_; }
     store::ReaderThreads& readers() { return readers_; }
-    Timers& timers() { return *timers_; }
     Durability& durability() { return durability_; }
+
+    /// Delayed messages, timers and transactions; null while it follows. Whoever appends holds it
+    /// meanwhile.
+    Lease leading() const { return role_->lease(); }
+    /// Goes on from what the tables and the store say. corrupt, io: a file. One caller at a time.
+    Result<> lead();
+    /// When this returns, nothing is taken in or delivered any more, and how far it had come is
+    /// saved. io, refused: it was not.
+    Result<> follow();
 
     /// Before traffic: the address that its records carry.
     void set_store_host(const message::Host& host) { store_host_ = host; }
@@ -127,8 +131,9 @@ public:
     Result<> delete_unknown_topics();
 
 private:
-    Broker(const Clock& clock, store::Store& store, const Settings& settings);
-    void stop();
+    Broker(store::Files& files, const Clock& clock, store::Store& store, const Settings& settings);
+    Result<std::unique_ptr<Leading>> open_leading();
+    std::unique_ptr<Leading> stop();
     void tell_members(std::string_view group);
     std::vector<std::string> readers_of(std::string_view topic) const;
     void wake_unreadable(const Topic& before);
@@ -138,6 +143,7 @@ private:
     Result<> save_topics();
     void close_expired();
 
+    store::Files& files_;
     const Settings& settings_;
     const Clock& clock_;
     store::Store& store_;
@@ -154,10 +160,7 @@ private:
     const std::shared_ptr<Arrivals> arrivals_;  // the store's listener has a share
     Counters counters_;
     Durability durability_;
-    std::shared_ptr<Delay> delay_;  // the store's listener has a share
-    std::unique_ptr<DelayedRetries> delayed_retries_;
-    std::shared_ptr<Timers> timers_;              // the same
-    std::shared_ptr<Transactions> transactions_;  // the same
+    const std::shared_ptr<Role> role_;  // the store's listener has a share
     std::function<void(const std::string&, const TopicRef&)> topic_listener_;
 
     std::atomic<std::int64_t> refusal_logged_ms_ = 0;  // monotonic

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "base/clock.h"
 #include "base/parse.h"
@@ -55,6 +56,9 @@ Refusal Intake::find_topic(const Destination& to, const Topic*& topic) {
 
 Refusal Intake::find(const Destination& to, const Topic*& topic) {
     const auto& settings = broker_.settings();
+    if (lease_ == nullptr) lease_ = broker_.leading();
+    if (lease_ == nullptr)
+        return {Why::closed, fmt::format("the broker[{}] follows another one", settings.name)};
     const std::int64_t from_ms = settings.accept_sends_from_ms;
     if (from_ms > 0 && broker_.clock().wall_ms() < from_ms)
         return {Why::failed,
@@ -142,27 +146,19 @@ Refusal Intake::check_due(const Publication& is, Kind& kind) const {
 }
 
 /// Where a message that is not delivered yet waits, and as what.
-Refusal Intake::put_aside(const Publication& is, Kind kind, Aside& aside, Draft& draft) {
+Refusal Intake::put_aside(const Publication& is, Kind kind, Aside& aside, Draft& draft) const {
+    if (kind == Kind::plain) return {};
+    if (kind == Kind::half && broker_.settings().reject_transactions)
+        return {Why::forbidden,
+                fmt::format("the broker[{}] sending transaction message is forbidden",
+                            broker_.settings().name)};
     Place place;
-    switch (kind) {
-        case Kind::plain:
-            return {};
-        case Kind::half:
-            if (broker_.settings().reject_transactions)
-                return {Why::forbidden,
-                        fmt::format("the broker[{}] sending transaction message is forbidden",
-                                    broker_.settings().name)};
-            place = broker_.transactions().place(draft.properties, draft.topic, draft.queue_id);
-            break;
-        case Kind::delayed:
-            place = broker_.delay().place(draft.properties, is.delay_level, draft.topic,
-                                          draft.queue_id);
-            break;
-        case Kind::timed:
-            place =
-                broker_.timers().place(draft.properties, is.due_ms, draft.topic, draft.queue_id);
-            break;
-    }
+    if (kind == Kind::half)
+        place = lease_->transactions->place(draft.properties, draft.topic, draft.queue_id);
+    else if (kind == Kind::delayed)
+        place = lease_->delay->place(draft.properties, is.delay_level, draft.topic, draft.queue_id);
+    else
+        place = lease_->timers->place(draft.properties, is.due_ms, draft.topic, draft.queue_id);
     aside.queue = place.queue;
     aside.properties = std::move(place.properties);
     draft.topic = aside.queue->topic();
@@ -321,6 +317,7 @@ Refusal Intake::add_batch(const Publication& shared, const Items& items) {
 // ---- into the store
 
 std::optional<PhysicalOffset> Intake::flush(Publisher& to) {
+    const auto lease = std::exchange(lease_, nullptr);  // until all is stored
     if (pending_.empty()) return std::nullopt;
     // Only now has the buffer stopped moving.
     for (std::size_t i = 0; i < units_.size(); ++i) {

@@ -71,7 +71,7 @@ private:
     bool is_dead(const Publication& is) const;
     Refusal put_with_dead_letters(Aside& aside, message::Draft& draft);
     Refusal put_aside(const Publication& is, Publication::Kind kind, Aside& aside,
-                      message::Draft& draft);
+                      message::Draft& draft) const;
     Refusal check_due(const Publication& is, Publication::Kind& kind) const;
     Refusal check_length(const message::Draft& draft, bool is_half) const;
     Refusal add_items(const Publication& shared, const Items& items, std::uint32_t& count);
@@ -85,6 +85,7 @@ private:
     Broker& broker_;
     TopicCache& topics_;
     TrafficCache& traffic_;
+    Lease lease_;  // from find() on, until what it was for is stored
     Buffer records_;
     std::string texts_;
     std::vector<Pending> pending_;

@@ -9,7 +9,7 @@ Refusal::Why Refusal::why_of(Errc code) {
         case Errc::not_found:
             return Why::no_topic;
         case Errc::refused:  // by a disk without room; permissions are told where they are known
-            return Why::full;
+            return Why::closed;
         case Errc::unavailable:
             return Why::busy;
         case Errc::corrupt:

@@ -15,7 +15,7 @@ struct Refusal {
     enum class Why : std::uint8_t {
         none,       ///< it is done
         busy,       ///< not now; the same request may succeed soon
-        full,       ///< the store takes nothing: its disk is full, or it closes
+        closed,     ///< nothing is taken: the disk is full, the store closes, the broker follows
         failed,     ///< something went wrong, or is switched off
         forbidden,  ///< a permission is lacking: see `by`
         no_topic,

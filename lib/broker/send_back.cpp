@@ -85,7 +85,8 @@ Result<> send_back(Broker& broker, const SendBack& wanted) {
         return Error{Errc::not_found,
                      fmt::format("subscription group not exist, {}", wanted.group)};
     const auto& settings = broker.settings();
-    if ((settings.permission & message::perm::write) == 0)
+    const auto leading = broker.leading();
+    if (leading == nullptr || (settings.permission & message::perm::write) == 0)
         return Error{Errc::refused, fmt::format("the broker[{}] sending message is forbidden",
                                                 settings.broker_ip)};
     const std::int32_t queues = std::min(group->retry_queues(), topic_queues_max);
@@ -123,7 +124,8 @@ Result<> send_back(Broker& broker, const SendBack& wanted) {
     }
     const std::int64_t level =
         wanted.delay_level > 0 ? wanted.delay_level : first_retry_level + failed.reconsume_times;
-    const auto place = broker.delay().place(properties, level, topic->name(), random_below(queues));
+    const auto place =
+        leading->delay->place(properties, level, topic->name(), random_below(queues));
     return store_again(broker, failed, place.properties, *place.queue);
 }
 

@@ -13,7 +13,7 @@ std::int32_t code_of(broker::Refusal::Why why) {
             return rc::success;
         case Why::busy:
             return rc::system_busy;
-        case Why::full:
+        case Why::closed:
             return rc::service_not_available;
         case Why::failed:
             break;

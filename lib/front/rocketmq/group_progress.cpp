@@ -140,7 +140,8 @@ void query_consume_time_span(const Call& call) {
 }
 
 void get_all_delay_offset(const Call& call) {
-    call.reply_body(json::to_text(call.broker.delay().offsets_json()));
+    const auto leading = call.leading();
+    if (leading != nullptr) call.reply_body(json::to_text(leading->delay->offsets_json()));
 }
 
 }  // namespace mqd::front::rocketmq

@@ -93,8 +93,8 @@ void add_delay(const broker::Delay& delay, Table& out) {
             fmt::format("{},{}", level.next, level.max);
 }
 
-void add_timers(broker::Broker& broker, Table& out) {
-    const auto is = broker.timers().progress();
+void add_timers(const broker::Timers& timers, broker::Broker& broker, Table& out) {
+    const auto is = timers.progress();
     const std::int64_t behind_ms = broker.clock().wall_ms() - is.read_ms;
     out["timerReadBehind"] =
         std::to_string(is.pending > 0 ? std::max<std::int64_t>(0, behind_ms) : 0);
@@ -157,8 +157,10 @@ std::string runtime_info(broker::Broker& broker, bool is_active, std::int64_t ea
     out.table["runtime"] = duration_text(broker.clock().wall_ms() - counters.boot_ms());
     add_traffic(counters, out.table);
     add_store(broker, earliest_ms, out.table);
-    add_delay(broker.delay(), out.table);
-    add_timers(broker, out.table);
+    if (const auto leading = broker.leading()) {
+        add_delay(*leading->delay, out.table);
+        add_timers(*leading->timers, broker, out.table);
+    }
     add_pools(out.table);
     out.table["startAcceptSendRequestTimeStamp"] =
         std::to_string(broker.settings().accept_sends_from_ms);

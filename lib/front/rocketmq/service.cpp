@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "front/rocketmq/deferred.h"
 #include "front/rocketmq/requests.h"
 #include "front/rocketmq/send_request.h"
 #include "wire/headers/clients.h"
@@ -127,12 +128,8 @@ void Service::on_request(remoting::Session& session, const wire::Command& reques
         return;
     }
     auto& store = broker_.store();
-    if (known->kind == Request::Kind::counting && store.dispatched() < store.end()) {
-        std::erase_if(connection.deferred, [](const auto& is) { return is->is_done(); });
-        connection.deferred.push_back(std::make_shared<Deferred>(*this, session, *known, request));
-        connection.deferred.back()->run();
-        return;
-    }
+    if (known->kind == Request::Kind::counting && store.dispatched() < store.end())
+        return handle_when_dispatched(*this, session, *known, request);
     known->handle(call);
 }
 

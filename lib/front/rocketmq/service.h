@@ -13,14 +13,12 @@
 #include <memory>
 #include <string>
 #include <string_view>
-#include <vector>
 
 #include "base/mutex.h"
 #include "base/result.h"
 #include "broker/broker.h"
 #include "broker/disk_reads.h"
 #include "broker/fetch.h"
-#include "front/rocketmq/deferred.h"
 #include "front/rocketmq/sends.h"
 #include "remoting/session.h"
 
@@ -52,7 +50,6 @@ public:
     // The session's thread only.
     Worker& worker;
     broker::SubscriptionRef last_filter;  ///< the last one that a pull brought along
-    std::vector<std::shared_ptr<Deferred>> deferred;
     broker::DiskReads disk_reads;
     broker::Fetches fetches;
     std::int64_t oneways_lost = 0;  ///< one-way messages of its that were not stored
@@ -81,6 +78,13 @@ struct Call {
         return wire::read_header<H>(request);
     }
     std::string_view body() const { return as_text(request.body); }
+    /// Null: the broker follows another one, which has been answered.
+    broker::Lease leading() const {
+        auto lease = broker.leading();
+        if (lease == nullptr)
+            refuse(wire::response_code::service_not_available, "the broker follows another one");
+        return lease;
+    }
 
     void reply() const { session.reply(request, wire::response_code::success); }
     template <class H>

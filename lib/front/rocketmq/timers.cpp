@@ -68,8 +68,10 @@ void recall_message(const Call& call) {
     const std::int64_t left_ms = handle->out_ms - call.broker.clock().wall_ms();
     if (left_ms <= 0 || left_ms > settings.timer_max_s * 1000)
         return call.refuse(rc::illegal_operation, "recall failed, timestamp invalid");
-    const auto place = call.broker.timers().place(removal_properties(call, *header, *handle),
-                                                  handle->out_ms, handle->topic, 0);
+    const auto leading = call.leading();
+    if (leading == nullptr) return;
+    const auto place = leading->timers->place(removal_properties(call, *header, *handle),
+                                              handle->out_ms, handle->topic, 0);
     const auto stored = store_removal(call, place);
     if (!stored) return call.refuse(rc::system_error, "recall failed, execute error");
     if (!settings.sends_wait() || call.request.is_oneway())
@@ -86,13 +88,16 @@ void recall_message(const Call& call) {
 }
 
 void get_timer_check_point(const Call& call) {
+    const auto leading = call.leading();
+    if (leading == nullptr) return;
     std::array<std::byte, store::TimerCheck::bytes_each> bytes{};
-    call.broker.timers().check_point().store(bytes.data());
+    leading->timers->check_point().store(bytes.data());
     call.reply_body(as_text(bytes));
 }
 
 void get_timer_metrics(const Call& call) {
-    call.reply_body(json::to_text(call.broker.timers().metrics()));
+    const auto leading = call.leading();
+    if (leading != nullptr) call.reply_body(json::to_text(leading->timers->metrics()));
 }
 
 }  // namespace mqd::front::rocketmq

@@ -44,7 +44,9 @@ void end_transaction(const Call& call) {
     end.at = PhysicalOffset{header->commit_log_offset};
     end.commit = decision == state::commit;
     end.from_check = header->from_transaction_check;
-    const auto ended = call.broker.transactions().end(end);
+    const auto leading = call.leading();
+    if (leading == nullptr) return;
+    const auto ended = leading->transactions->end(end);
     const auto code = code_of(ended);
     if (code != rc::success) return call.refuse(code, ended.what);
     call.reply();
@@ -55,7 +57,9 @@ void resume_check(const Call& call) {
     if (!header) return call.refuse(header.error());
     const auto id = message::parse_offset_id(header->msg_id);
     if (!id) return call.refuse(rc::system_error, "msgId is no offset id");
-    const auto resumed = call.broker.transactions().resume(id->at);
+    const auto leading = call.leading();
+    if (leading == nullptr) return;
+    const auto resumed = leading->transactions->resume(id->at);
     if (!resumed) return call.refuse(rc::system_error, resumed.error().what);
     call.reply();
 }
