@@ -1,9 +1,9 @@
 #pragma once
-// Reads that wait for a message (long polling, spec semantics.md 3.5). One is woken by the first
-// message that matches its filter, by a sweep every five seconds when anything arrived (so that
-// an offset moves on over what does not match), or at its deadline, to the millisecond. A sweep
-// goes in small portions: among 100,000 that wait it may find 20,000, and a message that arrives
-// meanwhile must not wait for all of their answers.
+// Reads that wait for a message (long polling, mqd-remoting(7), LONG POLLS). One is woken by the
+// first message that matches its filter, by a sweep every five seconds when anything arrived (so
+// that an offset moves on over what does not match), or at its deadline, to the millisecond. A
+// sweep goes in small portions: among 100,000 that wait it may find 20,000, and a message that
+// arrives meanwhile must not wait for all of their answers.
 //
 // Threads: any; wake-ups come from the store's dispatcher, from the thread `mqd-arrivals`, and
 //          from nobody once cancel() or stop() has returned. They must not block.

@@ -1,5 +1,5 @@
 #pragma once
-// What the messages of a batch get from the batch's own properties (spec remoting.md 3.1.2).
+// What the messages of a batch get from the batch's own properties (mqd-remoting(7), BATCH BODIES).
 //
 // Threads: one.
 

@@ -1,7 +1,7 @@
 #pragma once
-// The bits that stand for a group and a topic in RocketMQ's bitmaps of matching filters (spec
-// store.md 11.4). mqd makes no such bitmaps; the file of filters names the bits for brokers that
-// do.
+// The bits that stand for a group and a topic in RocketMQ's bitmaps of matching filters
+// (mqd-store(5), OTHER TABLES). mqd makes no such bitmaps; the file of filters names the bits for
+// brokers that do.
 //
 // Threads: pure functions.
 

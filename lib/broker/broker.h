@@ -103,8 +103,8 @@ public:
     void disconnected(const Peer& peer);
 
     /// Where a group without a committed offset begins, when the broker decides that: 0 while the
-    /// queue still has its first message not too far back in the log (spec semantics.md 4.9).
-    /// Nothing: the client decides.
+    /// queue still has its first message not too far back in the log (mqd-remoting(7), WHERE A
+    /// GROUP BEGINS). Nothing: the client decides.
     std::optional<std::int64_t> first_offset(const Topic* topic, std::int32_t queue) const;
 
     /// Made or changed, all of them or none, as Topics::put_all(); pulls that wait at a queue which

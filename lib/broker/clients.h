@@ -1,7 +1,7 @@
 #pragma once
 // Who is connected: consumer groups with their members and subscriptions, producer groups
-// (spec semantics.md 4.8, 5.1, 11.2). The key of a registration is the connection; the client id
-// is data.
+// (mqd-remoting(7), SUBSCRIPTIONS and HEARTBEATS). The key of a registration is the connection; the
+// client id is data.
 //
 // Threads: any.
 // Owner:   Broker.
@@ -25,7 +25,7 @@
 
 namespace mqd::broker {
 
-/// A producer is asked how a transaction ended (spec semantics.md 2.8).
+/// A producer is asked how a transaction ended (mqd-remoting(7), TRANSACTIONS).
 struct HalfCheck {
     std::int64_t queue_offset = 0;  ///< of the half message's newest copy
     PhysicalOffset at;

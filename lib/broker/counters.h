@@ -1,6 +1,6 @@
 #pragma once
 // How much came and went: totals, rates over 10 s, 1 min and 10 min, and what midnight saw
-// (spec semantics.md 11.4, admin.md 4).
+// (mqd-remoting(7), COUNTERS and RUNTIME VALUES).
 //
 // Threads: the totals from any; sample() from the broker's housekeeping thread.
 // Owner:   Broker.

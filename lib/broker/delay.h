@@ -1,7 +1,8 @@
 #pragma once
 // Delayed messages: one of delay level n waits in SCHEDULE_TOPIC_XXXX, queue n-1, until it is due
-// and is then appended again to the queue it was meant for (spec store.md 8.1, semantics.md 2.7).
-// In a level all wait equally long, so each level is a queue whose head tells when to look again.
+// and is then appended again to the queue it was meant for (mqd-store(5), DELAYED MESSAGES;
+// mqd-remoting(7), DELAYED MESSAGES). In a level all wait equally long, so each level is a queue
+// whose head tells when to look again.
 //
 // A level's time is the wall clock's (message/stored_time.h). What was stored while that was ahead
 // says that it is due far away: after the clock has been put right it waits a level's time from

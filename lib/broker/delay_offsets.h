@@ -1,6 +1,6 @@
 #pragma once
-// How far the delivery of each delay level has come, R/config/delayOffset.json (spec store.md 7.1):
-// level -> the next offset in SCHEDULE_TOPIC_XXXX, queue level-1.
+// How far the delivery of each delay level has come, R/config/delayOffset.json (mqd-store(5), OTHER
+// TABLES): level -> the next offset in SCHEDULE_TOPIC_XXXX, queue level-1.
 //
 // Threads: any.
 // Owner:   Delay.

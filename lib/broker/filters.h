@@ -1,7 +1,7 @@
 #pragma once
-// The SQL92 filters of consumer groups, R/config/consumerFilter.json (spec store.md 11.4): what a
-// group wanted when it was last connected, so that its pulls are answered after a restart before
-// its members' heartbeats have come.
+// The SQL92 filters of consumer groups, R/config/consumerFilter.json (mqd-store(5), OTHER TABLES):
+// what a group wanted when it was last connected, so that its pulls are answered after a restart
+// before its members' heartbeats have come.
 //
 // Threads: any.
 // Owner:   Broker.

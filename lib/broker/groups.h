@@ -1,5 +1,5 @@
 #pragma once
-// The consumer groups' settings, R/config/subscriptionGroup.json (spec store.md 7.2).
+// The consumer groups' settings, R/config/subscriptionGroup.json (mqd-store(5), GROUPS).
 //
 // Threads: any; values and shared const groups come out.
 // Owner:   Broker.

@@ -1,7 +1,7 @@
 #pragma once
 // Which half messages are settled: ended, given up, or put behind the others in another copy. A bit
 // for each from the first open one on, so that millions of open ones cost little; and how far the
-// op records are needed no more (spec store.md 9.3, 9.4).
+// op records are needed no more (mqd-store(5), TRANSACTIONS).
 //
 // Threads: a value.
 // Owner:   Transactions.

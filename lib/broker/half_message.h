@@ -1,5 +1,5 @@
 #pragma once
-// What half messages and op records say (spec store.md 9.1 to 9.4).
+// What half messages and op records say (mqd-store(5), TRANSACTIONS).
 //
 // Threads: pure functions and views of a record.
 

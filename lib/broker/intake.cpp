@@ -103,7 +103,7 @@ Draft draft_of(const Broker& broker, const Publication& is) {
     return draft;
 }
 
-/// A client's own retry (spec semantics.md 4.6) that is one too many, or comes from an ordered
+/// A client's own retry (mqd-remoting(7), RETRIES) that is one too many, or comes from an ordered
 /// group, which does not retry in another order.
 bool Intake::is_dead(const Publication& is) const {
     const std::string_view topic = is.topic->name();

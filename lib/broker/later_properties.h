@@ -1,8 +1,8 @@
 #pragma once
 // What is added to a message's properties after it was accepted: by the broker when it is delayed,
 // sent back, asked about or buried, and by clients that send it back themselves. The door keeps
-// room for all of it (spec semantics.md 2.7, 2.8, 4.6), so that whatever was accepted can be
-// retried, asked about and buried.
+// room for all of it (mqd-remoting(7), DELAYED MESSAGES, TRANSACTIONS and RETRIES), so that
+// whatever was accepted can be retried, asked about and buried.
 //
 // Threads: pure functions.
 

@@ -1,6 +1,6 @@
 #pragma once
 // Names: what topics and groups may be called, and the ones that brokers keep for themselves
-// (spec semantics.md 0, remoting.md 6.6).
+// (mqd-remoting(7), NAMES AND LIMITS and SYSTEM TOPICS).
 //
 // Threads: pure functions.
 

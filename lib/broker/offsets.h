@@ -1,5 +1,6 @@
 #pragma once
-// How far each consumer group has come, R/config/consumerOffset.json (spec store.md 7).
+// How far each consumer group has come, R/config/consumerOffset.json (mqd-store(5), CONSUMER
+// OFFSETS).
 //
 // What the file says is held against the queues (position.h), but a queue is read from the disk for
 // that, so it happens when a position is first asked for, and for the others soon after the start.
@@ -52,7 +53,7 @@ public:
     void commit_first(std::string_view group, std::string_view topic, std::int32_t queue,
                       std::int64_t offset);
     /// An operator's: committed, and pending until the group's next pull from the queue has been
-    /// told (spec semantics.md 6.2). A restart forgets that it is pending.
+    /// told (mqd-remoting(7), RESETTING OFFSETS). A restart forgets that it is pending.
     void reset(std::string_view group, std::string_view topic, std::int32_t queue,
                std::int64_t offset);
     /// The reset that is pending, and is no longer from here on.

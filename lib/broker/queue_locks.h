@@ -1,7 +1,7 @@
 #pragma once
-// The queues that members of groups hold for themselves (spec semantics.md 4.7): those who consume
-// in order, and mqd's own clients, which hand a queue over only when its last offset is committed
-// (spec cli.md 4, --group).
+// The queues that members of groups hold for themselves (mqd-remoting(7), QUEUE LOCKS): those who
+// consume in order, and mqd's own clients, which hand a queue over only when its last offset is
+// committed (mqpull(1), --group).
 //
 // Threads: any.
 // Owner:   Broker.

@@ -1,7 +1,7 @@
 #pragma once
 // Waiting messages become ordinary ones: each is appended again to the queue that its REAL_TOPIC
-// and REAL_QID name (spec store.md 8.1, 8.4), many in one append. The new record's prepared offset
-// says where the waiting one lies, which DeliveryMark reads.
+// and REAL_QID name (mqd-store(5), DELAYED MESSAGES and TIMED MESSAGES), many in one append. The
+// new record's prepared offset says where the waiting one lies, which DeliveryMark reads.
 //
 // Threads: one at a time.
 // Owner:   Delay, Timers.

@@ -1,6 +1,6 @@
 #pragma once
 // A message that a consumer could not handle comes again: to the group's retry topic behind a
-// delay, or to its dead letters (spec semantics.md 4.6, store.md 10).
+// delay, or to its dead letters (mqd-remoting(7), RETRIES).
 //
 // Threads: any.
 

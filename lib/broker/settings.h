@@ -1,6 +1,6 @@
 #pragma once
-// What the operator has set, with RocketMQ's names and defaults (spec admin.md 6.1): a field for
-// each key, and in settings.cpp the one table of keys.
+// What the operator has set, with RocketMQ's names and defaults (mqd-broker(8), CONFIGURATION): a
+// field for each key, and in settings.cpp the one table of keys.
 //
 // Threads: const after the start.
 

@@ -1,6 +1,6 @@
 #pragma once
 // What the broker's tables share: the data version that name servers and slaves compare, their
-// JSON file in R/config, and look-up by string_view (spec store.md 7).
+// JSON file in R/config, and look-up by string_view (mqd-store(5), TABLES).
 //
 // Threads: value types and functions; the table's owner guards them.
 

@@ -1,9 +1,9 @@
 #pragma once
-// Timers: messages that are delivered at a time of their sender's choice (spec store.md 8.2 to
-// 8.4, semantics.md 2.7). They wait in rmq_sys_wheel_timer, queue 0; from there each gets a unit in
-// the timer log, chained to the slot of the wheel in which it is due. A slot's units are taken into
-// memory when its time is near and delivered one by one, each to the millisecond, so memory is
-// what the next seconds hold, however many wait.
+// Timers: messages that are delivered at a time of their sender's choice (mqd-store(5), TIMED
+// MESSAGES and TIMER FILES; mqd-remoting(7), DELAYED MESSAGES). They wait in rmq_sys_wheel_timer,
+// queue 0; from there each gets a unit in the timer log, chained to the slot of the wheel in which
+// it is due. A slot's units are taken into memory when its time is near and delivered one by one,
+// each to the millisecond, so memory is what the next seconds hold, however many wait.
 //
 // What is delivered is always the smallest (due, position in the timer log), and a unit never gets
 // a due time before what has been delivered: two numbers say where to go on (DeliveryMark). Times

@@ -1,7 +1,8 @@
 #pragma once
-// The topic table, R/config/topics.json (spec store.md 7), and the rule by which a send makes a
-// topic (spec semantics.md 1.4). A change is in the file of changes before anybody can see it, so
-// a message that was taken never outlives its topic; the table follows, many changes at a time.
+// The topic table, R/config/topics.json (mqd-store(5), TOPICS), and the rule by which a send makes
+// a topic (mqd-remoting(7), MAKING TOPICS). A change is in the file of changes before anybody can
+// see it, so a message that was taken never outlives its topic; the table follows, many changes at
+// a time.
 //
 // Threads: any. A Topic is const but for the queue handles it resolves on first use.
 // Owner:   Broker; the Store outlives it.

@@ -1,6 +1,6 @@
 #pragma once
 // How much goes through each queue, and to which group: totals, and what they were over the last
-// minute, hour and day (spec semantics.md 11.4).
+// minute, hour and day (mqd-remoting(7), COUNTERS).
 //
 // Threads: any; a Flow is added to without a lock. sample() from the broker's housekeeping thread.
 // Owner:   Counters.

@@ -1,5 +1,6 @@
 #pragma once
-// How many half messages are open for each topic, R/config/transactionMetrics (spec store.md 7.1).
+// How many half messages are open for each topic, R/config/transactionMetrics (mqd-store(5), OTHER
+// TABLES).
 //
 // Threads: any.
 // Owner:   Transactions.

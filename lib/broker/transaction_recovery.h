@@ -1,7 +1,7 @@
 #pragma once
-// What the log says about transactions when a store is opened, after whatever end (spec store.md
-// 9.4): the op records from the saved progress on name what is settled, and what a crash kept from
-// being named is found out otherwise.
+// What the log says about transactions when a store is opened, after whatever end (mqd-store(5),
+// PROGRESS OF TRANSACTIONS): the op records from the saved progress on name what is settled, and
+// what a crash kept from being named is found out otherwise.
 //
 // Threads: at the start, one.
 

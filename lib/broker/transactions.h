@@ -2,7 +2,8 @@
 // Transactions: a half message waits in RMQ_SYS_TRANS_HALF_TOPIC until its producers say that it is
 // committed, when it is appended again to the queue it was meant for, or rolled back; an op record
 // then names it as settled. Producers that say nothing are asked, and asked again, each time with
-// another copy of the half message, until it is given up (spec store.md 9, semantics.md 2.8).
+// another copy of the half message, until it is given up (mqd-store(5), TRANSACTIONS;
+// mqd-remoting(7), TRANSACTIONS).
 //
 // What is settled stays settled: the op record lies in the log right behind the message that it is
 // about, and a crash between the two is found out (transaction_recovery.h).

@@ -1,6 +1,6 @@
 #pragma once
 // Calls that the broker makes to clients: replies to requests, and what administrators ask of
-// consumers (spec remoting.md 4.6).
+// consumers (mqd-remoting(7), ASKING MEMBERS).
 //
 // Threads: any; `done` comes on any.
 

@@ -1,6 +1,6 @@
 // What administrators ask of a group's members through the broker: GET_CONSUMER_STATUS 223 (with
-// 221 to the members), GET_CONSUMER_RUNNING_INFO 307, CONSUME_MESSAGE_DIRECTLY 309 (spec
-// remoting.md 4.6).
+// 221 to the members), GET_CONSUMER_RUNNING_INFO 307, CONSUME_MESSAGE_DIRECTLY 309
+// (mqd-remoting(7), ASKING MEMBERS).
 
 #include <fmt/format.h>
 

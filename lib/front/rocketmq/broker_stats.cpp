@@ -1,4 +1,4 @@
-// VIEW_BROKER_STATS_DATA 315 (spec remoting.md 4.5, semantics.md 11.4).
+// VIEW_BROKER_STATS_DATA 315 (mqd-remoting(7), STATISTICS and COUNTERS).
 
 #include <fmt/format.h>
 

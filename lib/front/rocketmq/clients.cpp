@@ -1,4 +1,4 @@
-// Client presence 34, 35, 38, 46: spec remoting.md 3.5.
+// Client presence 34, 35, 38, 46: mqd-remoting(7), HEARTBEATS.
 
 #include <fmt/format.h>
 

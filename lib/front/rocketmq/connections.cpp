@@ -1,4 +1,4 @@
-// Who is connected, for administrators: 203, 204, 328, 345 (spec remoting.md 4.5).
+// Who is connected, for administrators: 203, 204, 328, 345 (mqd-remoting(7), CONNECTIONS).
 
 #include <fmt/format.h>
 

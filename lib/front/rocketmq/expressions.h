@@ -1,5 +1,5 @@
 #pragma once
-// Which expressions this broker filters by (spec remoting.md 3.2.1).
+// Which expressions this broker filters by (mqd-remoting(7), PULLING).
 //
 // Threads: pure functions.
 

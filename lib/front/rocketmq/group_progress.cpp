@@ -1,5 +1,6 @@
 // How far groups have come, for administrators: CLONE_GROUP_OFFSET 314, QUERY_CORRECTION_OFFSET
-// 308, QUERY_CONSUME_TIME_SPAN 303, GET_ALL_DELAY_OFFSET 45 (spec remoting.md 4.5, 5.1).
+// 308, QUERY_CONSUME_TIME_SPAN 303, GET_ALL_DELAY_OFFSET 45 (mqd-remoting(7), STATISTICS and
+// BROKERS).
 
 #include <fmt/format.h>
 

@@ -1,5 +1,5 @@
-// Consumer groups made, shown and deleted by request: 200, 201, 207, 225, 300, 343, 352, 353 (spec
-// remoting.md 4.3, 4.5). Bodies go through as JSON, so that members we do not know are kept.
+// Consumer groups made, shown and deleted by request: 200, 201, 207, 225, 300, 343, 352, 353
+// (mqd-remoting(7), GROUPS). Bodies go through as JSON, so that members we do not know are kept.
 
 #include <fmt/format.h>
 

@@ -1,4 +1,5 @@
-// Consumer offsets 14, 15, 43 and queue offsets 29 to 32: spec remoting.md 3.6, semantics.md 4.9.
+// Consumer offsets 14, 15, 43 and queue offsets 29 to 32: mqd-remoting(7), OFFSETS and WHERE A
+// GROUP BEGINS.
 
 #include <fmt/format.h>
 

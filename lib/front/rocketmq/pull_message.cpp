@@ -1,6 +1,6 @@
 // PULL_MESSAGE 11 and LITE_PULL_MESSAGE 361: messages of one queue from an offset on, as slices of
 // the log. With none there, and a client that agreed to wait, the answer waits for the first
-// arrival (spec remoting.md 3.2.1, semantics.md 3.3 to 3.5).
+// arrival (mqd-remoting(7), PULLING, ANSWERS TO PULLS and LONG POLLS).
 
 #include <fmt/format.h>
 

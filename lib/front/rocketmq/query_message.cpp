@@ -1,4 +1,4 @@
-// QUERY_MESSAGE 12: the messages of a topic that have a key, spec remoting.md 3.3.
+// QUERY_MESSAGE 12: the messages of a topic that have a key, mqd-remoting(7), LOOKING UP MESSAGES.
 
 #include <algorithm>
 

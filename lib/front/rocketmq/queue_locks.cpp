@@ -1,4 +1,4 @@
-// LOCK_BATCH_MQ 41 and UNLOCK_BATCH_MQ 42: spec remoting.md 3.7, semantics.md 4.7.
+// LOCK_BATCH_MQ 41 and UNLOCK_BATCH_MQ 42: mqd-remoting(7), QUEUE LOCKS.
 
 #include "broker/queue_locks.h"
 

@@ -1,7 +1,7 @@
 #pragma once
-// The handle by which a producer calls a timer message back (spec remoting.md 3.1.1, 3.1.4):
-// base64url of `v1 TOPIC BROKER DELIVER_MS UNIQ_KEY`, where the time is one more than the
-// message's, since the reference floors it again.
+// The handle by which a producer calls a timer message back (mqd-remoting(7), SENDING and DELAYED
+// MESSAGES): base64url of `v1 TOPIC BROKER DELIVER_MS UNIQ_KEY`, where the time is one more than
+// the message's, since the reference floors it again.
 //
 // Threads: a value.
 

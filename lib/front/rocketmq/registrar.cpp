@@ -203,7 +203,7 @@ void Registrar::State::set_refused(std::size_t index, std::string why) {
     if (listener) listener(now);
 }
 
-/// The name server's table of ordered topics, if it has one (spec semantics.md 12.1).
+/// The name server's table of ordered topics, if it has one (mqd-remoting(7), REGISTRATION).
 void Registrar::State::take_order(std::string_view body) const {
     if (body.empty()) return;
     const auto table = wire::KvTable::read(body);

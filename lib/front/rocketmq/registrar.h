@@ -1,8 +1,9 @@
 #pragma once
-// Tells the name servers which topics are here (spec remoting.md 3.4.2): at the start, 10 s later,
-// then every registerNameServerPeriod, and at once when a topic has changed; that the broker lives
-// (904), every 4 s; takes the broker out at an orderly stop. A name server refuses it while
-// another store has its name and id (spec cli.md 7): it is asked again every 5 s.
+// Tells the name servers which topics are here (mqd-remoting(7), REGISTRATION): at the start, 10 s
+// later, then every registerNameServerPeriod, and at once when a topic has changed; that the broker
+// lives (904), every 4 s; takes the broker out at an orderly stop. A name server refuses it while
+// another store has its name and id (mqd-namesrv(8), TWO BROKERS WITH ONE NAME): it is asked again
+// every 5 s.
 //
 // Threads: everything happens on one loop; changed() comes from any thread, start() and stop()
 //          from main, which they block.

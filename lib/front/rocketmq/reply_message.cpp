@@ -1,6 +1,6 @@
 // SEND_REPLY_MESSAGE 324, _V2 325, and the push 326: the answer to a request goes to the client
-// that asked, over the connection that its producers have to this broker (spec remoting.md 3.1.3,
-// semantics.md 2.9).
+// that asked, over the connection that its producers have to this broker (mqd-remoting(7), REQUESTS
+// AND REPLIES).
 
 #include <fmt/format.h>
 

@@ -1,5 +1,5 @@
 // INVOKE_BROKER_TO_RESET_OFFSET 222, and 220 to the members: a group goes on elsewhere in a topic
-// (spec remoting.md 4.6, semantics.md 6.2, 6.3).
+// (mqd-remoting(7), RESETTING OFFSETS).
 
 #include <fmt/format.h>
 

@@ -1,5 +1,5 @@
-// CLEAN_EXPIRED_CONSUMEQUEUE 306, CLEAN_UNUSED_TOPIC 316, DELETE_EXPIRED_COMMITLOG 329: spec
-// store.md 6.5. Files are removed by the threads that do so anyway.
+// CLEAN_EXPIRED_CONSUMEQUEUE 306, CLEAN_UNUSED_TOPIC 316, DELETE_EXPIRED_COMMITLOG 329:
+// mqd-store(5), RETENTION. Files are removed by the threads that do so anyway.
 
 #include "front/rocketmq/requests.h"
 #include "front/rocketmq/saved.h"

@@ -1,4 +1,4 @@
-// GET_BROKER_RUNTIME_INFO 28 with the keys that tools parse (spec admin.md 4), and
+// GET_BROKER_RUNTIME_INFO 28 with the keys that tools parse (mqd-remoting(7), RUNTIME VALUES), and
 // GET_BROKER_CONFIG 26.
 
 #include <fmt/format.h>

@@ -1,4 +1,4 @@
-// CONSUMER_SEND_MSG_BACK 36: spec remoting.md 3.8.
+// CONSUMER_SEND_MSG_BACK 36: mqd-remoting(7), RETRIES.
 
 #include "broker/send_back.h"
 

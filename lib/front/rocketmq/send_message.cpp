@@ -1,5 +1,5 @@
-// SEND_MESSAGE 10, SEND_MESSAGE_V2 310, SEND_BATCH_MESSAGE 320: spec remoting.md 3.1 and
-// semantics.md 3.1. What RocketMQ says by properties, the intake is told in plain words.
+// SEND_MESSAGE 10, SEND_MESSAGE_V2 310, SEND_BATCH_MESSAGE 320: mqd-remoting(7), SENDING and CHECKS
+// OF A SEND. What RocketMQ says by properties, the intake is told in plain words.
 
 #include <optional>
 #include <string>

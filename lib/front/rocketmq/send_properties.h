@@ -1,6 +1,6 @@
 #pragma once
 // What the broker reads in a message's properties before it stores it, and what it adds
-// (spec remoting.md 3.1.1, 3.1.2).
+// (mqd-remoting(7), SENDING and BATCH BODIES).
 //
 // Threads: pure functions and one-thread values.
 

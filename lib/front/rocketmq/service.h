@@ -97,7 +97,7 @@ struct Call {
     void refuse(std::int32_t code, std::string_view remark) const {
         session.reply(request, code, remark);
     }
-    /// A request whose header or body cannot be read (spec remoting.md 1.9).
+    /// A request whose header or body cannot be read (mqd-remoting(7), FIELDS).
     void refuse(const Error& unreadable) const {
         refuse(wire::response_code::system_error, unreadable.what);
     }

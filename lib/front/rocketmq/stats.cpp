@@ -1,5 +1,4 @@
-// What lies in a topic and how far a group has come: 202, 208, 317 (spec remoting.md
-// 4.5, semantics.md 6.4).
+// What lies in a topic and how far a group has come: 202, 208, 317 (mqd-remoting(7), STATISTICS).
 
 #include "wire/bodies/stats.h"
 

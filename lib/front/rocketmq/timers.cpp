@@ -1,5 +1,5 @@
-// RECALL_MESSAGE 370, GET_TIMER_CHECK_POINT 60, GET_TIMER_METRICS 61: spec remoting.md 3.1.4,
-// semantics.md 2.7.
+// RECALL_MESSAGE 370, GET_TIMER_CHECK_POINT 60, GET_TIMER_METRICS 61: mqd-remoting(7), DELAYED
+// MESSAGES.
 
 #include <fmt/format.h>
 

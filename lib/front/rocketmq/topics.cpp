@@ -1,5 +1,5 @@
-// Topics made, changed, shown and deleted by request: 17, 18, 21, 215, 305, 351 (spec remoting.md
-// 4.3). A change is answered when it is on disk.
+// Topics made, changed, shown and deleted by request: 17, 18, 21, 215, 305, 351 (mqd-remoting(7),
+// TOPICS). A change is answered when it is on disk.
 
 #include <fmt/format.h>
 

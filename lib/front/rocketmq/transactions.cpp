@@ -1,5 +1,5 @@
 // END_TRANSACTION 37, RESUME_CHECK_HALF_MESSAGE 323, and the question CHECK_TRANSACTION_STATE 39:
-// spec remoting.md 3.9, 4.5.
+// mqd-remoting(7), TRANSACTIONS.
 
 #include "broker/transactions.h"
 

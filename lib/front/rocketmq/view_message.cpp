@@ -1,4 +1,4 @@
-// VIEW_MESSAGE_BY_ID 33: the record at a physical offset, spec remoting.md 3.3.
+// VIEW_MESSAGE_BY_ID 33: the record at a physical offset, mqd-remoting(7), LOOKING UP MESSAGES.
 
 #include <fmt/format.h>
 

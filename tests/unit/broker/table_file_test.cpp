@@ -1,4 +1,4 @@
-// The tables' files as RocketMQ writes them, whole and damaged (spec store.md 7).
+// The tables' files as RocketMQ writes them, whole and damaged (mqd-store(5), TABLES).
 
 #include <fstream>
 #include <functional>

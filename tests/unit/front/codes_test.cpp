@@ -1,6 +1,6 @@
 // Every condition under which a send or a pull is answered with something else than success, and
-// the code that clients branch on: spec semantics.md 3.1, 3.3 and 3.4, row by row. What one of them
-// does besides stands in the other tests.
+// the code that clients branch on: mqd-remoting(7), CHECKS OF A SEND, PULLING and ANSWERS TO PULLS,
+// row by row. What one of them does besides stands in the other tests.
 //
 // Codes of those tables that nothing here produces, as nothing in RocketMQ 5.3.3 does that mqd
 // serves: 11 (SLAVE_NOT_AVAILABLE) is what a slave says to the end of a transaction, and was what
