@@ -40,7 +40,7 @@ PulledQueue& Puller::add(Queue queue, std::int64_t start, std::int64_t stop) {
     auto pulled = std::make_shared<PulledQueue>();
     pulled->queue = std::move(queue);
     pulled->start = pulled->next = pulled->taken = start;
-    pulled->ledger = Ledger(start);
+    pulled->ledger = message::Ledger(start);
     pulled->stop = stop;
     pulled->is_done = start >= stop;
     queues_.push_back(std::move(pulled));

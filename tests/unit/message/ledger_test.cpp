@@ -1,4 +1,4 @@
-#include "client/ledger.h"
+#include "message/ledger.h"
 
 #include <doctest/doctest.h>
 
@@ -6,7 +6,7 @@
 #include <random>
 #include <vector>
 
-using mqd::client::Ledger;
+using mqd::message::Ledger;
 
 TEST_CASE("only what has nothing undone before it may be committed") {
     Ledger ledger(5);

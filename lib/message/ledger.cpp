@@ -1,10 +1,10 @@
-#include "client/ledger.h"
+#include "message/ledger.h"
 
 #include <algorithm>
 
 #include "base/check.h"
 
-namespace mqd::client {
+namespace mqd::message {
 
 void Ledger::take(std::int64_t offset) {
     check(offset >= passed_);
@@ -25,4 +25,4 @@ void Ledger::pass(std::int64_t next) {
     passed_ = std::max(passed_, next);
 }
 
-}  // namespace mqd::client
+}  // namespace mqd::message

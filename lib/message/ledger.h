@@ -3,13 +3,13 @@
 // past one of them, however many behind it are done (mqd-remoting(7), COMMIT RULE).
 //
 // Threads: one.
-// Owner:   the queue being read.
+// Owner:   whoever gives the messages out: mqpull's queue; a broker's share of one.
 
 #include <cstddef>
 #include <cstdint>
 #include <deque>
 
-namespace mqd::client {
+namespace mqd::message {
 
 class Ledger {
 public:
@@ -37,4 +37,4 @@ private:
     std::int64_t passed_;
 };
 
-}  // namespace mqd::client
+}  // namespace mqd::message
