@@ -179,6 +179,20 @@ TEST_CASE("who waits for the dispatcher can read what it waited for") {
     CHECK(here);
 }
 
+TEST_CASE("who waits for what is not appended yet is told when it is dispatched, by whomever") {
+    const Folder folder;
+    const auto store = open(small(folder.path()));
+    store->queue("T", 0)->watch();  // so that the append does the round itself
+    for (int i = 0; i < 20; ++i) {
+        wait_dispatched(*store);
+        Told told;
+        store->when_dispatched(store->end() + 1, 60'000, told.here());
+        append(*store, "T", 0, "m");
+        REQUIRE(eventually([&] { return told.all() == 1; }));
+        CHECK(told.yes == 1);
+    }
+}
+
 TEST_CASE("a waiter of the dispatcher may append") {
     const Folder folder;
     const auto store = open(small(folder.path()));
