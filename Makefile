@@ -9,6 +9,9 @@
 #: make soak               everything at once for MINUTES=10 on a broker that is killed again and again
 #: make bench              figures against their targets; NAMES="sync keys" only those, PEERS=1 others too
 #: make fuzz               the parsers, a minute each
+#: make crashes            the store's crash tests with 30 random survivals of each crash
+#: make mutate             changes the code as tests/mutations says and prints what no unit test notices; NAMES=store
+#: make nightly            what takes hours: fuzz (10 minutes each), crashes, soak (an hour), mutate
 #: make deps               installs the Debian packages that building needs
 #: make clean              removes what was built
 SAN    ?=
@@ -24,7 +27,7 @@ SANITIZE_address := address,undefined
 SANITIZE_thread  := thread
 SETUP := $(if $(SAN),-Db_sanitize=$(SANITIZE_$(SAN)) -Db_lundef=false -Doptimization=1 -Ddebug=true)
 
-.PHONY: all help demo check lint fmt interop soak bench fuzz install deps clean
+.PHONY: all help demo check lint fmt interop soak bench fuzz crashes mutate nightly install deps clean
 all: $(BUILD)/build.ninja
 	@meson compile -C $(BUILD)
 
@@ -65,8 +68,18 @@ fuzz:
 	@.ci/deps lint
 	@tests/fuzz/run
 
+crashes: all
+	@MQD_CRASH_SEEDS=30 $(BUILD)/tests/unit/store/unit-store -tc='a store recovers from a crash*'
+
+mutate:
+	@.ci/deps check
+	@tests/mutate --work build-mutate $(NAMES)
+
+nightly:
+	@FUZZ_SECONDS=600 $(MAKE) -k --no-print-directory fuzz crashes soak mutate MINUTES=60 NAMES=
+
 install: all
 	@meson install -C $(BUILD) $(if $(DESTDIR),--destdir $(abspath $(DESTDIR)))
 
 clean:
-	@rm -rf build build-address build-thread build-fuzz build-clang
+	@rm -rf build build-address build-thread build-fuzz build-clang build-mutate
