@@ -1,7 +1,6 @@
 #include "broker/broker.h"
 
 #include <pthread.h>
-#include <unistd.h>
 
 #include <chrono>
 #include <limits>
@@ -22,10 +21,6 @@ constexpr std::size_t held_at_once = 64;
 constexpr std::int64_t client_scan_ms = 10'000;
 constexpr std::int64_t refusal_log_every_ms = 1000;
 constexpr std::int64_t topics_pause_factor = 9;  // a tenth of the time goes into saving them
-
-std::int64_t memory_bytes() {
-    return static_cast<std::int64_t>(sysconf(_SC_PHYS_PAGES)) * sysconf(_SC_PAGESIZE);
-}
 
 }  // namespace
 
@@ -276,17 +271,17 @@ GroupRef Broker::find_or_create_group(std::string_view name) {
 }
 
 void Broker::heartbeat(const PeerRef& peer, const ClientInfo& client,
-                       std::vector<Membership> consuming, const std::vector<std::string>& producing,
-                       bool unit_mode) {
+                       std::vector<Membership> consuming,
+                       const std::vector<std::string>& producing) {
     for (auto& membership : consuming) {
         const std::string name = membership.group;
         const auto group = find_or_create_group(name);
         if (group == nullptr) continue;  // not to be made: its pulls are told so
-        if (group->retry_queues() > 0) {
+        if (membership.has_retry_topic && group->retry_queues() > 0) {
             TopicConfig retry;
             retry.name = retry_topic(name);
             retry.read_queues = retry.write_queues = group->retry_queues();
-            retry.sys_flag = unit_mode ? 2 : 0;
+            retry.sys_flag = membership.unit_mode ? 2 : 0;
             if (const auto made = topics_->ensure(retry); !made)
                 log::warn("retry_topic_not_made", {{"group", name}, {"error", made.error().what}});
         }
@@ -323,17 +318,6 @@ void Broker::delete_group(std::string_view group, bool with_offsets) {
     filters_->remove_group(group);
     counters_.traffic().forget_group(group);
     if (with_offsets) offsets_->remove_group(group);
-}
-
-std::optional<std::int64_t> Broker::first_offset(const Topic* topic, std::int32_t queue) const {
-    store::Queue* handle = topic == nullptr ? nullptr : topic->find_queue(queue);
-    if (handle == nullptr || handle->max().value == 0) return 0;
-    if (handle->min().value > 0) return std::nullopt;
-    const auto first = store_.position(*handle, QueueOffset{0});
-    if (!first) return std::nullopt;
-    const std::int64_t distance = store_.end() - *first;
-    if (distance > memory_bytes() / 100 * settings_.in_memory_percent) return std::nullopt;
-    return 0;
 }
 
 Result<> Broker::put_topics(std::vector<TopicConfig> configs) {

@@ -95,17 +95,12 @@ public:
 
     /// A client's heartbeat: its groups are made and their members told where that is due.
     void heartbeat(const PeerRef& peer, const ClientInfo& client, std::vector<Membership> consuming,
-                   const std::vector<std::string>& producing, bool unit_mode);
+                   const std::vector<std::string>& producing);
     void leave_group(const Peer& peer, std::string_view group);
     /// Deleted by an administrator; members that are connected make it again.
     void delete_group(std::string_view group, bool with_offsets);
     /// The connection is gone.
     void disconnected(const Peer& peer);
-
-    /// Where a group without a committed offset begins, when the broker decides that: 0 while the
-    /// queue still has its first message not too far back in the log (mqd-remoting(7), WHERE A
-    /// GROUP BEGINS). Nothing: the client decides.
-    std::optional<std::int64_t> first_offset(const Topic* topic, std::int32_t queue) const;
 
     /// Made or changed, all of them or none, as Topics::put_all(); pulls that wait at a queue which
     /// is not to be read any more are told.

@@ -38,9 +38,11 @@ class Peer {
 public:
     virtual ~Peer() = default;
     virtual const std::string& address() const = 0;
-    virtual void members_changed(const std::string& group) = 0;
-    virtual void check_transaction(std::shared_ptr<const HalfCheck> check) = 0;
     virtual void close() = 0;
+    // Only a protocol whose clients share out their queues themselves, or send half messages, has
+    // something to tell them.
+    virtual void members_changed(const std::string& /*group*/) {}
+    virtual void check_transaction(std::shared_ptr<const HalfCheck> /*check*/) {}
 };
 using PeerRef = std::shared_ptr<Peer>;
 
@@ -90,6 +92,8 @@ struct Membership {
     std::string consume_type;  ///< as named on the wire, for those who ask
     std::string consume_from;
     std::vector<SubscriptionRef> subscriptions;
+    bool has_retry_topic = false;  ///< its members send failed messages back
+    bool unit_mode = false;        ///< of that topic
 };
 
 class Clients {

@@ -30,7 +30,7 @@ struct PulledQueue : std::enable_shared_from_this<PulledQueue> {
     std::int64_t next = 0;           ///< offset of the next request
     std::int64_t stop = offset_max;  ///< read no further
     std::int64_t taken = 0;          ///< behind the last message handed on
-    message::Ledger ledger;                   ///< of those handed on, what is done
+    message::Ledger ledger;          ///< of those handed on, what is done
     std::int64_t committed = -1;
     std::int64_t arrival = -1;  ///< merging with other queues ends there; -1: never
     std::int64_t end = 0;       ///< of the broker's queue when it last answered

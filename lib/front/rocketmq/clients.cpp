@@ -26,6 +26,8 @@ broker::Membership membership_of(const wire::ConsumerData& data, const std::stri
                                                                        : broker::Model::clustering;
     out.consume_type = wire::name_of(data.consume_type);
     out.consume_from = wire::name_of(data.consume_from_where);
+    out.has_retry_topic = true;
+    out.unit_mode = data.unit_mode;
     for (const auto& is : data.subscriptions) {
         auto subscription = subscription_of(is);
         if (subscription) {
@@ -50,13 +52,10 @@ void heart_beat(const Call& call) {
     if (!beat) return call.refuse(beat.error());
     const broker::ClientInfo client{beat->client_id, call.request.language, call.request.version};
     std::vector<broker::Membership> consuming;
-    bool unit_mode = false;
-    for (const auto& data : beat->consumers) {
+    for (const auto& data : beat->consumers)
         consuming.push_back(membership_of(data, beat->client_id));
-        unit_mode |= data.unit_mode;
-    }
     call.broker.heartbeat(std::static_pointer_cast<Connection>(call.session.context), client,
-                          std::move(consuming), beat->producer_groups, unit_mode);
+                          std::move(consuming), beat->producer_groups);
     call.reply(wire::HeartBeatResponse{call.broker.settings().message_bytes_max});
 }
 

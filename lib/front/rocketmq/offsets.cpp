@@ -2,6 +2,9 @@
 // GROUP BEGINS.
 
 #include <fmt/format.h>
+#include <unistd.h>
+
+#include <optional>
 
 #include "front/rocketmq/convert.h"
 #include "front/rocketmq/read_elsewhere.h"
@@ -33,6 +36,27 @@ bool is_held(const Call& call, const wire::UpdateConsumerOffset& header) {
                                             {std::string(header.topic), header.queue_id});
 }
 
+std::int64_t memory_bytes() {
+    return static_cast<std::int64_t>(sysconf(_SC_PHYS_PAGES)) * sysconf(_SC_PAGESIZE);
+}
+
+/// Where a group without a committed offset begins, when the broker decides that: 0 while the
+/// queue still has its first message not too far back in the log (mqd-remoting(7), WHERE A
+/// GROUP BEGINS).
+/// Nothing: the client decides.
+std::optional<std::int64_t> first_offset(broker::Broker& broker, const broker::Topic* topic,
+                                         std::int32_t queue) {
+    store::Queue* handle = topic == nullptr ? nullptr : topic->find_queue(queue);
+    if (handle == nullptr || handle->max().value == 0) return 0;
+    if (handle->min().value > 0) return std::nullopt;
+    auto& store = broker.store();
+    const auto first = store.position(*handle, QueueOffset{0});
+    if (!first) return std::nullopt;
+    const std::int64_t distance = store.end() - *first;
+    if (distance > memory_bytes() / 100 * broker.settings().in_memory_percent) return std::nullopt;
+    return 0;
+}
+
 }  // namespace
 
 void query_consumer_offset(const Call& call) {
@@ -42,7 +66,7 @@ void query_consumer_offset(const Call& call) {
                  name = std::string(header->topic), id = header->queue_id,
                  zero = header->set_zero_if_not_found.value_or(true)](const broker::Topic* topic) {
         auto stored = broker.offsets().find(group, name, id);
-        return !stored && zero ? broker.first_offset(topic, id) : stored;
+        return !stored && zero ? first_offset(broker, topic, id) : stored;
     };
     const auto reply = [](remoting::Session& session, const remoting::Ticket& ticket,
                           std::optional<std::int64_t> offset) {

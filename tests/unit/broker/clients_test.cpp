@@ -15,8 +15,6 @@ struct FakePeer final : Peer {
     std::string is;
     explicit FakePeer(std::string address) : is(std::move(address)) {}
     const std::string& address() const override { return is; }
-    void members_changed(const std::string&) override {}
-    void check_transaction(std::shared_ptr<const HalfCheck>) override {}
     void close() override {}
 };
 

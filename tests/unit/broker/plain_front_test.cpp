@@ -105,3 +105,22 @@ TEST_CASE_FIXTURE(Running, "a publication is acknowledged when it is as safe as 
         }
     }
 }
+
+TEST_CASE_FIXTURE(Running, "only a group whose members send messages back gets a retry topic") {
+    struct Plain final : broker::Peer {
+        const std::string at = "plain:1";
+        const std::string& address() const override { return at; }
+        void close() override {}
+    };
+    start();
+    const auto peer = std::make_shared<Plain>();
+    broker::Membership plain, retrying;
+    plain.group = "P";
+    retrying.group = "R";
+    retrying.has_retry_topic = true;
+    broker->heartbeat(peer, {"c", 0, 0}, {plain, retrying}, {"S"});
+    CHECK(broker->clients().standing("P", {}).online);
+    CHECK(broker->topics().find("%RETRY%P") == nullptr);
+    CHECK(broker->topics().find("%RETRY%R") != nullptr);
+    broker->disconnected(*peer);
+}

@@ -24,7 +24,6 @@ struct Producer final : broker::Peer {
     std::vector<std::shared_ptr<const broker::HalfCheck>> asked;
     explicit Producer(std::string is) : name(std::move(is)) {}
     const std::string& address() const override { return name; }
-    void members_changed(const std::string&) override {}
     void check_transaction(std::shared_ptr<const broker::HalfCheck> check) override {
         asked.push_back(std::move(check));
     }
