@@ -67,7 +67,10 @@ Arrivals::Parked Arrivals::park(Wait wait) {
     }
     if (waits_.empty()) next_sweep_ms_ = clock_.monotonic_ms() + sweep_ms;
     const std::uint64_t id = ++last_id_;
-    for_each_place(wait, [&](const Place& at) { by_queue_[at.queue].insert(id); });
+    for_each_place(wait, [&](const Place& at) {
+        const bool is_new = by_queue_[at.queue].insert(id).second;
+        check(is_new);  // each queue once
+    });
     const auto deadline = deadlines_.emplace(wait.deadline_ms, id).first;
     const std::int64_t due = std::min(wait.deadline_ms, next_sweep_ms_);
     waits_.emplace(id, Parking{std::move(wait), deadline});

@@ -86,10 +86,7 @@ Result<std::unique_ptr<Broker>> Broker::open(store::Files& files, const Clock& c
         if (is.topic_listener_) is.topic_listener_(name, topic);
     });
     broker->arrivals_->start();
-    if (leading != nullptr) {
-        leading->start(settings.timers);
-        broker->role_->give(std::move(leading));
-    }
+    if (leading != nullptr) broker->begin_leading(std::move(leading));
     broker->thread_ = std::thread([&broker = *broker] {
         pthread_setname_np(pthread_self(), "mqd-save");
         broker.run();
@@ -115,9 +112,14 @@ Result<std::unique_ptr<Leading>> Broker::open_leading() {
 Result<> Broker::lead() {
     if (leading() != nullptr) return {};
     TRY(auto made, open_leading());
-    made->start(settings_.timers);
-    role_->give(std::move(made));
+    begin_leading(std::move(made));
     return {};
+}
+
+/// In this order: once their threads sleep, those are woken by arrivals alone.
+void Broker::begin_leading(std::unique_ptr<Leading> leading) {
+    role_->give(std::move(leading));
+    role_->lease()->start(settings_.timers);
 }
 
 Result<> Broker::follow() {

@@ -128,6 +128,7 @@ public:
 private:
     Broker(store::Files& files, const Clock& clock, store::Store& store, const Settings& settings);
     Result<std::unique_ptr<Leading>> open_leading();
+    void begin_leading(std::unique_ptr<Leading> leading);
     std::unique_ptr<Leading> stop();
     void tell_members(std::string_view group);
     std::vector<std::string> readers_of(std::string_view topic) const;

@@ -1,14 +1,6 @@
 #include "broker/durability.h"
 
-#include <pthread.h>
-
-#include <algorithm>
-#include <chrono>
-#include <iterator>
-#include <limits>
 #include <utility>
-
-#include "base/clock.h"
 
 namespace mqd::broker {
 
@@ -37,77 +29,28 @@ void Durability::when_on_disk(PhysicalOffset end, std::int64_t ms, Done done) {
 
 void Durability::when_replicated(PhysicalOffset end, std::int64_t ms,
                                  std::function<void(bool)> done) {
-    bool reached = false;
     {
         const Lock lock(mutex_);
-        reached = end <= replicated_;
-        if (!reached && !stopping_) {
-            waiters_.push_back({end, monotonic_ms() + ms, std::move(done)});
-            if (!thread_.joinable())
-                thread_ = std::thread([this] {
-                    pthread_setname_np(pthread_self(), "mqd-replicas");
-                    run();
-                });
-            changed_.notify_one();
-            return;
-        }
+        if (!has_thread_) lateness_.start({&waiters_});
+        has_thread_ = true;
     }
-    done(reached);
+    waiters_.add(end.value, ms, std::move(done));
 }
 
 void Durability::replicated(PhysicalOffset to) {
-    {
-        const Lock lock(mutex_);
-        if (to <= replicated_) return;
-        replicated_ = to;
+    std::int64_t before = replicated_;
+    while (before < to.value && !replicated_.compare_exchange_weak(before, to.value)) {
     }
-    release(monotonic_ms());
-}
-
-void Durability::run() {
-    for (;;) {
-        {
-            const Lock lock(mutex_);
-            if (stopping_) return;
-            std::int64_t due_ms = std::numeric_limits<std::int64_t>::max();
-            for (const Waiter& waiter : waiters_) due_ms = std::min(due_ms, waiter.deadline_ms);
-            const std::int64_t wait_ms = due_ms - monotonic_ms();
-            if (waiters_.empty())
-                changed_.wait(mutex_);
-            else if (wait_ms > 0)
-                changed_.wait_for(mutex_, std::chrono::milliseconds(wait_ms));
-        }
-        release(monotonic_ms());
-    }
-}
-
-/// Those whose end has been reached, or whose time is over.
-void Durability::release(std::int64_t now_ms) {
-    std::vector<Waiter> ready;
-    PhysicalOffset reached;
-    {
-        const Lock lock(mutex_);
-        reached = replicated_;
-        const auto first =
-            std::partition(waiters_.begin(), waiters_.end(), [&](const Waiter& waiter) {
-                return reached < waiter.end && waiter.deadline_ms > now_ms;
-            });
-        ready.assign(std::make_move_iterator(first), std::make_move_iterator(waiters_.end()));
-        waiters_.erase(first, waiters_.end());
-    }
-    for (const Waiter& waiter : ready) waiter.done(waiter.end <= reached);
+    waiters_.reached();
 }
 
 void Durability::stop() {
-    std::thread thread;
     {
         const Lock lock(mutex_);
-        stopping_ = true;
-        thread = std::move(thread_);
-        changed_.notify_one();
+        has_thread_ = true;  // none is started any more
     }
-    if (thread.joinable()) thread.join();
-    release(std::numeric_limits<std::int64_t>::max());
+    lateness_.stop();
+    waiters_.close();
 }
 
 }  // namespace mqd::broker

@@ -2,19 +2,19 @@
 // When a message that was stored is safe: in memory at once; on the disk, and on the replicas,
 // later or not in time.
 //
-// Threads: any. `done` is called once, and must not wait: by the caller, by the store's flusher or
-//          its mqd-late, by whoever tells of replicas, or by `mqd-replicas`, which is started for
-//          the first one that waits for replicas and ends their waits in time.
+// Threads: any. `done` is called once, without a lock, and must not wait: by the caller, by the
+//          store's flusher, by whoever tells of replicas, or by a `mqd-late` when the time is over:
+//          the store's, or for replicas one of its own, started for the first that waits for them.
 // Owner:   Broker.
 
+#include <atomic>
 #include <cstdint>
 #include <functional>
-#include <thread>
-#include <vector>
 
 #include "base/mutex.h"
 #include "broker/settings.h"
 #include "store/store.h"
+#include "store/waiters.h"
 
 namespace mqd::broker {
 
@@ -47,23 +47,15 @@ public:
     void stop();
 
 private:
-    struct Waiter {
-        PhysicalOffset end;
-        std::int64_t deadline_ms = 0;  // monotonic
-        std::function<void(bool)> done;
-    };
     void when_on_disk(PhysicalOffset end, std::int64_t ms, Done done);
     void when_replicated(PhysicalOffset end, std::int64_t ms, std::function<void(bool)> done);
-    void run();
-    void release(std::int64_t now_ms);
 
     store::Store& store_;
+    std::atomic<std::int64_t> replicated_ = 0;  // an offset of the log
+    store::Lateness lateness_;
+    store::Waiters waiters_{lateness_, [this] { return replicated_.load(); }};  // for replicas
     Mutex mutex_;
-    Condition changed_;
-    PhysicalOffset replicated_ GUARDED_BY(mutex_);
-    std::vector<Waiter> waiters_ GUARDED_BY(mutex_);
-    bool stopping_ GUARDED_BY(mutex_) = false;
-    std::thread thread_ GUARDED_BY(mutex_);
+    bool has_thread_ GUARDED_BY(mutex_) = false;
 };
 
 }  // namespace mqd::broker

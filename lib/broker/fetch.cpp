@@ -111,6 +111,7 @@ bool Fetches::is_to_wait(const Fetch& fetch, const Fetched& fetched) const {
             part.outcome == FetchOutcome::none && part.read.status != ReadStatus::offset_found_null;
         if (!is_quiet && part.outcome != FetchOutcome::found) return false;
         if (part.queue->deleted()) return false;
+        if (part.read.next < part.read.max) return false;  // it has more, which the limits keep
         bytes += part.read.bytes;
     }
     return bytes < fetch.bytes_min && broker_.clock().monotonic_ms() < fetch.deadline_ms;
@@ -133,7 +134,11 @@ void Fetches::read_from_disk(const Fetch& fetch, Waiting waiting) {
     const bool is_taken = reads_.run(
         [&store = broker_.store(), fetch, waiting] { return *read_all(store, fetch, true); },
         [this, fetch, waiting](Fetched fetched) {
-            later(settled(fetch, std::move(fetched)), fetch, waiting);
+            auto attempt = settled(fetch, std::move(fetched));
+            if (attempt.state != State::to_wait) return waiting->answer(std::move(attempt.fetched));
+            // The queue had not been looked at since the start, or was rebuilt, which takes time.
+            const Fetch* again = waiting->renew(true);
+            if (again != nullptr) later(now(*again), *again, waiting);
         });
     if (!is_taken) waiting->refuse_busy();
 }
@@ -179,7 +184,7 @@ bool Fetches::park(const Fetch& fetch, Attempt& attempt, const Waiting& waiting)
 
 void Fetches::woken(const Waiting& waiting) {
     parked_.erase(waiting->id_);
-    const Fetch* fetch = waiting->renew();
+    const Fetch* fetch = waiting->renew(false);
     if (fetch != nullptr) later(now(*fetch), *fetch, waiting);
 }
 

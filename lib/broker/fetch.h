@@ -58,8 +58,9 @@ class WaitingFetch {
 public:
     virtual ~WaitingFetch() = default;
     /// The fetch as its client may have it now, whose views live as long as this: topics and
-    /// permissions may have changed while it waited. Null: it has been answered otherwise.
-    virtual const Fetch* renew() = 0;
+    /// permissions may have changed meanwhile. `may_wait`: it has not waited for messages yet.
+    /// Null: it has been answered otherwise.
+    virtual const Fetch* renew(bool may_wait) = 0;
     virtual void answer(Fetched fetched) = 0;
     /// Too many of the connection's requests wait for the disk.
     virtual void refuse_busy() = 0;

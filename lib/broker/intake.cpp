@@ -55,6 +55,12 @@ Refusal Intake::find_topic(const Destination& to, const Topic*& topic) {
 }
 
 Refusal Intake::find(const Destination& to, const Topic*& topic) {
+    auto refusal = check(to, topic);
+    if (refusal.is_refused() && pending_.empty()) lease_ = nullptr;
+    return refusal;
+}
+
+Refusal Intake::check(const Destination& to, const Topic*& topic) {
     const auto& settings = broker_.settings();
     if (lease_ == nullptr) lease_ = broker_.leading();
     if (lease_ == nullptr)
@@ -193,6 +199,12 @@ Refusal Intake::check_length(const Draft& draft, bool is_half) const {
 }
 
 Refusal Intake::add(const Publication& is) {
+    auto refusal = add_one(is);
+    if (refusal.is_refused() && pending_.empty()) lease_ = nullptr;
+    return refusal;
+}
+
+Refusal Intake::add_one(const Publication& is) {
     Kind kind = is.kind;
     if (auto refusal = check_due(is, kind); refusal.is_refused()) return refusal;
     Draft draft = draft_of(broker_, is);
@@ -308,6 +320,7 @@ Refusal Intake::add_batch(const Publication& shared, const Items& items) {
     std::uint32_t count = 0;
     if (auto refusal = add_items(shared, items, count); refusal.is_refused()) {
         records_.truncate(begin);
+        if (pending_.empty()) lease_ = nullptr;
         return refusal;
     }
     note(shared, shared.topic->queue(shared.queue_id), begin, count, shared.unique_key, false);

@@ -67,7 +67,9 @@ private:
         std::int64_t due_ms = 0;
     };
     struct Aside;
+    Refusal check(const Destination& to, const Topic*& topic);
     Refusal find_topic(const Destination& to, const Topic*& topic);
+    Refusal add_one(const Publication& is);
     bool is_dead(const Publication& is) const;
     Refusal put_with_dead_letters(Aside& aside, message::Draft& draft);
     Refusal put_aside(const Publication& is, Publication::Kind kind, Aside& aside,

@@ -85,8 +85,7 @@ Result<> send_back(Broker& broker, const SendBack& wanted) {
         return Error{Errc::not_found,
                      fmt::format("subscription group not exist, {}", wanted.group)};
     const auto& settings = broker.settings();
-    const auto leading = broker.leading();
-    if (leading == nullptr || (settings.permission & message::perm::write) == 0)
+    if (broker.leading() == nullptr || (settings.permission & message::perm::write) == 0)
         return Error{Errc::refused, fmt::format("the broker[{}] sending message is forbidden",
                                                 settings.broker_ip)};
     const std::int32_t queues = std::min(group->retry_queues(), topic_queues_max);
@@ -104,6 +103,9 @@ Result<> send_back(Broker& broker, const SendBack& wanted) {
     const auto slice = broker.store().record_at(wanted.at);
     if (!slice)
         return Error{Errc::io, fmt::format("look message by offset failed, {}", wanted.at.value)};
+    // Not before: a lease is not kept while the disk is waited for.
+    const auto leading = broker.leading();
+    if (leading == nullptr) return Error{Errc::refused, "the broker follows another one"};
     TRY(const auto failed, message::RecordView::parse(slice->bytes));
     // Which of its messages failed is not said; the client sends that one itself then.
     if (failed.is_inner_batch())

@@ -1,5 +1,6 @@
 #include "front/rocketmq/deferred.h"
 
+#include <functional>
 #include <memory>
 #include <string>
 #include <utility>
@@ -35,21 +36,32 @@ private:
     std::vector<wire::ExtField> ext_;  // views of texts_
 };
 
-}  // namespace
-
-void handle_when_dispatched(Service& service, remoting::Session& session, const Request& request,
-                            const wire::Command& command) {
-    auto own = std::make_shared<const OwnCommand>(command);
-    auto& store = service.broker().store();
-    store.when_dispatched(
-        store.end(), wait_max_ms,
-        [&service, &request, own, ticket = session.ticket(command)](bool) {
-            ticket.with_session([&service, &request, own](remoting::Session& of) {
+/// What the store calls: the request is handled on its session's thread, if that still lives. Never
+/// within the call, which may be an append of another session's sends.
+std::function<void(bool)> handle_later(const Call& call, void (*handle)(const Call&)) {
+    auto own = std::make_shared<const OwnCommand>(call.request);
+    return
+        [&service = call.service, handle, own, ticket = call.session.ticket(call.request)](bool) {
+            ticket.post_to_session([&service, handle, own](remoting::Session& of) {
                 if (of.context == nullptr || !of.is_open()) return;  // closed meanwhile
                 auto& connection = static_cast<Connection&>(*of.context);
-                request.handle({service, service.broker(), of, connection, own->get()});
+                handle({service, service.broker(), of, connection, own->get()});
             });
-        });
+        };
+}
+
+}  // namespace
+
+void handle_when_dispatched(const Call& call, void (*handle)(const Call&)) {
+    auto& store = call.broker.store();
+    store.when_dispatched(store.shown(), wait_max_ms, handle_later(call, handle));
+}
+
+void handle_when_shown(const Call& call, PhysicalOffset at, void (*handle)(const Call&)) {
+    auto& store = call.broker.store();
+    if (at < store.shown() || store.end() <= at) return handle(call);
+    // One byte of a record is on disk when all of it is.
+    store.when_synced(at + 1, wait_max_ms, handle_later(call, handle));
 }
 
 }  // namespace mqd::front::rocketmq

@@ -1,19 +1,21 @@
 #pragma once
-// A request that asks what lies in the queues waits until the dispatcher has seen all that had been
-// stored when it came: a client whose send was acknowledged finds the message counted afterwards.
+// Requests that have to wait for the store, in the order of the client's calls: it saw the one
+// before acknowledged.
 //
 // Threads: the session's.
 
-#include "remoting/session.h"
+#include "message/types.h"
 
 namespace mqd::front::rocketmq {
 
-class Service;
-struct Request;
+struct Call;
 
-/// Handles the request then, or after a second: the disk may be full, and the dispatcher stand
+/// A request that asks what lies in the queues: handled when the dispatcher has seen all that had
+/// been stored when it came, or after a second, since the disk may be full and the dispatcher stand
 /// still.
-void handle_when_dispatched(Service& service, remoting::Session& session, const Request& request,
-                            const wire::Command& command);
+void handle_when_dispatched(const Call& call, void (*handle)(const Call&));
+/// A request that names a record: with synchronous flush, a send that did not wait for the disk is
+/// acknowledged a moment before its record can be read. At once when it can, or is not there.
+void handle_when_shown(const Call& call, PhysicalOffset at, void (*handle)(const Call&));
 
 }  // namespace mqd::front::rocketmq

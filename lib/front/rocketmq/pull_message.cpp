@@ -200,8 +200,8 @@ std::int64_t hold_until(const Pull& pull) {
     return pull.service.broker().clock().monotonic_ms() + wait_ms;
 }
 
-/// `is_first`: not one that has been held already, which waits and commits no more.
-std::optional<Answer> prepare(const Pull& pull, bool is_first, Asked& out) {
+/// `is_first`: not one that has waited already, which commits no more.
+std::optional<Answer> prepare(const Pull& pull, bool is_first, bool may_wait, Asked& out) {
     const auto& header = pull.header;
     auto& broker = pull.service.broker();
     if (pull.is_lite && !broker.settings().lite_pull)
@@ -223,7 +223,7 @@ std::optional<Answer> prepare(const Pull& pull, bool is_first, Asked& out) {
     out.fetch.parts = {&out.part, 1};
     out.fetch.filter = filter->matches_all() ? nullptr : std::move(filter);
     out.fetch.limits = limits_of(pull);
-    out.fetch.deadline_ms = is_first ? hold_until(pull) : 0;
+    out.fetch.deadline_ms = may_wait ? hold_until(pull) : 0;
     return std::nullopt;
 }
 
@@ -273,8 +273,8 @@ public:
         own();
     }
     const broker::Fetch& fetch() const { return asked_.fetch; }
-    const broker::Fetch* renew() override {
-        if (const auto refusal = prepare(pull_, false, asked_)) {
+    const broker::Fetch* renew(bool may_wait) override {
+        if (const auto refusal = prepare(pull_, false, may_wait, asked_)) {
             send_refusal(pull_, session_, ticket_, *refusal);
             return nullptr;
         }
@@ -308,7 +308,7 @@ void pull_message(const Call& call) {
     const auto ticket = call.session.ticket(call.request);
     const Pull pull{*header, call.service, call.connection, is_lite, ticket.oneway};
     Asked asked;
-    if (const auto refusal = prepare(pull, true, asked))
+    if (const auto refusal = prepare(pull, true, true, asked))
         return send_refusal(pull, call.session, ticket, *refusal);
     auto& fetches = call.connection.fetches;
     auto attempt = fetches.now(asked.fetch);

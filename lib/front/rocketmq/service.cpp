@@ -128,8 +128,8 @@ void Service::on_request(remoting::Session& session, const wire::Command& reques
         return;
     }
     auto& store = broker_.store();
-    if (known->kind == Request::Kind::counting && store.dispatched() < store.end())
-        return handle_when_dispatched(*this, session, *known, request);
+    if (known->kind == Request::Kind::counting && store.dispatched() < store.shown())
+        return handle_when_dispatched(call, known->handle);
     known->handle(call);
 }
 

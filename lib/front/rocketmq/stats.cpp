@@ -132,8 +132,9 @@ void get_consume_stats(const Call& call) {
             wire::ConsumeStats stats;
             for (const auto& topic : topics) add_progress(broker, group, topic, stats);
             found.body = wire::to_body(stats);
+            if (!wants_delayed) return found;
             const auto leading = broker.leading();
-            if (!wants_delayed || leading == nullptr) return found;
+            if (leading == nullptr) return found;
             TRY(found.header.delayed_retries,
                 leading->delayed_retries->count(broker::retry_topic(group)));
             return found;

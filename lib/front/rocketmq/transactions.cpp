@@ -5,6 +5,7 @@
 
 #include "broker/names.h"
 #include "front/rocketmq/ask_client.h"
+#include "front/rocketmq/deferred.h"
 #include "front/rocketmq/errors.h"
 #include "front/rocketmq/requests.h"
 #include "wire/headers/messages.h"
@@ -29,15 +30,13 @@ std::int32_t code_of(const broker::Transactions::Ended& ended) {
     return rc::system_error;
 }
 
-}  // namespace
+namespace state = wire::transaction_state;
 
-void end_transaction(const Call& call) {
-    namespace state = wire::transaction_state;
+/// Of a half message that can be read by now, if it is there.
+void end_shown(const Call& call) {
     const auto header = call.header<wire::EndTransaction>();
     if (!header) return call.refuse(header.error());
     const auto decision = header->commit_or_rollback;
-    // "I do not know" is never answered, not even as a call.
-    if (decision != state::commit && decision != state::rollback) return;
     broker::Transactions::End end;
     end.group = header->producer_group;
     end.queue_offset = header->tran_state_table_offset;
@@ -50,6 +49,17 @@ void end_transaction(const Call& call) {
     const auto code = code_of(ended);
     if (code != rc::success) return call.refuse(code, ended.what);
     call.reply();
+}
+
+}  // namespace
+
+void end_transaction(const Call& call) {
+    const auto header = call.header<wire::EndTransaction>();
+    if (!header) return call.refuse(header.error());
+    const auto decision = header->commit_or_rollback;
+    // "I do not know" is never answered, not even as a call.
+    if (decision != state::commit && decision != state::rollback) return;
+    handle_when_shown(call, PhysicalOffset{header->commit_log_offset}, end_shown);
 }
 
 void resume_check(const Call& call) {

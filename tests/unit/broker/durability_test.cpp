@@ -14,11 +14,11 @@ using Outcome = Durability::Outcome;
 namespace {
 
 struct Waits {
+    std::atomic<int> told = 0;
+    std::vector<Outcome> outcomes;  // by one thread at a time
     Folder folder;
     OpenStore store{settings_in(folder)};
     Durability durability{*store.is};
-    std::atomic<int> told = 0;
-    std::vector<Outcome> outcomes;  // by one thread at a time
 
     Durability::Done done() {
         return [this](Outcome outcome) {

@@ -36,10 +36,16 @@ public:
     explicit LoopCaller(net::Loop& loop) : loop_(loop) {}
     net::Loop& loop() const override { return loop_; }
     std::size_t unsent_bytes() const override { return 0; }
-    void post(std::function<void()> call) const override { loop_.post(std::move(call)); }
+    void post(std::function<void()> call) const override {
+        loop_.post([is_open = is_open_, call = std::move(call)] {
+            if (*is_open) call();
+        });
+    }
+    void close() { *is_open_ = false; }  ///< on the loop
 
 private:
     net::Loop& loop_;
+    const std::shared_ptr<bool> is_open_ = std::make_shared<bool>(true);
 };
 
 class PlainFront final : private broker::Publisher {
@@ -50,10 +56,12 @@ public:
           topics_(broker.topics()),
           traffic_(broker.counters().traffic()),
           intake_(broker, topics_, traffic_),
-          reads_(broker.readers(), std::make_shared<LoopCaller>(loop)),
-          fetches_(broker, traffic_, reads_, std::make_shared<LoopCaller>(loop)) {}
+          caller_(std::make_shared<LoopCaller>(loop)),
+          reads_(broker.readers(), caller_),
+          fetches_(broker, traffic_, reads_, caller_) {}
     ~PlainFront() {
         loop_.run_and_wait([this] {
+            caller_->close();
             fetches_.close();
             reads_.clear();
         });
@@ -77,7 +85,7 @@ private:
         std::string group;
         std::vector<broker::Fetch::Part> parts;
         ReplyRef reply;
-        const broker::Fetch* renew() override { return &fetch; }
+        const broker::Fetch* renew(bool) override { return &fetch; }
         void answer(broker::Fetched fetched) override { reply->set_value(text_of(fetched)); }
         void refuse_busy() override { reply->set_value("busy"); }
     };
@@ -168,6 +176,7 @@ private:
     broker::TopicCache topics_;
     broker::TrafficCache traffic_;
     broker::Intake intake_;
+    const std::shared_ptr<LoopCaller> caller_;
     broker::DiskReads reads_;
     broker::Fetches fetches_;
     std::string stored_;

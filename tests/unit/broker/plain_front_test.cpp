@@ -21,6 +21,8 @@ TEST_CASE_FIXTURE(Running, "a front end of its own publishes, fetches and acknow
     CHECK(broker->offsets().find("G", "T", 0) == 2);
     CHECK(ask("put T 2 x").starts_with("refused: request queueId[2]"));
     CHECK(ask("put bad.name 0 x").starts_with("refused: "));
+    REQUIRE(broker->follow());  // what was refused holds nothing
+    REQUIRE(broker->lead());
     CHECK(ask("get G T 0 1 5@0").starts_with("refused: queueId[5]"));
     CHECK(broker->counters().totals().put_messages == 3);
     CHECK(broker->counters().totals().got_messages == 5);
@@ -67,6 +69,11 @@ TEST_CASE_FIXTURE(Running, "a fetch waits until it has the bytes it wants, or fo
     CHECK(waiting.get() == "0 found 1 a; 1 found 1 b");
     CHECK(ask("get G T 50 1000000 0@0 1@1") == "0 found 1 a; 1 none 1");
     CHECK(ask("get G T 20 1 0@1") == "0 none 1");
+    // What the limits keep is not waited for.
+    for (int i = 1; i <= store::ReadLimits().messages; ++i) ask("put T 0 x");
+    CHECK(ask(fmt::format("get G T 20000 1 0@{}", store::ReadLimits().messages)) ==
+          fmt::format("0 found {} x", store::ReadLimits().messages + 1));
+    CHECK(ask("get G T 600000 1000000 0@0").starts_with("0 found 32 a x"));
 }
 
 TEST_CASE_FIXTURE(Running, "a publication that is put off comes when it is due") {
@@ -92,6 +99,7 @@ TEST_CASE_FIXTURE(Running, "a publication is acknowledged when it is as safe as 
         settings.sync_master = true;
         settings.in_sync_replicas = 2;
         SUBCASE("in time") {
+            settings.slave_timeout_ms = 60'000;
             start();
             auto waiting = front->ask("put! T 0 a");
             CHECK(ask("put T 0 b") == "1");  // it has been stored by then

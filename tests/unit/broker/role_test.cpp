@@ -3,6 +3,7 @@
 #include "broker/role.h"
 
 #include <atomic>
+#include <chrono>
 #include <thread>
 
 #include "running.h"
@@ -12,6 +13,7 @@ using namespace mqd::test;
 
 TEST_CASE_FIXTURE(Running, "a broker that follows takes nothing in and delivers nothing") {
     auto& ask = *this;
+    settings.delay_levels = "3s";
     start();
     CHECK(ask("put T 0 a") == "0");
     CHECK(ask("later T 1 b") == "0");
@@ -20,7 +22,7 @@ TEST_CASE_FIXTURE(Running, "a broker that follows takes nothing in and delivers 
     CHECK(broker->leading() == nullptr);
     CHECK(ask("put T 0 x") == "refused: the broker[b] follows another one");
     CHECK(ask("later T 1 x") == "refused: the broker[b] follows another one");
-    CHECK(ask("get G T 200 1 0@1") == "0 none 1");  // due long ago
+    CHECK(ask("get G T 4000 1 0@1") == "0 none 1");  // due meanwhile
     REQUIRE(broker->follow());
     REQUIRE(broker->lead());
     REQUIRE(broker->lead());
@@ -81,6 +83,7 @@ TEST_CASE("leading ends when the last lease has come back") {
     const auto give_up = monotonic_ms() + 30'000;
     while (role.lease() != nullptr && monotonic_ms() < give_up) std::this_thread::yield();
     CHECK(role.lease() == nullptr);
+    std::this_thread::sleep_for(std::chrono::milliseconds(50));  // in which it must not get away
     CHECK_FALSE(is_away);
     lease.reset();
     follower.join();

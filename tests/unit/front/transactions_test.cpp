@@ -72,6 +72,23 @@ std::string value(const message::RecordView& record, std::string_view name) {
 
 }  // namespace
 
+TEST_CASE_FIXTURE(Transacting,
+                  "a half message that did not wait for the disk can be ended at once") {
+    settings.flush_sync = true;
+    go();
+    for (int i = 0; i < 50; ++i) {
+        CAPTURE(i);
+        const auto half = send(properties({{"TRAN_MSG", "true"},
+                                           {"PGROUP", "P"},
+                                           {"UNIQ_KEY", std::to_string(i)},
+                                           {"WAIT", "false"}}));
+        REQUIRE(half.code == rc::success);
+        const auto ended = end(half, wire::transaction_state::commit);
+        CHECK(ended.code == rc::success);
+        CHECK(ended.remark == "");
+    }
+}
+
 TEST_CASE_FIXTURE(Transacting, "a half message waits unseen until it is committed") {
     go();
     const auto sent = send_half();
