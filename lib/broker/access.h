@@ -1,5 +1,5 @@
 #pragma once
-// May a group read a queue? By the broker's, the group's and the topic's permissions.
+// Checks whether a group may read a queue: the permissions of broker, group and topic.
 //
 // Threads: the topic cache's.
 
@@ -12,8 +12,8 @@
 namespace mqd::broker {
 
 struct Readable {
-    const Topic* topic = nullptr;  ///< until the next look-up of the cache
-    GroupRef group;                ///< made now if it may be
+    const Topic* topic = nullptr;  ///< valid until the next look-up in the cache
+    GroupRef group;                ///< created if the configuration allows it
 };
 
 /// On success `out` is filled in.

@@ -63,13 +63,13 @@ public:
     store::ReaderThreads& readers() { return readers_; }
     Durability& durability() { return durability_; }
 
-    /// Delayed messages, timers and transactions; null while it follows. Whoever appends holds it
-    /// meanwhile.
+    /// Delayed messages, timers and transactions; null while the broker follows. A thread that
+    /// appends holds the lease until the append is done.
     Lease leading() const { return role_->lease(); }
-    /// Goes on from what the tables and the store say. corrupt, io: a file. One caller at a time.
+    /// Begins to lead, from the progress that is saved. corrupt, io: a file. One caller at a time.
     Result<> lead();
-    /// When this returns, nothing is taken in or delivered any more, and how far it had come is
-    /// saved. io, refused: it was not.
+    /// When this returns, the broker accepts and delivers nothing more, and its progress is saved.
+    /// io, refused: the progress could not be saved.
     Result<> follow();
 
     /// Before traffic: the address that its records carry.

@@ -1,8 +1,8 @@
 #pragma once
-// A connection's reads that have to wait for the disk. Few of them are read at a time, and none
-// while the client leaves its answers lying: what has been read takes memory.
+// A connection's reads that have to wait for the disk. Only a few run at a time, and none while the
+// client does not take its answers, since these take memory.
 //
-// Threads: the connection's; what is read is read on one of the broker's reader threads.
+// Threads: the connection's; the reads themselves run on the broker's reader threads.
 // Owner:   the connection.
 
 #include <cstddef>
@@ -22,8 +22,9 @@ public:
     DiskReads(store::ReaderThreads& readers, std::shared_ptr<const Caller> caller)
         : readers_(readers), caller_(std::move(caller)) {}
 
-    /// Calls `read` on a reader thread, then `answer(what it gave)` on the connection's, if that
-    /// still lives. Both own what they use. False: too many wait already, and neither is called.
+    /// Calls `read` on a reader thread, then `answer(result)` on the connection's thread, if the
+    /// connection is still open. Both own what they use. False: too many reads wait, and neither is
+    /// called.
     template <class Read, class Answer>
     bool run(Read read, Answer answer) {
         return add([this, read = std::move(read), answer = std::move(answer)] {
@@ -36,7 +37,7 @@ public:
             });
         });
     }
-    /// The connection closes: what has not been started is not read any more.
+    /// The connection closes: reads that have not begun are dropped.
     void clear() { waiting_.clear(); }
 
 private:

@@ -1,10 +1,11 @@
 #pragma once
-// When a message that was stored is safe: in memory at once; on the disk, and on the replicas,
-// later or not in time.
+// Durability calls back when stored messages are safe: in memory, on the disk, or on replicas; or
+// when that takes too long.
 //
-// Threads: any. `done` is called once, without a lock, and must not wait: by the caller, by the
-//          store's flusher, by whoever tells of replicas, or by a `mqd-late` when the time is over:
-//          the store's, or for replicas one of its own, started for the first that waits for them.
+// Threads: any. `done` is called once, without a lock, and must not wait. It is called by the
+//          caller of when(), by the store's flusher, by the caller of replicated(), or by a
+//          `mqd-late` thread when the time is over. For replicas that is a second `mqd-late`, which
+//          the first wait for replicas starts.
 // Owner:   Broker.
 
 #include <atomic>
@@ -34,16 +35,15 @@ public:
     Durability(const Durability&) = delete;
     Durability& operator=(const Durability&) = delete;
 
-    /// What the configuration promises whoever gets a send acknowledged.
+    /// What the configuration promises to a client whose send is acknowledged.
     static Wanted promised(const Settings& settings);
 
-    /// When all of the log before `end` is as safe as wanted, or its time is over. The replicas'
-    /// being late is told before the disk's.
+    /// Calls `done` when all of the log before `end` is as safe as wanted, or the time is over. If
+    /// both are late, the outcome is `replicas_late`.
     void when(PhysicalOffset end, const Wanted& wanted, Done done);
     /// Enough replicas have all of the log before `to`.
     void replicated(PhysicalOffset to);
-    /// Ends the thread. Who still waits for replicas, and who comes later, is told that they are
-    /// late.
+    /// Ends the thread. Calls that wait for replicas, and later calls, get `replicas_late`.
     void stop();
 
 private:

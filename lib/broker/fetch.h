@@ -1,8 +1,10 @@
 #pragma once
-// Reading for a consumer, in any protocol: of one queue or of several, from memory or by a thread
-// that may wait for the disk, at once or when something has come.
+// A fetch reads messages of one or several queues for a consumer, in any protocol. It reads from
+// memory at once, or on a thread that may wait for the disk. If there are no messages, it can wait
+// for the first one.
 //
-// Threads: the connection's. What waits is woken from elsewhere, and goes on there.
+// Threads: the connection's. Another thread wakes a waiting fetch, which continues on the
+//          connection's thread.
 // Owner:   the connection.
 
 #include <cstdint>
@@ -29,15 +31,15 @@ struct Fetch {
     std::span<const Part> parts;                      ///< each queue once
     std::shared_ptr<const store::ReadFilter> filter;  ///< null: everything matches
     store::ReadLimits limits;                         ///< of all parts together
-    std::int64_t bytes_min = 1;                       ///< fewer are waited for, if it is to wait
-    std::int64_t deadline_ms = 0;  ///< monotonic; waits until then. 0: it does not wait
+    std::int64_t bytes_min = 1;    ///< with fewer bytes it waits, up to the deadline
+    std::int64_t deadline_ms = 0;  ///< monotonic; 0: it does not wait
 };
 
 enum class FetchOutcome {
     found,
     none,        ///< nothing yet: the client asks again at `next`
-    passed,      ///< messages that the filter drops, or that are gone: go on at `next`
-    moved,       ///< `from` is no place of the queue, or an operator has moved the group: to `next`
+    passed,      ///< only messages that the filter drops, or that are deleted: continue at `next`
+    moved,       ///< `from` is not in the queue, or an operator has reset the group: to `next`
     unreadable,  ///< the disk failed, or the topic was deleted: Queue::deleted()
 };
 
@@ -53,13 +55,14 @@ struct Fetched {
     std::int64_t us = 0;  ///< that the reads took
 };
 
-/// A fetch that has to wait: what stays of it, and how it is answered. A front end derives its own.
+/// A fetch that waits. It owns what the views of the fetch show, and sends the answer. Each front
+/// end derives its own class.
 class WaitingFetch {
 public:
     virtual ~WaitingFetch() = default;
-    /// The fetch as its client may have it now, whose views live as long as this: topics and
-    /// permissions may have changed meanwhile. `may_wait`: it has not waited for messages yet.
-    /// Null: it has been answered otherwise.
+    /// Makes the fetch again after a wait, since topics and permissions may have changed. Its views
+    /// live as long as this object. `may_wait`: it may wait again. Null: the client has been
+    /// answered already, for example with a refusal.
     virtual const Fetch* renew(bool may_wait) = 0;
     virtual void answer(Fetched fetched) = 0;
     /// Too many of the connection's requests wait for the disk.
@@ -80,11 +83,12 @@ public:
         enum class State { answered, to_disk, to_wait } state = State::answered;
         Fetched fetched;
     };
-    /// What can be had at once.
+    /// Reads what is in memory.
     Attempt now(const Fetch& fetch);
-    /// The rest: `attempt` was not answered. `fetch` has its views in `waiting`.
+    /// Waits for the disk or for messages, and answers: `attempt` is not `answered`, and the views
+    /// of `fetch` are in `waiting`.
     void later(Attempt attempt, const Fetch& fetch, std::shared_ptr<WaitingFetch> waiting);
-    /// The connection closes: nothing that waits is woken any more.
+    /// The connection closes: its fetches are not woken any more.
     void close();
 
 private:

@@ -1,7 +1,7 @@
 #pragma once
-// Messages on their way into the store: checks them, stamps them, puts those that are not delivered
-// yet where they wait and those that were retried too often with the dead letters, and encodes
-// them. All of one read are stored by one append.
+// The intake checks messages, adds the broker's own properties, and encodes them. It moves delayed,
+// timed and half messages to the queues where they wait, and messages that were retried too often
+// to the dead letters. One append stores all messages of one read.
 //
 // Threads: one; each I/O thread has its own.
 // Owner:   the front end's thread.
@@ -22,7 +22,7 @@
 
 namespace mqd::broker {
 
-/// The record that a publication becomes where it is sent to.
+/// The record of a publication in the queue that it is sent to.
 message::Draft draft_of(const Broker& broker, const Publication& is);
 
 class Intake {
@@ -30,14 +30,15 @@ public:
     Intake(Broker& broker, TopicCache& topics, TrafficCache& traffic)
         : broker_(broker), topics_(topics), traffic_(traffic) {}
 
-    /// What holds for all sends, before the message is looked at. If nothing is refused, `topic` is
-    /// where it goes, made now if it may be, until the next call of the cache.
+    /// The checks that all sends share, before the message is read. Without a refusal, `topic` is
+    /// the topic, which is created if the configuration allows it. It is valid until the next
+    /// look-up in the cache.
     Refusal find(const Destination& to, const Topic*& topic);
 
-    /// Takes a message in; flush() stores it.
+    /// Accepts a message; flush() stores it.
     Refusal add(const Publication& is);
 
-    /// A message of a batch. What it does not say, the batch says.
+    /// A message of a batch. It gets the properties of the batch that it lacks.
     struct Item {
         std::int32_t flag = 0;
         std::string_view body;
@@ -46,13 +47,14 @@ public:
     };
     /// Gives the next one, or none at the end.
     using Items = std::function<Refusal(std::optional<Item>& next)>;
-    /// All of its messages or none. `shared.body` is the batch as message::BatchReader reads it:
-    /// topics of the batch kind keep that as one record.
+    /// Accepts all messages of the batch, or none. `shared.body` is the batch in the form that
+    /// message::BatchReader reads: a topic of the batch kind stores it as one record.
     Refusal add_batch(const Publication& shared, const Items& items);
 
     bool is_large() const { return records_.size() > bytes_max; }
-    /// Stores what was added, and tells `to` what came of each. When some of those `wait`, gives
-    /// the end of the log up to which Durability::promised() is to be waited for.
+    /// Stores the accepted messages, and calls `to` once for each. If some of them are to be
+    /// acknowledged only when they are safe, returns the end of the log that Durability::when()
+    /// has to wait for.
     std::optional<PhysicalOffset> flush(Publisher& to);
 
 private:
@@ -87,7 +89,7 @@ private:
     Broker& broker_;
     TopicCache& topics_;
     TrafficCache& traffic_;
-    Lease lease_;  // from find() on, until what it was for is stored
+    Lease lease_;  // from find() until the messages are stored or refused
     Buffer records_;
     std::string texts_;
     std::vector<Pending> pending_;

@@ -1,5 +1,5 @@
 #pragma once
-// A message on its way into the broker, in no protocol's words, and what came of it.
+// A message that a client sends, in the words of no protocol, and the outcome.
 //
 // Threads: values; their views are read during the call that they are given to.
 
@@ -32,8 +32,8 @@ struct Publication {
     std::int32_t sys_flag = 0;    ///< of the body and of where it comes from
     std::int64_t born_ts_ms = 0;
     message::Host born_host;
-    /// How often a consumer's client has sent it to its retry topic, and how often it may: the
-    /// group says when absent. One time more is a dead letter.
+    /// How often a consumer's client has sent it to its retry topic, and how often it may do so (by
+    /// default as often as the group's configuration says). After that it is a dead letter.
     std::int32_t reconsume_times = 0;
     std::optional<std::int32_t> retry_max = {};
 
@@ -46,8 +46,8 @@ struct Publication {
     std::int64_t delay_level = 0;
     std::int64_t due_ms = 0;  ///< wall clock
 
-    std::string_view unique_key;  ///< what `properties` say of it; empty: the broker makes one
-    bool is_durable = true;       ///< acknowledged when it is as safe as the configuration promises
+    std::string_view unique_key;  ///< the one in `properties`; empty: the broker makes one
+    bool is_durable = true;       ///< acknowledge it when it is as safe as the configuration says
     std::uint64_t token = 0;      ///< the publisher's
 };
 
@@ -55,15 +55,15 @@ struct Publication {
 struct Published {
     std::uint64_t token = 0;
     const store::Append& unit;  ///< stored or why not, where, and its records
-    bool waits = false;         ///< to be acknowledged when it is safe: Intake::flush()
+    bool waits = false;         ///< acknowledge it when it is safe, see Intake::flush()
     std::string_view unique_key;
-    std::int32_t queue_id = 0;     ///< where it was sent to, though it may wait elsewhere
+    std::int32_t queue_id = 0;     ///< the queue that it was sent to, also if it waits elsewhere
     bool is_inner_batch = false;   ///< one record for all messages of a batch
     std::int64_t due_ms = 0;       ///< of a timed message, else 0
     std::string_view timed_topic;  ///< where that goes
 };
 
-/// Who gets to know.
+/// A front end's part that acknowledges sends.
 class Publisher {
 public:
     virtual ~Publisher() = default;

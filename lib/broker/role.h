@@ -1,9 +1,8 @@
 #pragma once
-// What a broker does only while it leads: it takes messages, and delivers what waits in its store,
-// delayed messages, timers and the questions about transactions. One that follows has the same
-// bytes and does none of it.
+// A broker leads or follows. Only a leader accepts messages, delivers delayed and timed messages,
+// and asks producers about open transactions. A follower has the same log and does none of this.
 //
-// Threads: any. take_away() by one that holds no lease itself.
+// Threads: any. A thread that holds a lease must not call take_away().
 // Owner:   Broker and the store's listener.
 
 #include <memory>
@@ -25,12 +24,12 @@ struct Leading {
     void start(bool with_timers);
     /// Ends the threads: nothing is delivered any more.
     void stop();
-    /// How far each has come, for the last time; after stop(). io, refused
+    /// Saves the progress of each for the last time; after stop(). io, refused
     Result<> close();
 };
 
-/// While somebody has one the broker leads: whoever is about to append takes it first and keeps it
-/// until the append is done.
+/// The broker leads while a lease is held: a thread takes one before it appends, and keeps it until
+/// the append is done.
 using Lease = std::shared_ptr<Leading>;
 
 class Role {
@@ -41,7 +40,7 @@ public:
         return lease_;
     }
     void give(std::unique_ptr<Leading> leading);
-    /// No lease is given any more; when this returns, the last one has come back. Null: it follows.
+    /// Gives no more leases, and returns when the last one has come back. Null: the broker follows.
     std::unique_ptr<Leading> take_away();
 
 private:

@@ -1,6 +1,5 @@
 #pragma once
-// Requests that have to wait for the store, in the order of the client's calls: it saw the one
-// before acknowledged.
+// Requests that wait for the store, so that they see what the broker has acknowledged before.
 //
 // Threads: the session's.
 
@@ -10,12 +9,11 @@ namespace mqd::front::rocketmq {
 
 struct Call;
 
-/// A request that asks what lies in the queues: handled when the dispatcher has seen all that had
-/// been stored when it came, or after a second, since the disk may be full and the dispatcher stand
-/// still.
+/// Handles a request about queues when the dispatcher has passed all that was stored when the
+/// request came. After a second it is handled anyway: a full disk can stop the dispatcher.
 void handle_when_dispatched(const Call& call, void (*handle)(const Call&));
-/// A request that names a record: with synchronous flush, a send that did not wait for the disk is
-/// acknowledged a moment before its record can be read. At once when it can, or is not there.
+/// Handles a request about the record at `at` when the record can be read. With synchronous flush a
+/// send that does not wait for the disk is acknowledged a moment before that.
 void handle_when_shown(const Call& call, PhysicalOffset at, void (*handle)(const Call&));
 
 }  // namespace mqd::front::rocketmq

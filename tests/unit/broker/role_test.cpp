@@ -36,6 +36,7 @@ TEST_CASE_FIXTURE(Running, "nothing is delivered twice because the broker has fo
     auto& ask = *this;
     start();
     CHECK(ask("put T 0 a") == "0");
+    until_dispatched();
     for (int round = 1; round <= 5; ++round) {
         CHECK(ask("later T 1 b") == std::to_string(round - 1));
         REQUIRE(broker->follow());

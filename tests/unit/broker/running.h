@@ -40,6 +40,13 @@ struct Running {
         store.reset();
     }
     std::string operator()(const std::string& line) { return front->answer_to(line); }
+    /// Until all that was put can be read.
+    void until_dispatched() const {
+        const auto give_up = monotonic_ms() + 30'000;
+        while (store->is->dispatched() < store->is->end() && monotonic_ms() < give_up)
+            std::this_thread::yield();
+        REQUIRE(store->is->dispatched() == store->is->end());
+    }
     /// Until `wanted` waits, so that what comes next finds it parked.
     void until_waiting(std::size_t wanted) {
         const auto give_up = monotonic_ms() + 30'000;
