@@ -67,7 +67,7 @@ Arrivals::Parked Arrivals::park(Wait wait) {
     }
     if (waits_.empty()) next_sweep_ms_ = clock_.monotonic_ms() + sweep_ms;
     const std::uint64_t id = ++last_id_;
-    for_each_place(wait, [&](const Place& at) {
+    for_each_place(wait, [&](const Place& at) REQUIRES(mutex_) {
         const bool is_new = by_queue_[at.queue].insert(id).second;
         check(is_new);  // each queue once
     });
@@ -82,7 +82,7 @@ void Arrivals::take(std::uint64_t id, std::vector<std::function<void()>>& woken)
     const auto found = waits_.find(id);
     check(found != waits_.end());
     Wait& wait = found->second.wait;
-    for_each_place(wait, [&](const Place& at) {
+    for_each_place(wait, [&](const Place& at) REQUIRES(mutex_) {
         at.queue->unwatch();
         const auto ids = by_queue_.find(at.queue);
         ids->second.erase(id);

@@ -42,7 +42,7 @@ public:
     // Only a protocol whose clients share out their queues themselves, or send half messages, has
     // something to tell them.
     virtual void members_changed(const std::string& /*group*/) {}
-    virtual void check_transaction(std::shared_ptr<const HalfCheck> /*check*/) {}
+    virtual void check_transaction(const std::shared_ptr<const HalfCheck>& /*check*/) {}
 };
 using PeerRef = std::shared_ptr<Peer>;
 

@@ -117,20 +117,20 @@ bool Fetches::is_to_wait(const Fetch& fetch, const Fetched& fetched) const {
     return bytes < fetch.bytes_min && broker_.clock().monotonic_ms() < fetch.deadline_ms;
 }
 
-void Fetches::later(Attempt attempt, const Fetch& fetch, Waiting waiting) {
+void Fetches::later(Attempt attempt, const Fetch& fetch, const Waiting& waiting) {
     for (;;) {
         switch (attempt.state) {
             case State::answered:
                 return waiting->answer(std::move(attempt.fetched));
             case State::to_disk:
-                return read_from_disk(fetch, std::move(waiting));
+                return read_from_disk(fetch, waiting);
             case State::to_wait:
                 if (park(fetch, attempt, waiting)) return;
         }
     }
 }
 
-void Fetches::read_from_disk(const Fetch& fetch, Waiting waiting) {
+void Fetches::read_from_disk(const Fetch& fetch, const Waiting& waiting) {
     const bool is_taken = reads_.run(
         [&store = broker_.store(), fetch, waiting] { return *read_all(store, fetch, true); },
         [this, fetch, waiting](Fetched fetched) {

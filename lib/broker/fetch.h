@@ -87,7 +87,7 @@ public:
     Attempt now(const Fetch& fetch);
     /// Waits for the disk or for messages, and answers: `attempt` is not `answered`, and the views
     /// of `fetch` are in `waiting`.
-    void later(Attempt attempt, const Fetch& fetch, std::shared_ptr<WaitingFetch> waiting);
+    void later(Attempt attempt, const Fetch& fetch, const std::shared_ptr<WaitingFetch>& waiting);
     /// The connection closes: its fetches are not woken any more.
     void close();
 
@@ -96,7 +96,7 @@ private:
     bool take_resets(const Fetch& fetch, Fetched& out);
     bool is_to_wait(const Fetch& fetch, const Fetched& fetched) const;
     Attempt settled(const Fetch& fetch, Fetched fetched);
-    void read_from_disk(const Fetch& fetch, Waiting waiting);
+    void read_from_disk(const Fetch& fetch, const Waiting& waiting);
     bool park(const Fetch& fetch, Attempt& attempt, const Waiting& waiting);
     void woken(const Waiting& waiting);
     void count(const Fetch& fetch, Fetched& fetched);

@@ -241,7 +241,7 @@ void Transactions::conclude(Round& round, Verdict verdict, Bytes copy) {
     question->transaction_id = half->transaction_id;
     question->offset_id = message::offset_id(record->store_host, record->at);
     question->record = bytes.text();
-    producer->check_transaction(std::move(question));
+    producer->check_transaction(question);
 }
 
 store::Queue& Transactions::given_up_queue() {

@@ -42,7 +42,7 @@ public:
 
     const std::string& address() const override { return address_; }
     void members_changed(const std::string& group) override;
-    void check_transaction(std::shared_ptr<const broker::HalfCheck> check) override;
+    void check_transaction(const std::shared_ptr<const broker::HalfCheck>& check) override;
     void close() override;
     /// To reach the session from any thread.
     const remoting::Ticket& ticket() const { return session_; }

@@ -74,8 +74,8 @@ void resume_check(const Call& call) {
     call.reply();
 }
 
-void Connection::check_transaction(std::shared_ptr<const broker::HalfCheck> check) {
-    session_.with_session([check = std::move(check), &worker = worker](remoting::Session& session) {
+void Connection::check_transaction(const std::shared_ptr<const broker::HalfCheck>& check) {
+    session_.with_session([check, &worker = worker](remoting::Session& session) {
         if (session.unsent_bytes() > client_unsent_bytes_max) return;  // it is asked again
         wire::CheckTransactionState header;
         header.topic = broker::half_topic;

@@ -24,7 +24,7 @@ struct Producer final : broker::Peer {
     std::vector<std::shared_ptr<const broker::HalfCheck>> asked;
     explicit Producer(std::string is) : name(std::move(is)) {}
     const std::string& address() const override { return name; }
-    void check_transaction(std::shared_ptr<const broker::HalfCheck> check) override {
+    void check_transaction(const std::shared_ptr<const broker::HalfCheck>& check) override {
         asked.push_back(std::move(check));
     }
     void close() override {}
