@@ -81,7 +81,7 @@ private:
         Deadlines::iterator deadline;
     };
     template <class Call>
-    static void for_each_place(Wait& wait, Call call);
+    void for_each_place(Wait& wait, Call call) REQUIRES(mutex_);
     static QueueOffset from_in(const Wait& wait, const store::Queue* queue);
     void sweep(std::int64_t now, std::vector<std::function<void()>>& woken) REQUIRES(mutex_);
     void take(std::uint64_t id, std::vector<std::function<void()>>& woken) REQUIRES(mutex_);

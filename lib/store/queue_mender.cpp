@@ -155,10 +155,10 @@ void QueueMender::mend(const std::vector<Misfit>& misfits) {
 /// Nothing for a queue that only waited for the count and fits what that says.
 Result<std::optional<MendPlan>> QueueMender::plan_for(StoredQueue& queue, const std::string& why) {
     if (queue.deleted()) return std::optional<MendPlan>();
-    TRY(auto now, queue.misfit());
+    TRY(const auto now, queue.misfit());
     if (now.empty() && why == not_counted) return std::optional<MendPlan>();
     TRY(auto plan, queue.begin_mend());
-    plan.why = why == not_counted ? std::move(now) : why;
+    plan.why = why == not_counted ? now : why;
     return std::optional<MendPlan>(std::move(plan));
 }
 

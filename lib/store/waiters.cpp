@@ -11,18 +11,20 @@ void Waiters::add(std::int64_t at, std::int64_t timeout_ms, Done done) {
     if (mark_() >= at) return done(true);
     const std::int64_t now_ms = monotonic_ms();
     const std::int64_t deadline_ms = now_ms + std::min(timeout_ms, INT64_MAX - now_ms);
-    bool waits = false, is_first = false;
+    Done refused;  // called without the lock
+    bool is_first = false;
     {
         const Lock lock(lock_);
-        waits = !closed_;
-        if (waits) {
+        if (closed_) {
+            refused = std::move(done);
+        } else {
             waiters_.push_back({at, deadline_ms, std::move(done)});
             count_ = waiters_.size();
             is_first = deadline_ms < expires_at_ms_;
             if (is_first) expires_at_ms_ = deadline_ms;
         }
     }
-    if (!waits) return done(false);
+    if (refused) return refused(false);
     if (is_first) lateness_.bell_.ring();
     // Who moved the mark in between may have seen nobody.
     if (mark_() >= at) reached();
