@@ -14,6 +14,8 @@
 #: make nightly            what takes hours: fuzz (10 minutes each), crashes, soak (an hour), mutate
 #: make deps               installs the Debian packages that building needs
 #: make clean              removes what was built
+# ccache, where there is one, takes precompiled headers only when told that it may.
+export CCACHE_SLOPPINESS ?= pch_defines,time_macros
 SAN    ?=
 PREFIX ?= /usr/local
 PEERS  ?=

@@ -9,7 +9,7 @@
 namespace mqd::mqsend {
 namespace {
 
-std::string quoted(std::string_view text) {
+std::string label_text(std::string_view text) {
     std::string out;
     for (const char c : text) {
         if (c == '\\' || c == '"') out += '\\';
@@ -30,7 +30,7 @@ Metrics::Metrics(std::string path) : path_(std::move(path)) {
         name.remove_prefix(slash + 1);
     constexpr std::string_view ending = ".prom";
     if (name.ends_with(ending)) name.remove_suffix(ending.size());
-    name_ = quoted(name);
+    name_ = label_text(name);
 }
 
 std::string Metrics::text(const Tally& tally) const {
@@ -59,7 +59,7 @@ std::string Metrics::text(const Tally& tally) const {
     begin("messages_refused_total", "counter", "Messages that were not taken, by reason.");
     for (const auto& [reason, count] : tally.refused_by)
         out += fmt::format("mqsend_messages_refused_total{{name=\"{}\",reason=\"{}\"}} {}\n", name_,
-                           quoted(reason), count);
+                           label_text(reason), count);
     one("messages_unknown_total", "counter",
         "Messages sent of which no server said whether they are stored.", tally.unknown);
     one("bytes_total", "counter", "Bytes of the bodies acknowledged or handed over.", tally.bytes);
