@@ -13,7 +13,7 @@
 #include "message/id.h"
 #include "message/properties.h"
 #include "record/writer.h"
-#include "store/scan.h"
+#include "store/check/scan.h"
 
 namespace mqd::dump {
 namespace {

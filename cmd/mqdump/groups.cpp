@@ -10,8 +10,8 @@
 #include "cli/row_stream.h"
 #include "commands.h"
 #include "find_store.h"
-#include "store/scan.h"
-#include "store/scan_tables.h"
+#include "store/check/scan.h"
+#include "store/check/scan_tables.h"
 
 namespace mqd::dump {
 namespace {

@@ -10,7 +10,7 @@
 #include "commands.h"
 #include "input.h"
 #include "lookup.h"
-#include "store/scan_index.h"
+#include "store/check/scan_index.h"
 
 namespace mqd::dump {
 namespace {

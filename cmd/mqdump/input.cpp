@@ -15,7 +15,7 @@
 #include "base/unpack.h"
 #include "cli/signals.h"
 #include "find_store.h"
-#include "store/scan.h"
+#include "store/check/scan.h"
 
 namespace mqd::dump {
 namespace {

@@ -10,7 +10,7 @@
 #include <string>
 
 #include "base/result.h"
-#include "store/places.h"
+#include "store/table/places.h"
 
 namespace mqd::dump {
 

@@ -23,7 +23,7 @@
 #include "message/properties.h"
 #include "record/fields.h"
 #include "record/writer.h"
-#include "store/scan.h"
+#include "store/check/scan.h"
 
 namespace mqd::dump {
 namespace {

@@ -7,7 +7,7 @@
 #include "message/properties.h"
 #include "message/sys_flag.h"
 #include "store/files.h"
-#include "store/scan_tables.h"
+#include "store/check/scan_tables.h"
 
 namespace mqd::dump {
 namespace {

@@ -11,7 +11,7 @@
 
 #include "base/result.h"
 #include "message/record.h"
-#include "store/scan_index.h"
+#include "store/check/scan_index.h"
 
 namespace mqd::dump {
 

@@ -10,8 +10,8 @@
 #include "cli/signals.h"
 #include "commands.h"
 #include "input.h"
-#include "store/delay_levels.h"
-#include "store/scan_units.h"
+#include "store/queue/delay_levels.h"
+#include "store/check/scan_units.h"
 
 namespace mqd::dump {
 namespace {

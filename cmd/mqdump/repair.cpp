@@ -1,6 +1,6 @@
 // mqdump repair: what verify finds, put right.
 
-#include "store/repair.h"
+#include "store/check/repair.h"
 
 #include <fmt/format.h>
 #include <unistd.h>
@@ -11,7 +11,7 @@
 #include "cli/signals.h"
 #include "commands.h"
 #include "find_store.h"
-#include "store/scan.h"
+#include "store/check/scan.h"
 
 namespace mqd::dump {
 

@@ -14,10 +14,10 @@
 #include "commands.h"
 #include "find_store.h"
 #include "json/writer.h"
-#include "store/checkpoint.h"
-#include "store/scan.h"
-#include "store/scan_index.h"
-#include "store/scan_timers.h"
+#include "store/log/checkpoint.h"
+#include "store/check/scan.h"
+#include "store/check/scan_index.h"
+#include "store/check/scan_timers.h"
 
 namespace mqd::dump {
 namespace {

@@ -10,7 +10,7 @@
 #include "find_store.h"
 #include "lookup.h"
 #include "message/properties.h"
-#include "store/scan_timers.h"
+#include "store/check/scan_timers.h"
 
 namespace mqd::dump {
 namespace {

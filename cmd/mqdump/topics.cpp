@@ -7,8 +7,8 @@
 #include "commands.h"
 #include "find_store.h"
 #include "message/sys_flag.h"
-#include "store/scan.h"
-#include "store/scan_tables.h"
+#include "store/check/scan.h"
+#include "store/check/scan_tables.h"
 
 namespace mqd::dump {
 namespace {

@@ -1,6 +1,6 @@
 // mqdump verify: what in a store does not fit together.
 
-#include "store/verify.h"
+#include "store/check/verify.h"
 
 #include <fmt/format.h>
 #include <unistd.h>

@@ -14,17 +14,17 @@
 #include "cli/far_end.h"
 #include "cli/parser.h"
 #include "cli/signals.h"
-#include "create_topic.h"
+#include "sending/create_topic.h"
 #include "message/sys_flag.h"
-#include "requesting_outlet.h"
-#include "sending.h"
-#include "spooled_outlet.h"
-#include "transacted_outlet.h"
+#include "sending/requesting_outlet.h"
+#include "sending/sending.h"
+#include "sending/spooled_outlet.h"
+#include "sending/transacted_outlet.h"
 
 namespace {
 
 using namespace mqd;
-using namespace mqd::mqsend;
+using namespace mqd::sending;
 
 constexpr std::size_t spooled_read_bytes = 64 << 10;
 constexpr std::size_t jobs_max = 1000;
@@ -85,7 +85,7 @@ Result<std::optional<std::int32_t>> parse_level(std::string_view text) {
 
 Result<std::int64_t> parse_spool_max(std::string_view text) {
     TRY(const auto bytes, parse_size(text));
-    if (bytes < Spool::file_bytes)
+    if (bytes < spool::Spool::file_bytes)
         return Error{Errc::invalid, fmt::format("'{}' is less than 16M", text)};
     return bytes;
 }
@@ -393,7 +393,7 @@ struct Sent {
         UnknownKeys unknown_keys(reporting);
         const auto input = reader_options(options, fates, reporting, unknown_keys);
         if (options.follow) {
-            auto following = Following::open(options.files, input, options.state);
+            auto following = follow::Following::open(options.files, input, options.state);
             if (!following) return cli.fail(following.error());
             sending.follow(**following);
             return sending.finish();
@@ -456,7 +456,7 @@ int send_spooled(const Sent& sent) {
     // A drain of what was never there is a mistake in the name.
     if (o.limits.drains && ::access(o.spool.c_str(), F_OK) != 0)
         return cli.fail(path_error(o.spool));
-    auto spool = Spool::open(store::posix_files(), o.spool, o.spool_bytes_max);
+    auto spool = spool::Spool::open(store::posix_files(), o.spool, o.spool_bytes_max);
     if (!spool) return cli.fail(spool.error());
     if ((*spool)->damaged_bytes() > 0)
         sent.reporting.warn(fmt::format("{}: {} bytes are damaged; the messages in them are lost",

@@ -30,7 +30,7 @@
 #include "broker/settings.h"
 #include "broker/topics.h"
 #include "message/id.h"
-#include "store/reader_threads.h"
+#include "store/engine/reader_threads.h"
 #include "store/store.h"
 
 namespace mqd::broker {

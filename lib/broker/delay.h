@@ -32,7 +32,7 @@
 #include "broker/position.h"
 #include "broker/redelivery.h"
 #include "store/bell.h"
-#include "store/delay_levels.h"
+#include "store/queue/delay_levels.h"
 #include "store/store.h"
 
 namespace mqd::broker {

@@ -13,7 +13,7 @@
 
 #include "broker/caller.h"
 #include "net/io_threads.h"
-#include "store/reader_threads.h"
+#include "store/engine/reader_threads.h"
 
 namespace mqd::broker {
 

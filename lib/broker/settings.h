@@ -11,7 +11,7 @@
 
 #include "base/result.h"
 #include "config/config.h"
-#include "store/places.h"
+#include "store/table/places.h"
 #include "store/store.h"
 
 namespace mqd::broker {

@@ -15,7 +15,7 @@
 
 #include "base/result.h"
 #include "json/value.h"
-#include "store/config_file.h"
+#include "store/table/config_file.h"
 #include "store/files.h"
 
 namespace mqd::broker {

@@ -11,7 +11,7 @@
 #include "broker/timer_parts.h"
 #include "broker/wait_synced.h"
 #include "message/record.h"
-#include "store/config_file.h"
+#include "store/table/config_file.h"
 
 namespace mqd::broker {
 namespace {

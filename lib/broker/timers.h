@@ -39,8 +39,8 @@
 #include "broker/table_file.h"
 #include "store/bell.h"
 #include "store/store.h"
-#include "store/timer_log.h"
-#include "store/timer_wheel.h"
+#include "store/timer/timer_log.h"
+#include "store/timer/timer_wheel.h"
 
 namespace mqd::broker {
 

@@ -25,7 +25,7 @@
 #include "broker/table_file.h"
 #include "json/value.h"
 #include "store/store.h"
-#include "store/table_changes.h"
+#include "store/table/table_changes.h"
 
 namespace mqd::broker {
 

@@ -1,7 +1,7 @@
 #include "broker/transaction_counts.h"
 
 #include "json/writer.h"
-#include "store/config_file.h"
+#include "store/table/config_file.h"
 
 namespace mqd::broker {
 

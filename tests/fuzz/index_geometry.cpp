@@ -3,8 +3,8 @@
 #include <array>
 
 #include "store/files.h"
-#include "store/index_file.h"
-#include "store/index_geometry.h"
+#include "store/index/index_file.h"
+#include "store/index/index_geometry.h"
 #include "temp_file.h"
 
 using namespace mqd;

@@ -1,7 +1,7 @@
 // A commit log file of any bytes: the scan goes over all of it, without gap or overlap, and what it
 // calls a record is one.
 
-#include "store/scan.h"
+#include "store/check/scan.h"
 #include "temp_file.h"
 
 using namespace mqd;

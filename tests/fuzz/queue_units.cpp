@@ -3,7 +3,7 @@
 
 #include <array>
 
-#include "store/scan_units.h"
+#include "store/check/scan_units.h"
 #include "temp_file.h"
 
 using namespace mqd;

@@ -1,6 +1,6 @@
 // A timer log file of any bytes: its units are inside it, one behind the other.
 
-#include "store/scan_timers.h"
+#include "store/check/scan_timers.h"
 #include "base/check.h"
 
 using namespace mqd;

@@ -3,7 +3,7 @@
 #include "broker/filters.h"
 
 #include "broker/bloom.h"
-#include "store/config_file.h"
+#include "store/table/config_file.h"
 #include "support.h"
 
 using namespace mqd;

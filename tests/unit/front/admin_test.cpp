@@ -8,7 +8,7 @@
 
 #include "front/rocketmq/registrar.h"
 #include "namesrv/namesrv.h"
-#include "store/scan_tables.h"
+#include "store/check/scan_tables.h"
 #include "wire/bodies/groups.h"
 #include "wire/bodies/heartbeat.h"
 #include "wire/bodies/queues.h"

@@ -18,7 +18,7 @@
 #include "net/io_threads.h"
 #include "message/id.h"
 #include "remoting/channel.h"
-#include "store/config_file.h"
+#include "store/table/config_file.h"
 #include "wire/headers/pull.h"
 #include "wire/headers/send.h"
 

@@ -2,7 +2,7 @@
 #include <fstream>
 
 #include "message/sys_flag.h"
-#include "store/batch_unit.h"
+#include "store/queue/batch_unit.h"
 #include "support.h"
 
 namespace mqd::store::test {

@@ -1,8 +1,8 @@
-#include "store/cold_pages.h"
+#include "store/log/cold_pages.h"
 
 #include <set>
 
-#include "store/commit_log.h"
+#include "store/log/commit_log.h"
 #include "support.h"
 
 namespace mqd::store::test {

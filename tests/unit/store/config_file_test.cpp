@@ -1,6 +1,6 @@
 #include <fstream>
 
-#include "store/config_file.h"
+#include "store/table/config_file.h"
 #include "support.h"
 
 namespace mqd::store::test {

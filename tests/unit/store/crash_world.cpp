@@ -5,7 +5,7 @@
 
 #include "base/parse.h"
 #include "message/sys_flag.h"
-#include "store/config_file.h"
+#include "store/table/config_file.h"
 #include "store/file_names.h"
 
 namespace mqd::store::test {

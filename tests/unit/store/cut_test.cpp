@@ -5,8 +5,8 @@
 
 #include "crash_check.h"
 #include "message/sys_flag.h"
-#include "store/scan.h"
-#include "store/timer_log.h"
+#include "store/check/scan.h"
+#include "store/timer/timer_log.h"
 #include "verify_support.h"
 
 namespace mqd::store::test {

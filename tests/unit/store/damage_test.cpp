@@ -4,7 +4,7 @@
 #include <fstream>
 #include <map>
 
-#include "store/unit.h"
+#include "store/queue/unit.h"
 #include "support.h"
 
 namespace mqd::store::test {

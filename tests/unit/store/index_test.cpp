@@ -1,7 +1,7 @@
 #include <fstream>
 
-#include "store/index_file.h"
-#include "store/index_format.h"
+#include "store/index/index_file.h"
+#include "store/index/index_format.h"
 #include "support.h"
 
 namespace mqd::store::test {

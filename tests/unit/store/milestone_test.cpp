@@ -1,12 +1,12 @@
 // After a kill only what lies behind the milestone is looked at, and the milestone is believed only
-// when nobody else can have been at the store (store/milestone.h).
+// when nobody else can have been at the store (store/log/milestone.h).
 
 #include <fstream>
 #include <functional>
 
 #include "../passing_files.h"
 #include "base/mutex.h"
-#include "store/milestone.h"
+#include "store/log/milestone.h"
 #include "support.h"
 
 namespace mqd::store::test {

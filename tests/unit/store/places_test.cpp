@@ -1,11 +1,11 @@
-#include "store/places.h"
+#include "store/table/places.h"
 
 #include <doctest/doctest.h>
 
 #include <filesystem>
 #include <fstream>
 
-#include "store/config_file.h"
+#include "store/table/config_file.h"
 #include "store/store.h"
 #include "support.h"
 

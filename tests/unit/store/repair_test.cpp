@@ -1,10 +1,10 @@
-#include "store/repair.h"
+#include "store/check/repair.h"
 
 #include <algorithm>
 #include <fstream>
 
 #include "message/sys_flag.h"
-#include "store/repair_record.h"
+#include "store/log/repair_record.h"
 #include "verify_support.h"
 
 namespace mqd::store::test {

@@ -8,9 +8,9 @@
 #include <set>
 
 #include "../passing_files.h"
-#include "store/reader.h"
-#include "store/recovery.h"
-#include "store/retention.h"
+#include "store/engine/reader.h"
+#include "store/engine/recovery.h"
+#include "store/engine/retention.h"
 #include "support.h"
 
 namespace mqd::store::test {

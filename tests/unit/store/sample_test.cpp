@@ -6,7 +6,7 @@
 #include <fstream>
 
 #include "json/value.h"
-#include "store/index_format.h"
+#include "store/index/index_format.h"
 #include "support.h"
 
 namespace mqd::store::test {

@@ -2,13 +2,13 @@
 #include <fstream>
 
 #include "message/properties.h"
-#include "store/index_file.h"
-#include "store/index_geometry.h"
-#include "store/delay_levels.h"
-#include "store/scan_index.h"
-#include "store/scan_tables.h"
-#include "store/scan_timers.h"
-#include "store/scan_units.h"
+#include "store/index/index_file.h"
+#include "store/index/index_geometry.h"
+#include "store/queue/delay_levels.h"
+#include "store/check/scan_index.h"
+#include "store/check/scan_tables.h"
+#include "store/check/scan_timers.h"
+#include "store/check/scan_units.h"
 #include "support.h"
 
 namespace mqd::store::test {

@@ -1,4 +1,4 @@
-#include "store/scan.h"
+#include "store/check/scan.h"
 
 #include <fcntl.h>
 #include <sys/wait.h>
@@ -6,7 +6,7 @@
 
 #include <fstream>
 
-#include "store/unit.h"
+#include "store/queue/unit.h"
 #include "support.h"
 
 namespace mqd::store::test {

@@ -1,6 +1,6 @@
 // Changes of a table that are kept beside its file.
 
-#include "store/table_changes.h"
+#include "store/table/table_changes.h"
 
 #include <fmt/format.h>
 
@@ -12,7 +12,7 @@
 
 #include "faulty_files.h"
 #include "json/writer.h"
-#include "store/config_file.h"
+#include "store/table/config_file.h"
 #include "support.h"
 
 namespace mqd::store::test {

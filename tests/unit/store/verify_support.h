@@ -9,7 +9,7 @@
 #include <string>
 #include <vector>
 
-#include "store/verify.h"
+#include "store/check/verify.h"
 #include "support.h"
 
 namespace mqd::store::test {

@@ -1,4 +1,4 @@
-#include "store/verify.h"
+#include "store/check/verify.h"
 
 #include <fcntl.h>
 #include <unistd.h>
@@ -7,7 +7,7 @@
 #include <fstream>
 
 #include "message/sys_flag.h"
-#include "store/index_format.h"
+#include "store/index/index_format.h"
 #include "verify_support.h"
 
 namespace mqd::store::test {
