@@ -5,6 +5,7 @@
 #include <chrono>
 #include <thread>
 
+#include "access/gate.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/parse.h"
@@ -135,15 +136,16 @@ Result<std::unique_ptr<store::Store>> open_store(const broker::Settings& setting
 /// From the store upwards, and down again.
 Result<> serve(cli::Daemon& daemon, const config::Config& config, broker::Settings& settings,
                store::Store& store, bool with_namesrv) {
+    access::OpenGate gate;
     TRY(const auto broker,
         broker::Broker::open(store::posix_files(), system_clock(), store, settings));
-    front::rocketmq::Service service(*broker);
+    front::rocketmq::Service service(*broker, gate);
     service.config_text = config.properties();
 
     net::IoThreads threads(settings.io_threads, "mqd-io");
     std::unique_ptr<Standalone> standalone;
     if (with_namesrv) {
-        TRY(standalone, Standalone::open(threads, settings));
+        TRY(standalone, Standalone::open(threads, settings, gate));
     }
     TRY(const auto ports, listen(threads, settings, service, !config.is_set("fastListenPort")));
     settings.listen_port = ports.main->port();

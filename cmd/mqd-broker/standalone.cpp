@@ -7,7 +7,8 @@
 namespace mqd {
 
 Result<std::unique_ptr<Standalone>> Standalone::open(net::IoThreads& threads,
-                                                     const broker::Settings& settings) {
+                                                     const broker::Settings& settings,
+                                                     access::Gate& gate) {
     auto out = std::make_unique<Standalone>();
     auto& options = out->options_;
     options.bind_address = settings.bind_address;
@@ -16,7 +17,7 @@ Result<std::unique_ptr<Standalone>> Standalone::open(net::IoThreads& threads,
     // One directory holds all that this process keeps.
     options.kv_config_path = settings.config_dir() / "kvConfig.json";
     options.config_store_path = settings.config_dir() / "namesrv.properties";
-    TRY(out->namesrv_, namesrv::Namesrv::open(options));
+    TRY(out->namesrv_, namesrv::Namesrv::open(options, gate));
     remoting::ServerOptions server_options;
     server_options.stream.idle_ms = settings.idle_s * 1000;
     TRY(out->server_, remoting::Server::listen(threads, options.listen_address(), *out->namesrv_,

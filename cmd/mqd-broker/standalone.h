@@ -7,6 +7,7 @@
 #include <memory>
 #include <string>
 
+#include "access/gate.h"
 #include "base/result.h"
 #include "broker/settings.h"
 #include "namesrv/namesrv.h"
@@ -19,7 +20,8 @@ class Standalone {
 public:
     /// Listens on the broker's address and namesrvListenPort. Errors as Server::listen().
     static Result<std::unique_ptr<Standalone>> open(net::IoThreads& threads,
-                                                    const broker::Settings& settings);
+                                                    const broker::Settings& settings,
+                                                    access::Gate& gate);
     /// Where the broker finds it.
     std::string address() const;
     void stop_accepting() { server_->stop_accepting(); }

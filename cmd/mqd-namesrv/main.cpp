@@ -1,5 +1,6 @@
 // mqd-namesrv: tells clients which brokers have which topics. Man page mqd-namesrv(8).
 
+#include "access/gate.h"
 #include "base/log.h"
 #include "cli/daemon.h"
 #include "namesrv/namesrv.h"
@@ -30,7 +31,8 @@ int main(int argc, char** argv) {
     };
     if (const auto status = daemon.configure(config, settle(options))) return *status;
 
-    auto namesrv = namesrv::Namesrv::open(options);
+    access::OpenGate gate;
+    auto namesrv = namesrv::Namesrv::open(options, gate);
     if (!namesrv) return daemon.fail(namesrv.error());
     net::IoThreads threads(options.io_threads, "mqd-io");
     remoting::ServerOptions server_options;

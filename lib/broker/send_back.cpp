@@ -79,7 +79,7 @@ Result<TopicRef> dead_letters_of(Broker& broker, std::string_view group) {
     return topic_of_group(broker, dead_letter_topic(group), 1, false);
 }
 
-Result<> send_back(Broker& broker, const SendBack& wanted) {
+Result<> send_back(Broker& broker, const SendBack& wanted, const TopicRight& may_take) {
     const auto group = broker.find_or_create_group(wanted.group);
     if (group == nullptr)
         return Error{Errc::not_found,
@@ -96,17 +96,18 @@ Result<> send_back(Broker& broker, const SendBack& wanted) {
                                         {"reason", "the group's retryQueueNums is 0"}});
         return {};
     }
+    const auto slice = broker.store().record_at(wanted.at);
+    if (!slice)
+        return Error{Errc::io, fmt::format("look message by offset failed, {}", wanted.at.value)};
+    TRY(const auto failed, message::RecordView::parse(slice->bytes));
+    TRY_OK(may_take(failed.topic));
     TRY(auto topic, topic_of_group(broker, retry_topic(wanted.group), queues, wanted.unit_mode));
     if ((topic->config().perm & message::perm::write) == 0)
         return Error{Errc::refused,
                      fmt::format("the topic[{}] sending message is forbidden", topic->name())};
-    const auto slice = broker.store().record_at(wanted.at);
-    if (!slice)
-        return Error{Errc::io, fmt::format("look message by offset failed, {}", wanted.at.value)};
     // Not before: a lease is not kept while the disk is waited for.
     const auto leading = broker.leading();
     if (leading == nullptr) return Error{Errc::refused, "the broker follows another one"};
-    TRY(const auto failed, message::RecordView::parse(slice->bytes));
     // Which of its messages failed is not said; the client sends that one itself then.
     if (failed.is_inner_batch())
         return Error{Errc::invalid, "one message of a batch cannot be sent back"};

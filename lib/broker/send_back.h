@@ -10,6 +10,7 @@
 
 #include "base/result.h"
 #include "broker/broker.h"
+#include "broker/topic_right.h"
 #include "message/types.h"
 
 namespace mqd::broker {
@@ -24,9 +25,10 @@ struct SendBack {
 
 /// Stored when this returns; it does not wait for the disk. A group without retry queues loses the
 /// message, as its configuration says. not_found: there is no such group. refused: neither the
-/// broker nor the retry topic takes messages. Anything else: no message is there, or it was not
+/// broker nor the retry topic takes messages, or `may_take` refuses the topic that the message is
+/// in. Anything else: no message is there, or it was not
 /// stored; the consumer sends it itself then.
-Result<> send_back(Broker& broker, const SendBack& wanted);
+Result<> send_back(Broker& broker, const SendBack& wanted, const TopicRight& may_take);
 
 /// A group's dead letter topic, made if need be. As Topics::ensure().
 Result<TopicRef> dead_letters_of(Broker& broker, std::string_view group);

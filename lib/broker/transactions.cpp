@@ -188,7 +188,7 @@ void Transactions::name(const message::Host& store_host, std::vector<std::int64_
     }
 }
 
-Transactions::Ended Transactions::end(const End& end) {
+Transactions::Ended Transactions::end(const End& end, const TopicRight& may_end) {
     const auto slice = is_.store.record_at(end.at);
     const auto record = slice ? message::RecordView::parse(slice->bytes)
                               : Result<message::RecordView>(slice.error());
@@ -196,6 +196,8 @@ Transactions::Ended Transactions::end(const End& end) {
         return no_such(fmt::format("no half message lies at {}", end.at.value));
     const auto half = Half::read(*record);
     if (!half) return no_such(half.error().what);
+    if (const auto may = may_end(half->topic); !may)
+        return {Ended::Kind::refused, may.error().what, Errc::refused};
     if (half->group != end.group) return no_such("The producer group wrong");
     if (record->queue_offset.value != end.queue_offset || !is_plausible(record->queue_offset.value))
         return no_such("The transaction state table offset wrong");
@@ -344,7 +346,7 @@ bool Transactions::was_committed(const Half& half) const {
     });
 }
 
-Result<> Transactions::resume(PhysicalOffset at) {
+Result<> Transactions::resume(PhysicalOffset at, const TopicRight& may_resume) {
     const auto slice = is_.store.record_at(at);
     if (!slice) return Error{Errc::not_found, slice.error().what};
     TRY(const auto record, message::RecordView::parse(slice->bytes));
@@ -352,6 +354,7 @@ Result<> Transactions::resume(PhysicalOffset at) {
         return Error{Errc::not_found,
                      fmt::format("the message at {} is none of {}", at.value, check_max_topic)};
     TRY(const auto half, Half::read(record));
+    TRY_OK(may_resume(half.topic));
     auto draft = copy_of(record);
     auto properties = half_properties(record.properties, half.topic, half.queue_id);
     const auto first = number_of(record.properties, property::first_half_offset);

@@ -35,6 +35,7 @@
 #include "broker/half_message.h"
 #include "broker/offsets.h"
 #include "broker/place.h"
+#include "broker/topic_right.h"
 #include "broker/topics.h"
 #include "broker/transaction_counts.h"
 #include "store/bell.h"
@@ -80,18 +81,21 @@ public:
         enum class Kind {
             settled,     ///< now, or before: the first end counts, after giving up too
             no_such,     ///< no half message of that group lies there
+            refused,     ///< whoever ends it has no right to its topic
             too_late,    ///< the time that the message itself gave is over
             not_stored,  ///< and still open
         } kind = Kind::settled;
         std::string what;
         Errc why_not = Errc::io;  ///< not_stored: as store::Append
     };
-    Ended end(const End& end);
+    /// `may_end` is asked about the topic that the message is meant for.
+    Ended end(const End& end, const TopicRight& may_end);
 
     /// A message that was given up is waited for again, from the first question on; it is the same
     /// transaction.
-    /// not_found: `at` is none of TRANS_CHECK_MAX_TIME_TOPIC. Others: it was not stored.
-    Result<> resume(PhysicalOffset at);
+    /// not_found: `at` is none of TRANS_CHECK_MAX_TIME_TOPIC. What `may_resume` says of the topic
+    /// that it is meant for. Others: it was not stored.
+    Result<> resume(PhysicalOffset at, const TopicRight& may_resume);
 
     /// For Store::on_arrival.
     void arrived(std::span<const store::Arrival> arrivals);

@@ -89,12 +89,11 @@ void log_removed(const std::vector<Removed>& removed, std::string_view reason) {
 // REGISTER_BROKER 103. Most of them, one a broker every 30 s, bring the body of the last time: the
 // checksum tells, and 2 MB for 10,000 topics need not be read again (mqd-remoting(7),
 // REGISTRATION).
-void register_broker(Context& context, remoting::Session& session, const wire::Command& request) {
-    const auto header = header_of<wire::RegisterBroker>(session, request);
-    if (!header) return;
-    const auto who = registration_of(*header, session, request.body);
-    if (header->body_crc32 != 0 &&
-        static_cast<std::int32_t>(who.body_crc & 0x7fffffffU) != header->body_crc32)
+void register_broker(Context& context, remoting::Session& session, const wire::Command& request,
+                     const wire::RegisterBroker& header) {
+    const auto who = registration_of(header, session, request.body);
+    if (header.body_crc32 != 0 &&
+        static_cast<std::int32_t>(who.body_crc & 0x7fffffffU) != header.body_crc32)
         return session.reply(request, code::system_error, "crc32 not match");
 
     if (const auto known = context.routes.refresh(who, monotonic_ms()))
@@ -120,34 +119,29 @@ void register_broker(Context& context, remoting::Session& session, const wire::C
 }
 
 // UNREGISTER_BROKER 104
-void unregister_broker(Context& context, remoting::Session& session, const wire::Command& request) {
-    const auto header = header_of<wire::BrokerHeader>(session, request);
-    if (!header) return;
-    log_removed(
-        context.routes.unregister(header->broker_name, header->broker_id, header->broker_addr),
-        "unregistered");
+void unregister_broker(Context& context, remoting::Session& session, const wire::Command& request,
+                       const wire::BrokerHeader& header) {
+    log_removed(context.routes.unregister(header.broker_name, header.broker_id, header.broker_addr),
+                "unregistered");
     session.reply(request, code::success);
 }
 
 // QUERY_DATA_VERSION 322
-void query_data_version(Context& context, remoting::Session& session,
-                        const wire::Command& request) {
-    const auto header = header_of<wire::BrokerHeader>(session, request);
-    if (!header) return;
+void query_data_version(Context& context, remoting::Session& session, const wire::Command& request,
+                        const wire::BrokerHeader& header) {
     const auto theirs = wire::DataVersion::read(as_text(request.body));
     if (!theirs) return session.reply(request, code::system_error, theirs.error().what);
     const auto ours =
-        context.routes.version(header->broker_name, header->broker_addr, monotonic_ms());
+        context.routes.version(header.broker_name, header.broker_addr, monotonic_ms());
     const wire::QueryDataVersionResponse answer{!ours || !(*ours == *theirs)};
     const auto body = ours ? wire::to_body(*ours) : std::string();
     session.reply(request, code::success, answer, as_bytes(body));
 }
 
 // BROKER_HEARTBEAT 904
-void broker_heartbeat(Context& context, remoting::Session& session, const wire::Command& request) {
-    const auto header = header_of<wire::BrokerHeartbeat>(session, request);
-    if (!header) return;
-    context.routes.heartbeat(header->broker_name, header->broker_addr, header->heartbeat_timeout_ms,
+void broker_heartbeat(Context& context, remoting::Session& session, const wire::Command& request,
+                      const wire::BrokerHeartbeat& header) {
+    context.routes.heartbeat(header.broker_name, header.broker_addr, header.heartbeat_timeout_ms,
                              monotonic_ms());
     session.reply(request, code::success);
 }
@@ -160,31 +154,25 @@ void get_broker_cluster_info(Context& context, remoting::Session& session,
 
 // GET_BROKER_MEMBER_GROUP 901
 void get_broker_member_group(Context& context, remoting::Session& session,
-                             const wire::Command& request) {
-    const auto header = header_of<wire::BrokerMemberGroup>(session, request);
-    if (!header) return;
-    const auto members = context.routes.members(header->cluster_name, header->broker_name);
+                             const wire::Command& request, const wire::BrokerMemberGroup& header) {
+    const auto members = context.routes.members(header.cluster_name, header.broker_name);
     reply_body(session, request, wire::to_body(members));
 }
 
 // WIPE_WRITE_PERM_OF_BROKER 205
 void wipe_write_perm_of_broker(Context& context, remoting::Session& session,
-                               const wire::Command& request) {
-    const auto header = header_of<wire::BrokerNameHeader>(session, request);
-    if (!header) return;
-    const auto topics = context.routes.wipe_write(header->broker_name);
-    log::info("write_wiped", {{"broker", header->broker_name}, {"topics", topics}});
+                               const wire::Command& request, const wire::BrokerNameHeader& header) {
+    const auto topics = context.routes.wipe_write(header.broker_name);
+    log::info("write_wiped", {{"broker", header.broker_name}, {"topics", topics}});
     session.reply(request, code::success,
                   wire::WipeWritePermResponse{static_cast<std::int32_t>(topics)});
 }
 
 // ADD_WRITE_PERM_OF_BROKER 327
 void add_write_perm_of_broker(Context& context, remoting::Session& session,
-                              const wire::Command& request) {
-    const auto header = header_of<wire::BrokerNameHeader>(session, request);
-    if (!header) return;
-    const auto topics = context.routes.restore_write(header->broker_name);
-    log::info("write_restored", {{"broker", header->broker_name}, {"topics", topics}});
+                              const wire::Command& request, const wire::BrokerNameHeader& header) {
+    const auto topics = context.routes.restore_write(header.broker_name);
+    log::info("write_restored", {{"broker", header.broker_name}, {"topics", topics}});
     session.reply(request, code::success,
                   wire::AddWritePermResponse{static_cast<std::int32_t>(topics)});
 }

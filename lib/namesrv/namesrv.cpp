@@ -10,16 +10,16 @@
 
 namespace mqd::namesrv {
 
-Result<std::unique_ptr<Namesrv>> Namesrv::open(const Options& options) {
+Result<std::unique_ptr<Namesrv>> Namesrv::open(const Options& options, access::Gate& gate) {
     TRY(auto kv, KvConfig::open(options.kv_config_path));
-    return std::unique_ptr<Namesrv>(new Namesrv(options, std::move(kv)));
+    return std::unique_ptr<Namesrv>(new Namesrv(options, std::move(kv), gate));
 }
 
-Namesrv::Namesrv(const Options& options, std::unique_ptr<KvConfig> kv)
+Namesrv::Namesrv(const Options& options, std::unique_ptr<KvConfig> kv, access::Gate& gate)
     : settings_(options),
       routes_(routes_options(options)),
       kv_(std::move(kv)),
-      context_{settings_, routes_, *kv_, monotonic_ms()},
+      context_{settings_, routes_, *kv_, gate, monotonic_ms()},
       expiry_([this] { expire_until_stopped(); }) {}
 
 Namesrv::~Namesrv() {
@@ -32,7 +32,8 @@ Namesrv::~Namesrv() {
 }
 
 void Namesrv::on_request(remoting::Session& session, const wire::Command& request) {
-    if (const auto handler = handler_of(request.code)) return handler(context_, session, request);
+    if (const auto* known = find_request(request.code))
+        return known->serve(context_, session, request);
     session.reply(request, wire::response_code::request_code_not_supported,
                   fmt::format(" request type {} not supported", request.code));
 }

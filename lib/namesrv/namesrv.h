@@ -2,7 +2,7 @@
 // The name server as something that a process can hold: mqd-namesrv does, and mqd-broker with
 // --standalone (mqd-broker(8)).
 //
-//     TRY(auto namesrv, namesrv::Namesrv::open(options));
+//     TRY(auto namesrv, namesrv::Namesrv::open(options, gate));
 //     net::IoThreads threads(0, "mqd-io");
 //     TRY(auto server, remoting::Server::listen(threads, options.listen_address(), *namesrv));
 //
@@ -13,6 +13,7 @@
 #include <memory>
 #include <thread>
 
+#include "access/gate.h"
 #include "base/mutex.h"
 #include "base/result.h"
 #include "namesrv/kv_config.h"
@@ -27,7 +28,7 @@ namespace mqd::namesrv {
 class Namesrv final : public remoting::Service {
 public:
     /// corrupt, io: the KV configuration cannot be read.
-    static Result<std::unique_ptr<Namesrv>> open(const Options& options);
+    static Result<std::unique_ptr<Namesrv>> open(const Options& options, access::Gate& gate);
     ~Namesrv() override;
 
     void on_request(remoting::Session& session, const wire::Command& request) override;
@@ -37,7 +38,7 @@ public:
     void reload(const Options& next);
 
 private:
-    Namesrv(const Options& options, std::unique_ptr<KvConfig> kv);
+    Namesrv(const Options& options, std::unique_ptr<KvConfig> kv, access::Gate& gate);
     void expire_until_stopped();
 
     Settings settings_;

@@ -26,40 +26,35 @@ void reply_kv_done(remoting::Session& session, const wire::Command& request, con
 }  // namespace
 
 // PUT_KV_CONFIG 100
-void put_kv_config(Context& context, remoting::Session& session, const wire::Command& request) {
-    const auto header = wire::read_header<wire::PutKvConfig>(request);
-    if (!header) return session.reply(request, code::system_error, header.error().what);
-    reply_kv_done(session, request, context.kv.put(header->name_space, header->key, header->value));
+void put_kv_config(Context& context, remoting::Session& session, const wire::Command& request,
+                   const wire::PutKvConfig& header) {
+    reply_kv_done(session, request, context.kv.put(header.name_space, header.key, header.value));
 }
 
 // GET_KV_CONFIG 101
-void get_kv_config(Context& context, remoting::Session& session, const wire::Command& request) {
-    const auto header = header_of<wire::KvConfigKey>(session, request);
-    if (!header) return;
-    const auto value = context.kv.get(header->name_space, header->key);
+void get_kv_config(Context& context, remoting::Session& session, const wire::Command& request,
+                   const wire::KvConfigKey& header) {
+    const auto value = context.kv.get(header.name_space, header.key);
     if (!value)
         return session.reply(
             request, code::query_not_found,
-            fmt::format("No config item, Namespace: {} Key: {}", header->name_space, header->key));
+            fmt::format("No config item, Namespace: {} Key: {}", header.name_space, header.key));
     session.reply(request, code::success, wire::KvConfigResponse{*value});
 }
 
 // DELETE_KV_CONFIG 102
-void delete_kv_config(Context& context, remoting::Session& session, const wire::Command& request) {
-    const auto header = wire::read_header<wire::KvConfigKey>(request);
-    if (!header) return session.reply(request, code::system_error, header.error().what);
-    reply_kv_done(session, request, context.kv.remove(header->name_space, header->key));
+void delete_kv_config(Context& context, remoting::Session& session, const wire::Command& request,
+                      const wire::KvConfigKey& header) {
+    reply_kv_done(session, request, context.kv.remove(header.name_space, header.key));
 }
 
 // GET_KVLIST_BY_NAMESPACE 219
 void get_kvlist_by_namespace(Context& context, remoting::Session& session,
-                             const wire::Command& request) {
-    const auto header = header_of<wire::KvNamespaceHeader>(session, request);
-    if (!header) return;
-    const auto table = context.kv.list(header->name_space);
+                             const wire::Command& request, const wire::KvNamespaceHeader& header) {
+    const auto table = context.kv.list(header.name_space);
     if (!table)
         return session.reply(request, code::query_not_found,
-                             fmt::format("No config item, Namespace: {}", header->name_space));
+                             fmt::format("No config item, Namespace: {}", header.name_space));
     reply_body(session, request, wire::to_body(wire::KvTable{{table->begin(), table->end()}}));
 }
 

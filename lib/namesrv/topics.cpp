@@ -45,19 +45,17 @@ bool is_starting(const Context& context, const Options& options) {
 
 // GET_ROUTEINFO_BY_TOPIC 105
 void get_routeinfo_by_topic(Context& context, remoting::Session& session,
-                            const wire::Command& request) {
-    const auto header = header_of<wire::GetRouteInfo>(session, request);
-    if (!header) return;
+                            const wire::Command& request, const wire::GetRouteInfo& header) {
     const auto options = context.settings.get();
     if (is_starting(context, *options))
         return session.reply(request, code::system_error, "name server not ready");
-    const auto route = context.routes.route(header->topic);
+    const auto route = context.routes.route(header.topic);
     if (route == nullptr)
         return session.reply(
             request, code::topic_not_exist,
-            fmt::format("No topic route info in name server for the topic: {}", header->topic));
+            fmt::format("No topic route info in name server for the topic: {}", header.topic));
     if (options->order_message_enable) {
-        if (const auto order = context.kv.get(order_topic_config, header->topic)) {
+        if (const auto order = context.kv.get(order_topic_config, header.topic)) {
             // The cached route knows nothing of the KV configuration: one member more.
             std::string body(*route, 0, route->size() - 1);
             body += ",\"orderTopicConf\":";
@@ -78,10 +76,9 @@ void get_all_topic_list(Context& context, remoting::Session& session,
 
 // GET_TOPICS_BY_CLUSTER 224
 void get_topics_by_cluster(Context& context, remoting::Session& session,
-                           const wire::Command& request) {
-    const auto header = header_of<wire::ClusterHeader>(session, request);
-    if (!header || !may_list(context, session, request)) return;
-    reply_topics(session, request, context.routes.topics_of_cluster(header->cluster));
+                           const wire::Command& request, const wire::ClusterHeader& header) {
+    if (!may_list(context, session, request)) return;
+    reply_topics(session, request, context.routes.topics_of_cluster(header.cluster));
 }
 
 // GET_SYSTEM_TOPIC_LIST_FROM_NS 304: the topics that each broker has for itself, named after
@@ -120,26 +117,23 @@ void get_has_unit_sub_ununit_topic_list(Context& context, remoting::Session& ses
 
 // DELETE_TOPIC_IN_NAMESRV 216
 void delete_topic_in_namesrv(Context& context, remoting::Session& session,
-                             const wire::Command& request) {
-    const auto header = header_of<wire::DeleteTopicInNamesrv>(session, request);
-    if (!header) return;
-    auto cluster = header->cluster_name;
+                             const wire::Command& request,
+                             const wire::DeleteTopicInNamesrv& header) {
+    auto cluster = header.cluster_name;
     if (cluster && cluster->empty()) cluster.reset();
-    if (context.routes.delete_topic(header->topic, cluster))
-        log::info("topic_deleted", {{"topic", header->topic}, {"cluster", cluster.value_or("")}});
+    if (context.routes.delete_topic(header.topic, cluster))
+        log::info("topic_deleted", {{"topic", header.topic}, {"cluster", cluster.value_or("")}});
     session.reply(request, code::success);
 }
 
 // REGISTER_TOPIC_IN_NAMESRV 217
 void register_topic_in_namesrv(Context& context, remoting::Session& session,
-                               const wire::Command& request) {
-    const auto header = header_of<wire::TopicHeader>(session, request);
-    if (!header) return;
+                               const wire::Command& request, const wire::TopicHeader& header) {
     const auto route = wire::TopicRouteData::read(as_text(request.body));
     if (!route) return session.reply(request, code::system_error, route.error().what);
     for (const auto& queue : route->queues)
-        if (!context.routes.add_queue(header->topic, queue))
-            log::warn("queue_ignored", {{"topic", header->topic},
+        if (!context.routes.add_queue(header.topic, queue))
+            log::warn("queue_ignored", {{"topic", header.topic},
                                         {"broker", queue.broker_name},
                                         {"why", "no such broker is registered"}});
     session.reply(request, code::success);

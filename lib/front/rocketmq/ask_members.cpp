@@ -112,6 +112,12 @@ wire::RawHeader fields_of(const wire::Command& request) {
     return header;
 }
 
+/// Of the message that the member shall have, which need not be of the topic in the header.
+Result<> may_consume(const Asker& asker, const store::Slice& record) {
+    TRY(const auto message, message::RecordView::parse(record.bytes));
+    return asker.may(access::Action::sub, {access::Resource::topic(message.topic)});
+}
+
 /// The member that is to answer; otherwise the asker has been told why there is none.
 std::optional<broker::Clients::Online> member_to_ask(const Call& call,
                                                      const wire::RelayToConsumer& header) {
@@ -131,17 +137,15 @@ std::optional<broker::Clients::Online> member_to_ask(const Call& call,
 
 }  // namespace
 
-void get_consumer_status(const Call& call) {
-    const auto header = call.header<wire::GetConsumerStatus>();
-    if (!header) return call.refuse(header.error());
-    auto members = call.broker.clients().online(header->group);
-    const auto only = header->client_id.value_or("");
+void get_consumer_status(const Call& call, const wire::GetConsumerStatus& header) {
+    auto members = call.broker.clients().online(header.group);
+    const auto only = header.client_id.value_or("");
     if (!only.empty())
         std::erase_if(members, [&](const auto& member) { return member.client.id != only; });
     if (members.empty())
         return call.refuse(
             rc::consumer_not_online,
-            fmt::format("No Any Consumer online in the consumer group: [{}]", header->group));
+            fmt::format("No Any Consumer online in the consumer group: [{}]", header.group));
     for (const auto& member : members) {
         if (member.client.version < wire::reset_min_version)
             return call.refuse(rc::system_error,
@@ -150,7 +154,7 @@ void get_consumer_status(const Call& call) {
     }
     const auto round =
         std::make_shared<StatusRound>(call.session.ticket(call.request), members.size());
-    const wire::GetClientStatus question{std::string(header->topic), std::string(header->group)};
+    const wire::GetClientStatus question{std::string(header.topic), std::string(header.group)};
     for (const auto& member : members)
         ask_client(member.peer, wire::request_code::get_consumer_status_from_client, question,
                    no_body(),
@@ -159,22 +163,18 @@ void get_consumer_status(const Call& call) {
                    });
 }
 
-void get_consumer_running_info(const Call& call) {
-    const auto header = call.header<wire::RelayToConsumer>();
-    if (!header) return call.refuse(header.error());
-    const auto member = member_to_ask(call, *header);
+void get_consumer_running_info(const Call& call, const wire::RelayToConsumer& header) {
+    const auto member = member_to_ask(call, header);
     if (!member) return;
     relay(*member, call.request.code, fields_of(call.request),
           std::make_shared<const std::string>(call.body()), call.session.ticket(call.request),
-          std::string(header->consumer_group));
+          std::string(header.consumer_group));
 }
 
-void consume_message_directly(const Call& call) {
-    const auto header = call.header<wire::RelayToConsumer>();
-    if (!header) return call.refuse(header.error());
-    const auto id = message::parse_offset_id(header->msg_id.value_or(""));
+void consume_message_directly(const Call& call, const wire::RelayToConsumer& header) {
+    const auto id = message::parse_offset_id(header.msg_id.value_or(""));
     if (!id) return call.refuse(rc::system_error, "msgId is no offset id");
-    const auto member = member_to_ask(call, *header);
+    const auto member = member_to_ask(call, header);
     if (!member) return;
     auto fields = fields_of(call.request);
     const auto add = [&](std::string_view name, std::string value) {
@@ -182,20 +182,27 @@ void consume_message_directly(const Call& call) {
         fields.ext.emplace_back(name, std::move(value));
     };
     add("brokerName", call.broker.settings().name);
-    if (const auto topic = call.broker.topics().find(header->topic.value_or("")))
+    if (const auto topic = call.broker.topics().find(header.topic.value_or("")))
         add("topicSysFlag", std::to_string(topic->config().sys_flag));
-    if (const auto group = call.broker.groups().find(header->consumer_group))
+    if (const auto group = call.broker.groups().find(header.consumer_group))
         add("groupSysFlag", std::to_string(group->sys_flag()));
 
     const auto ticket = call.session.ticket(call.request);
     read_elsewhere(
         call, ticket, [&store = call.broker.store(), at = id->at] { return store.record_at(at); },
-        [ticket, member = *member, fields, at = id->at.value,
-         group = std::string(header->consumer_group)](remoting::Session& session, Connection&,
-                                                      const Result<store::Slice>& record) {
+        [ticket, member = *member, fields, at = id->at.value, asker = call.asker(),
+         group = std::string(header.consumer_group)](remoting::Session& session, Connection&,
+                                                     const Result<store::Slice>& record) {
+            const auto refuse = [&](std::int32_t code, std::string_view why) {
+                session.reply(ticket, code, wire::NoHeader{}, {}, why);
+            };
             if (!record)
-                return session.reply(ticket, rc::system_error, wire::NoHeader{}, {},
-                                     fmt::format("can not find message by the offset, {}", at));
+                return refuse(rc::system_error,
+                              fmt::format("can not find message by the offset, {}", at));
+            if (const auto may = may_consume(asker, *record); !may)
+                return refuse(
+                    may.error().code == Errc::refused ? rc::no_permission : rc::system_error,
+                    may.error().what);
             relay(member, wire::request_code::consume_message_directly, fields,
                   std::make_shared<const std::string>(as_text(record->bytes)), ticket, group);
         });

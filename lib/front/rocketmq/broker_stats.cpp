@@ -66,11 +66,9 @@ std::optional<wire::BrokerStatsData> view(broker::Broker& broker, std::string_vi
 
 }  // namespace
 
-void view_broker_stats(const Call& call) {
-    const auto header = call.header<wire::ViewBrokerStats>();
-    if (!header) return call.refuse(header.error());
+void view_broker_stats(const Call& call, const wire::ViewBrokerStats& header) {
     const auto ticket = call.session.ticket(call.request);
-    const std::string name(header->name), key(header->key);
+    const std::string name(header.name), key(header.key);
     read_elsewhere(
         call, ticket, [&broker = call.broker, name, key] { return view(broker, name, key); },
         [ticket, name, key](remoting::Session& session, Connection&,

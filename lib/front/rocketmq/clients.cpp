@@ -47,43 +47,35 @@ broker::Membership membership_of(const wire::ConsumerData& data, const std::stri
 
 }  // namespace
 
-void heart_beat(const Call& call) {
-    const auto beat = wire::HeartbeatData::read(call.body());
-    if (!beat) return call.refuse(beat.error());
-    const broker::ClientInfo client{beat->client_id, call.request.language, call.request.version};
+void heart_beat(const Call& call, const wire::HeartbeatData& beat) {
+    const broker::ClientInfo client{beat.client_id, call.request.language, call.request.version};
     std::vector<broker::Membership> consuming;
-    for (const auto& data : beat->consumers)
-        consuming.push_back(membership_of(data, beat->client_id));
+    for (const auto& data : beat.consumers)
+        consuming.push_back(membership_of(data, beat.client_id));
     call.broker.heartbeat(std::static_pointer_cast<Connection>(call.session.context), client,
-                          std::move(consuming), beat->producer_groups);
+                          std::move(consuming), beat.producer_groups);
     call.reply(wire::HeartBeatResponse{call.broker.settings().message_bytes_max});
 }
 
-void unregister_client(const Call& call) {
-    const auto header = call.header<wire::UnregisterClient>();
-    if (!header) return call.refuse(header.error());
-    if (header->producer_group)
-        call.broker.clients().leave_producers(call.connection, *header->producer_group);
-    if (header->consumer_group) call.broker.leave_group(call.connection, *header->consumer_group);
+void unregister_client(const Call& call, const wire::UnregisterClient& header) {
+    if (header.producer_group)
+        call.broker.clients().leave_producers(call.connection, *header.producer_group);
+    if (header.consumer_group) call.broker.leave_group(call.connection, *header.consumer_group);
     call.reply();
 }
 
-void get_consumer_list(const Call& call) {
-    const auto header = call.header<wire::ConsumerGroupHeader>();
-    if (!header) return call.refuse(header.error());
-    const wire::ConsumerIdList list{call.broker.clients().member_ids(header->consumer_group)};
+void get_consumer_list(const Call& call, const wire::ConsumerGroupHeader& header) {
+    const wire::ConsumerIdList list{call.broker.clients().member_ids(header.consumer_group)};
     if (list.ids.empty())
         return call.refuse(rc::system_error,
-                           fmt::format("no consumer for this group, {}", header->consumer_group));
+                           fmt::format("no consumer for this group, {}", header.consumer_group));
     call.reply_body(wire::to_body(list));
 }
 
-void check_client_config(const Call& call) {
-    const auto body = wire::CheckClientBody::read(call.body());
-    if (!body) return call.refuse(body.error());
-    if (!body->subscription || body->subscription->sub_string.empty()) return call.reply();
-    const auto& type = body->subscription->expression_type;
-    const auto subscription = subscription_of(*body->subscription);
+void check_client_config(const Call& call, const wire::CheckClientBody& body) {
+    if (!body.subscription || body.subscription->sub_string.empty()) return call.reply();
+    const auto& type = body.subscription->expression_type;
+    const auto subscription = subscription_of(*body.subscription);
     if (!filters_by(type, call.broker.settings()))
         return call.refuse(rc::system_error, no_filter_remark(type));
     if (!subscription) return call.refuse(rc::subscription_parse_failed, subscription.error().what);

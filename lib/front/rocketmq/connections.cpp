@@ -31,13 +31,11 @@ wire::SubscriptionData to_wire(const broker::Subscription& is) {
 
 }  // namespace
 
-void get_consumer_connections(const Call& call) {
-    const auto header = call.header<wire::ConsumerGroupHeader>();
-    if (!header) return call.refuse(header.error());
-    const auto view = call.broker.clients().consumers(header->consumer_group);
+void get_consumer_connections(const Call& call, const wire::ConsumerGroupHeader& header) {
+    const auto view = call.broker.clients().consumers(header.consumer_group);
     if (!view)
-        return call.refuse(rc::consumer_not_online, fmt::format("the consumer group[{}] not online",
-                                                                header->consumer_group));
+        return call.refuse(rc::consumer_not_online,
+                           fmt::format("the consumer group[{}] not online", header.consumer_group));
     const auto& about = view->membership;
     wire::ConsumerConnection out;
     out.connections = to_wire(view->connections);
@@ -50,13 +48,11 @@ void get_consumer_connections(const Call& call) {
     call.reply_body(wire::to_body(out));
 }
 
-void get_producer_connections(const Call& call) {
-    const auto header = call.header<wire::ProducerGroupHeader>();
-    if (!header) return call.refuse(header.error());
-    const auto connections = call.broker.clients().producers(header->producer_group);
+void get_producer_connections(const Call& call, const wire::ProducerGroupHeader& header) {
+    const auto connections = call.broker.clients().producers(header.producer_group);
     if (connections.empty())
         return call.refuse(rc::system_error,
-                           fmt::format("the producer group[{}] not exist", header->producer_group));
+                           fmt::format("the producer group[{}] not exist", header.producer_group));
     call.reply_body(wire::to_body(wire::ProducerConnection{to_wire(connections)}));
 }
 
@@ -75,11 +71,9 @@ void get_all_producers(const Call& call) {
     call.reply_body(wire::to_body(table));
 }
 
-void get_subscription(const Call& call) {
-    const auto header = call.header<wire::GroupOfTopic>();
-    if (!header) return call.refuse(header.error());
-    wire::QueriedSubscription out{std::string(header->group), std::string(header->topic), {}};
-    if (const auto is = call.broker.clients().standing(header->group, header->topic).subscription)
+void get_subscription(const Call& call, const wire::GroupOfTopic& header) {
+    wire::QueriedSubscription out{std::string(header.group), std::string(header.topic), {}};
+    if (const auto is = call.broker.clients().standing(header.group, header.topic).subscription)
         out.subscription = to_wire(*is);
     call.reply_body(wire::to_body(out));
 }

@@ -40,14 +40,14 @@ private:
 /// within the call, which may be an append of another session's sends.
 std::function<void(bool)> handle_later(const Call& call, void (*handle)(const Call&)) {
     auto own = std::make_shared<const OwnCommand>(call.request);
-    return
-        [&service = call.service, handle, own, ticket = call.session.ticket(call.request)](bool) {
-            ticket.post_to_session([&service, handle, own](remoting::Session& of) {
-                if (of.context == nullptr || !of.is_open()) return;  // closed meanwhile
-                auto& connection = static_cast<Connection&>(*of.context);
-                handle({service, service.broker(), of, connection, own->get()});
-            });
-        };
+    return [&service = call.service, handle, own, account = std::string(call.account),
+            ticket = call.session.ticket(call.request)](bool) {
+        ticket.post_to_session([&service, handle, own, account](remoting::Session& of) {
+            if (of.context == nullptr || !of.is_open()) return;  // closed meanwhile
+            auto& connection = static_cast<Connection&>(*of.context);
+            handle({service, service.broker(), of, connection, own->get(), account});
+        });
+    };
 }
 
 }  // namespace

@@ -20,6 +20,8 @@ namespace mqd::front::rocketmq {
 namespace {
 
 namespace rc = wire::response_code;
+using access::Action;
+using access::Resource;
 
 /// Without a message -1.
 std::int64_t time_at(store::Store& store, store::Queue& queue, std::int64_t offset) {
@@ -61,21 +63,23 @@ std::map<std::int32_t, std::int64_t> least_offsets(const Call& call, const broke
 
 }  // namespace
 
-void clone_group_offset(const Call& call) {
-    const auto header = call.header<wire::CloneGroupOffset>();
-    if (!header) return call.refuse(header.error());
+void clone_group_offset(const Call& call, const wire::CloneGroupOffset& header) {
     auto& offsets = call.broker.offsets();
     const auto& clients = call.broker.clients();
     std::vector<std::string> topics;
-    if (header->topic && !header->topic->empty()) {
-        topics.emplace_back(*header->topic);
+    if (header.topic && !header.topic->empty()) {
+        topics.emplace_back(*header.topic);
     } else {
-        topics = offsets.topics_of(header->src_group);
+        topics = offsets.topics_of(header.src_group);
+        for (const auto& topic : topics) {
+            if (const auto may = call.may(Action::update, {Resource::topic(topic)}); !may)
+                return call.forbid(may.error());
+        }
     }
-    const bool is_online = clients.standing(header->dest_group, {}).online;
+    const bool is_online = clients.standing(header.dest_group, {}).online;
     const auto pass_over = [&](const std::string& topic, std::string_view reason) {
-        log::warn("offsets_not_cloned", {{"from", header->src_group},
-                                         {"to", header->dest_group},
+        log::warn("offsets_not_cloned", {{"from", header.src_group},
+                                         {"to", header.dest_group},
                                          {"topic", topic},
                                          {"reason", reason}});
     };
@@ -84,26 +88,24 @@ void clone_group_offset(const Call& call) {
             pass_over(topic, "there is no such topic");
             continue;
         }
-        if (!header->offline && is_online &&
-            clients.standing(header->dest_group, topic).subscription == nullptr) {
+        if (!header.offline && is_online &&
+            clients.standing(header.dest_group, topic).subscription == nullptr) {
             pass_over(topic, "the group is online and does not subscribe to it");
             continue;
         }
-        offsets.clone(header->src_group, header->dest_group, topic);
+        offsets.clone(header.src_group, header.dest_group, topic);
     }
     call.broker.save_offsets_soon([ticket = call.session.ticket(call.request)](
                                       const Result<>& saved) { reply_outcome(ticket, saved); });
 }
 
-void query_correction_offset(const Call& call) {
-    const auto header = call.header<wire::QueryCorrectionOffset>();
-    if (!header) return call.refuse(header.error());
+void query_correction_offset(const Call& call, const wire::QueryCorrectionOffset& header) {
     wire::CorrectionOffsets answer;
-    if (const auto topic = call.broker.topics().find(header->topic)) {
+    if (const auto topic = call.broker.topics().find(header.topic)) {
         std::vector<std::string_view> except;
-        for (const auto group : split(header->filter_groups.value_or(""), ','))
+        for (const auto group : split(header.filter_groups.value_or(""), ','))
             except.push_back(trimmed(group));
-        const auto compared = call.broker.offsets().places(header->compare_group, header->topic);
+        const auto compared = call.broker.offsets().places(header.compare_group, header.topic);
         for (const auto& [id, least] : least_offsets(call, *topic, except)) {
             // Whoever is in front of the compared group has nothing to correct.
             const auto place = compared.find(id);
@@ -116,13 +118,11 @@ void query_correction_offset(const Call& call) {
     call.reply_body(wire::to_body(answer));
 }
 
-void query_consume_time_span(const Call& call) {
-    const auto header = call.header<wire::GroupOfTopic>();
-    if (!header) return call.refuse(header.error());
-    const auto topic = call.broker.topics().find(header->topic);
+void query_consume_time_span(const Call& call, const wire::GroupOfTopic& header) {
+    const auto topic = call.broker.topics().find(header.topic);
     if (topic == nullptr)
-        return call.refuse(rc::topic_not_exist, fmt::format("topic[{}] not exist", header->topic));
-    const auto places = call.broker.offsets().places(header->group, header->topic);
+        return call.refuse(rc::topic_not_exist, fmt::format("topic[{}] not exist", header.topic));
+    const auto places = call.broker.offsets().places(header.group, header.topic);
     reply_body_elsewhere(call, [&broker = call.broker, topic, places] {
         wire::ConsumeTimeSpans spans;
         const std::int64_t now = broker.clock().wall_ms();

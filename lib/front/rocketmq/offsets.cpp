@@ -59,12 +59,10 @@ std::optional<std::int64_t> first_offset(broker::Broker& broker, const broker::T
 
 }  // namespace
 
-void query_consumer_offset(const Call& call) {
-    const auto header = call.header<wire::QueryConsumerOffset>();
-    if (!header) return call.refuse(header.error());
-    auto look = [&broker = call.broker, group = std::string(header->consumer_group),
-                 name = std::string(header->topic), id = header->queue_id,
-                 zero = header->set_zero_if_not_found.value_or(true)](const broker::Topic* topic) {
+void query_consumer_offset(const Call& call, const wire::QueryConsumerOffset& header) {
+    auto look = [&broker = call.broker, group = std::string(header.consumer_group),
+                 name = std::string(header.topic), id = header.queue_id,
+                 zero = header.set_zero_if_not_found.value_or(true)](const broker::Topic* topic) {
         auto stored = broker.offsets().find(group, name, id);
         return !stored && zero ? first_offset(broker, topic, id) : stored;
     };
@@ -75,12 +73,12 @@ void query_consumer_offset(const Call& call) {
                       "Not found, V3_0_6_SNAPSHOT maybe this group consumer boot first");
     };
     const auto ticket = call.session.ticket(call.request);
-    const auto* topic = call.connection.worker.topics.find(header->topic);
-    const auto* queue = topic == nullptr ? nullptr : topic->find_queue(header->queue_id);
+    const auto* topic = call.connection.worker.topics.find(header.topic);
+    const auto* queue = topic == nullptr ? nullptr : topic->find_queue(header.queue_id);
     if (is_at_hand(queue)) return reply(call.session, ticket, look(topic));
     read_elsewhere(
         call, ticket,
-        [look, queue, topic = call.broker.topics().find(header->topic)] {
+        [look, queue, topic = call.broker.topics().find(header.topic)] {
             static_cast<void>(queue->max());  // waits
             return look(topic.get());
         },
@@ -88,24 +86,22 @@ void query_consumer_offset(const Call& call) {
                         std::optional<std::int64_t> offset) { reply(session, ticket, offset); });
 }
 
-void update_consumer_offset(const Call& call) {
-    const auto header = call.header<wire::UpdateConsumerOffset>();
-    if (!header) return call.refuse(header.error());
-    if (call.broker.groups().find(header->consumer_group) == nullptr)
+void update_consumer_offset(const Call& call, const wire::UpdateConsumerOffset& header) {
+    if (call.broker.groups().find(header.consumer_group) == nullptr)
         return call.refuse(rc::subscription_group_not_exist,
-                           fmt::format("Group {} not exist!", header->consumer_group));
-    const auto* const topic = call.connection.worker.topics.find(header->topic);
+                           fmt::format("Group {} not exist!", header.consumer_group));
+    const auto* const topic = call.connection.worker.topics.find(header.topic);
     if (topic == nullptr)
-        return call.refuse(rc::topic_not_exist, fmt::format("Topic {} not exist!", header->topic));
-    if (header->queue_id < 0 || header->commit_offset < 0)
+        return call.refuse(rc::topic_not_exist, fmt::format("Topic {} not exist!", header.topic));
+    if (header.queue_id < 0 || header.commit_offset < 0)
         return call.refuse(rc::invalid_parameter, "QueueId or commitOffset is negative");
-    if (header->held.value_or(false) && !is_held(call, *header))
+    if (header.held.value_or(false) && !is_held(call, header))
         return call.refuse(rc::no_permission,
                            fmt::format("queue {} of {} is not locked over this connection",
-                                       header->queue_id, header->topic));
+                                       header.queue_id, header.topic));
     using Committed = broker::Broker::Committed;
-    switch (call.broker.commit(header->consumer_group, *topic, header->queue_id,
-                               header->commit_offset, header->first.value_or(false))) {
+    switch (call.broker.commit(header.consumer_group, *topic, header.queue_id, header.commit_offset,
+                               header.first.value_or(false))) {
         case Committed::yes:
             break;
         case Committed::reset_pending:
@@ -114,9 +110,9 @@ void update_consumer_offset(const Call& call) {
         case Committed::beyond_end:
             return call.refuse(rc::invalid_parameter,
                                fmt::format("offset {} lies beyond the end of queue {} of {}",
-                                           header->commit_offset, header->queue_id, header->topic));
+                                           header.commit_offset, header.queue_id, header.topic));
     }
-    if (!header->durable.value_or(false)) return call.reply();
+    if (!header.durable.value_or(false)) return call.reply();
     call.broker.save_offsets_soon([ticket = call.session.ticket(call.request)](
                                       const Result<>& saved) { reply_outcome(ticket, saved); });
 }
@@ -125,17 +121,15 @@ void get_all_consumer_offset(const Call& call) {
     call.reply_body(json::to_text(call.broker.offsets().to_json()));
 }
 
-void search_offset(const Call& call) {
-    const auto header = call.header<wire::SearchOffset>();
-    if (!header) return call.refuse(header.error());
-    auto* queue = find_queue(call, header->topic, header->queue_id);
+void search_offset(const Call& call, const wire::SearchOffset& header) {
+    auto* queue = find_queue(call, header.topic, header.queue_id);
     const bool upper =
-        wire::detail::equal_without_case(header->boundary_type.value_or("lower"), "upper");
+        wire::detail::equal_without_case(header.boundary_type.value_or("lower"), "upper");
     if (queue == nullptr) return call.reply(wire::OffsetResponse{0});
     const auto ticket = call.session.ticket(call.request);
     read_elsewhere(
         call, ticket,
-        [&store = call.broker.store(), queue, upper, t_ms = header->timestamp] {
+        [&store = call.broker.store(), queue, upper, t_ms = header.timestamp] {
             return store.offset_by_time(*queue, t_ms, upper);
         },
         [ticket](remoting::Session& session, Connection&, QueueOffset offset) {
@@ -143,10 +137,8 @@ void search_offset(const Call& call) {
         });
 }
 
-void get_max_offset(const Call& call) {
-    const auto header = call.header<wire::QueueHeader>();
-    if (!header) return call.refuse(header.error());
-    const auto* queue = find_queue(call, header->topic, header->queue_id);
+void get_max_offset(const Call& call, const wire::QueueHeader& header) {
+    const auto* queue = find_queue(call, header.topic, header.queue_id);
     const auto reply = [](remoting::Session& session, const remoting::Ticket& ticket,
                           const Connection& connection, std::int64_t offset) {
         wire::MaxOffsetResponse answer;
@@ -164,10 +156,8 @@ void get_max_offset(const Call& call) {
                         std::int64_t offset) { reply(session, ticket, connection, offset); });
 }
 
-void get_min_offset(const Call& call) {
-    const auto header = call.header<wire::QueueHeader>();
-    if (!header) return call.refuse(header.error());
-    const auto* queue = find_queue(call, header->topic, header->queue_id);
+void get_min_offset(const Call& call, const wire::QueueHeader& header) {
+    const auto* queue = find_queue(call, header.topic, header.queue_id);
     if (queue == nullptr) return call.reply(wire::OffsetResponse{0});
     const auto begin = [queue] {
         return wire::OffsetResponse{queue->min().value, since_of(*queue)};
@@ -181,10 +171,8 @@ void get_min_offset(const Call& call) {
         });
 }
 
-void get_earliest_store_time(const Call& call) {
-    const auto header = call.header<wire::QueueHeader>();
-    if (!header) return call.refuse(header.error());
-    auto* queue = find_queue(call, header->topic, header->queue_id);
+void get_earliest_store_time(const Call& call, const wire::QueueHeader& header) {
+    auto* queue = find_queue(call, header.topic, header.queue_id);
     if (queue == nullptr) return call.reply(wire::TimestampResponse{-1});
     const auto ticket = call.session.ticket(call.request);
     read_elsewhere(

@@ -10,6 +10,7 @@
 #include "front/rocketmq/convert.h"
 #include "front/rocketmq/errors.h"
 #include "front/rocketmq/expressions.h"
+#include "front/rocketmq/needs.h"
 #include "front/rocketmq/requests.h"
 #include "wire/headers/pull.h"
 
@@ -259,10 +260,10 @@ void answer_with(const Pull& pull, remoting::Session& session, const remoting::T
 /// A pull that waits, with its texts, which the request's frame no longer has.
 class HeldPull final : public broker::WaitingFetch {
 public:
-    HeldPull(const Pull& pull, remoting::Session& session, remoting::Ticket ticket,
-             const Asked& asked)
+    HeldPull(const Pull& pull, const Call& call, remoting::Ticket ticket, const Asked& asked)
         : pull_{header_, pull.service, pull.connection, pull.is_lite, pull.is_oneway},
-          session_(session),
+          session_(call.session),
+          asker_(call.asker()),
           ticket_(std::move(ticket)),
           header_(pull.header) {
         header_.consumer_group = group_ = pull.header.consumer_group;
@@ -274,6 +275,12 @@ public:
     }
     const broker::Fetch& fetch() const { return asked_.fetch; }
     const broker::Fetch* renew(bool may_wait) override {
+        // What comes now was sent after the right may have been taken away.
+        const auto may = needs::Pull::ask(asker_.gate, asker_.caller(), header_);
+        if (!may) {
+            send_refusal(pull_, session_, ticket_, *refused(rc::no_permission, may.error().what));
+            return nullptr;
+        }
         if (const auto refusal = prepare(pull_, false, may_wait, asked_)) {
             send_refusal(pull_, session_, ticket_, *refusal);
             return nullptr;
@@ -293,6 +300,7 @@ private:
     }
     const Pull pull_;
     remoting::Session& session_;  // used on its own thread only, while it lives
+    const Asker asker_;
     const remoting::Ticket ticket_;
     std::string group_, topic_, expression_, type_;
     wire::PullMessage header_;
@@ -301,12 +309,10 @@ private:
 
 }  // namespace
 
-void pull_message(const Call& call) {
-    const auto header = call.header<wire::PullMessage>();
-    if (!header) return call.refuse(header.error());
+void pull_message(const Call& call, const wire::PullMessage& header) {
     const bool is_lite = call.request.code == wire::request_code::lite_pull_message;
     const auto ticket = call.session.ticket(call.request);
-    const Pull pull{*header, call.service, call.connection, is_lite, ticket.oneway};
+    const Pull pull{header, call.service, call.connection, is_lite, ticket.oneway};
     Asked asked;
     if (const auto refusal = prepare(pull, true, true, asked))
         return send_refusal(pull, call.session, ticket, *refusal);
@@ -314,7 +320,7 @@ void pull_message(const Call& call) {
     auto attempt = fetches.now(asked.fetch);
     if (attempt.state == broker::Fetches::Attempt::State::answered)
         return answer_with(pull, call.session, ticket, asked.flags, std::move(attempt.fetched));
-    const auto held = std::make_shared<HeldPull>(pull, call.session, ticket, asked);
+    const auto held = std::make_shared<HeldPull>(pull, call, ticket, asked);
     fetches.later(std::move(attempt), held->fetch(), held);
 }
 

@@ -38,17 +38,14 @@ void answer_query(remoting::Session& session, const remoting::Ticket& ticket, st
 
 }  // namespace
 
-void query_message(const Call& call) {
-    const auto header = call.header<wire::QueryMessage>();
-    if (!header) return call.refuse(header.error());
-    const std::int32_t wanted =
-        header->unique_key.value_or(false) ? unique_key_max : header->max_num;
+void query_message(const Call& call, const wire::QueryMessage& header) {
+    const std::int32_t wanted = header.unique_key.value_or(false) ? unique_key_max : header.max_num;
     const auto ticket = call.session.ticket(call.request);
     read_elsewhere(
         call, ticket,
-        [&store = call.broker.store(), topic = std::string(header->topic),
-         key = std::string(header->key), most = std::clamp(wanted, 0, messages_max),
-         begin_ms = header->begin_timestamp, end_ms = header->end_timestamp] {
+        [&store = call.broker.store(), topic = std::string(header.topic),
+         key = std::string(header.key), most = std::clamp(wanted, 0, messages_max),
+         begin_ms = header.begin_timestamp, end_ms = header.end_timestamp] {
             return store.query({topic, key, most, begin_ms, end_ms});
         },
         [ticket](remoting::Session& session, Connection&, store::KeyHits hits) {

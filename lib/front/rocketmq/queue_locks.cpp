@@ -22,27 +22,23 @@ broker::Hold hold_of(const wire::LockHeader& header) {
 
 }  // namespace
 
-void lock_queues(const Call& call) {
+void lock_queues(const Call& call, const wire::LockBatchBody& body) {
     const auto header = call.header<wire::LockHeader>();
     if (!header) return call.refuse(header.error());
-    const auto body = wire::LockBatchBody::read(call.body());
-    if (!body) return call.refuse(body.error());
-    const broker::QueueLocks::Claim claim{body->client_id, &call.connection, hold_of(*header)};
+    const broker::QueueLocks::Claim claim{body.client_id, &call.connection, hold_of(*header)};
     const auto granted =
-        call.broker.locks().lock(body->consumer_group, claim, names_of(body->queues));
+        call.broker.locks().lock(body.consumer_group, claim, names_of(body.queues));
     wire::LockBatchAnswer answer;
     for (std::size_t i = 0; i < granted.size(); ++i) {
-        if (granted[i]) answer.queues.push_back(body->queues[i]);
+        if (granted[i]) answer.queues.push_back(body.queues[i]);
     }
     const auto known = claim.hold == broker::Hold::time ? wire::LockHeader() : *header;
     const auto text = wire::to_body(answer);
     call.session.reply(call.request, wire::response_code::success, known, as_bytes(text));
 }
 
-void unlock_queues(const Call& call) {
-    const auto body = wire::LockBatchBody::read(call.body());
-    if (!body) return call.refuse(body.error());
-    call.broker.locks().unlock(body->consumer_group, body->client_id, names_of(body->queues));
+void unlock_queues(const Call& call, const wire::LockBatchBody& body) {
+    call.broker.locks().unlock(body.consumer_group, body.client_id, names_of(body.queues));
     call.reply();
 }
 

@@ -88,16 +88,14 @@ broker::Refusal check_reply(const Call& call, const wire::SendMessage& header,
 
 }  // namespace
 
-void send_reply(const Call& call) {
-    const auto header = wire::read_send_message(call.request);
-    if (!header) return call.refuse(header.error());
+void send_reply(const Call& call, const wire::SendMessage& header) {
     const broker::Topic* topic = nullptr;
-    if (const auto refusal = check_reply(call, *header, topic); refusal.is_refused())
+    if (const auto refusal = check_reply(call, header, topic); refusal.is_refused())
         return call.refuse(code_of(refusal.why), refusal.text);
 
     const auto& settings = call.broker.settings();
     const auto answer = [ticket = call.session.ticket(call.request), &settings,
-                         place = store_reply(call, publication_of(call, *header, *topic))](
+                         place = store_reply(call, publication_of(call, header, *topic))](
                             const std::optional<std::string>& failure) {
         ticket.with_session([=, &settings](remoting::Session& session) {
             wire::SendMessageResponse out;
@@ -110,12 +108,12 @@ void send_reply(const Call& call) {
                           failure.value_or(""));
         });
     };
-    const auto asker = message::find_property(header->properties, property::reply_to_client);
+    const auto asker = message::find_property(header.properties, property::reply_to_client);
     if (!asker) return answer("reply message properties[REPLY_TO_CLIENT] is null");
     const auto peer = call.broker.clients().producer_of(*asker);
     if (peer == nullptr)
         return answer(fmt::format("push reply message fail, channel of <{}> not found.", *asker));
-    ask_client(peer, wire::request_code::push_reply_message_to_client, push_of(call, *header),
+    ask_client(peer, wire::request_code::push_reply_message_to_client, push_of(call, header),
                std::make_shared<const std::string>(call.body()),
                [answer, client = std::string(*asker)](const Result<remoting::Answer>& pushed) {
                    answer(failure_of(pushed, client));

@@ -178,12 +178,10 @@ void reset_there(const Call& call, const Wanted& wanted) {
 
 }  // namespace
 
-void reset_offset(const Call& call) {
-    const auto header = call.header<wire::ResetOffset>();
-    if (!header) return call.refuse(header.error());
-    const Wanted wanted{std::string(header->topic), std::string(header->group), header->timestamp,
-                        header->is_force, call.session.ticket(call.request)};
-    if (call.broker.settings().resets_offsets) return reset_here(call, *header, wanted);
+void reset_offset(const Call& call, const wire::ResetOffset& header) {
+    const Wanted wanted{std::string(header.topic), std::string(header.group), header.timestamp,
+                        header.is_force, call.session.ticket(call.request)};
+    if (call.broker.settings().resets_offsets) return reset_here(call, header, wanted);
     reset_there(call, wanted);
 }
 

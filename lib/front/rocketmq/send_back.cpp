@@ -18,29 +18,31 @@ std::int32_t code_of(Errc why) {
 
 }  // namespace
 
-void send_message_back(const Call& call) {
-    const auto header = call.header<wire::SendMessageBack>();
-    if (!header) return call.refuse(header.error());
+void send_message_back(const Call& call, const wire::SendMessageBack& header) {
     broker::SendBack wanted;
-    wanted.at = PhysicalOffset{header->offset};
-    wanted.group = header->group;
-    wanted.delay_level = header->delay_level;
+    wanted.at = PhysicalOffset{header.offset};
+    wanted.group = header.group;
+    wanted.delay_level = header.delay_level;
     if (call.request.version >= wire::retry_max_version)
-        wanted.retry_max = header->max_reconsume_times;
-    wanted.unit_mode = header->unit_mode;
+        wanted.retry_max = header.max_reconsume_times;
+    wanted.unit_mode = header.unit_mode;
     const auto ticket = call.session.ticket(call.request);
     const auto answer = [ticket](remoting::Session& session, const Result<>& done) {
         if (done) return session.reply(ticket, rc::success, wire::NoHeader{});
         session.reply(ticket, code_of(done.error().code), wire::NoHeader{}, {}, done.error().what);
     };
+    // Else another's messages could be had by their offsets.
+    const auto may_take = [asker = call.asker()](std::string_view topic) {
+        return asker.may(access::Action::sub, {access::Resource::topic(topic)});
+    };
     if (call.broker.store().is_warm(wanted.at))
-        return answer(call.session, broker::send_back(call.broker, wanted));
+        return answer(call.session, broker::send_back(call.broker, wanted, may_take));
     read_elsewhere(
         call, ticket,
-        [&broker = call.broker, wanted, group = std::string(header->group)] {
+        [&broker = call.broker, wanted, may_take, group = std::string(header.group)] {
             auto again = wanted;
             again.group = group;
-            return broker::send_back(broker, again);
+            return broker::send_back(broker, again, may_take);
         },
         [answer](remoting::Session& session, Connection&, const Result<>& done) {
             answer(session, done);

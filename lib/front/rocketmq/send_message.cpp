@@ -113,20 +113,15 @@ void refuse(const Call& call, const wire::SendMessage& header, const Refusal& re
 
 }  // namespace
 
-void send_message(const Call& call) {
+void send_message(const Call& call, const wire::SendMessage& header) {
     auto& sends = call.connection.worker.sends;
-    const auto header = wire::read_send_message(call.request);
-    if (!header) {
-        if (call.request.is_oneway()) sends.lost(call.session, 1, "", header.error().what);
-        return call.refuse(header.error());
-    }
     const broker::Topic* topic = nullptr;
-    auto refusal = sends.intake().find(destination_of(call, *header), topic);
+    auto refusal = sends.intake().find(destination_of(call, header), topic);
     if (!refusal.is_refused()) {
-        const auto message = publication_of(call, *header, *topic);
-        refusal = header->batch ? add_batch(call, message) : add_one(call, message);
+        const auto message = publication_of(call, header, *topic);
+        refusal = header.batch ? add_batch(call, message) : add_one(call, message);
     }
-    if (refusal.is_refused()) return refuse(call, *header, refusal);
+    if (refusal.is_refused()) return refuse(call, header, refusal);
     if (sends.intake().is_large()) sends.flush(call.session);
 }
 

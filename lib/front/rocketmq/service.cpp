@@ -2,7 +2,6 @@
 
 #include <fmt/format.h>
 
-#include "front/rocketmq/deferred.h"
 #include "front/rocketmq/requests.h"
 #include "front/rocketmq/send_request.h"
 #include "wire/headers/clients.h"
@@ -71,7 +70,7 @@ void refuse_reads(remoting::Session& session, const remoting::Ticket& ticket) {
                   "too many requests of this connection wait for the disk");
 }
 
-Service::Service(broker::Broker& broker) : broker_(broker) {}
+Service::Service(broker::Broker& broker, access::Gate& gate) : broker_(broker), gate_(gate) {}
 
 Result<> Service::set_address(std::string_view ip, std::uint16_t port) {
     const auto host = message::Host::make(ip, port);
@@ -92,7 +91,6 @@ void Service::on_open(remoting::Session& session) {
     session.context = std::make_shared<Connection>(session, *this, worker_of(session.loop()));
 }
 
-/// Of a send that is not even looked at; others that are one-way tell nobody anything.
 void Service::note_lost_oneway(remoting::Session& session, const wire::Command& request,
                                std::string_view why) {
     const Request* known = find_request(request.code);
@@ -127,10 +125,7 @@ void Service::on_request(remoting::Session& session, const wire::Command& reques
                     fmt::format(" request type {} not supported", request.code));
         return;
     }
-    auto& store = broker_.store();
-    if (known->kind == Request::Kind::counting && store.dispatched() < store.shown())
-        return handle_when_dispatched(call, known->handle);
-    known->handle(call);
+    known->serve(call);
 }
 
 void Service::on_batch_end(remoting::Session& session) {

@@ -1,7 +1,7 @@
 #pragma once
-// The broker's end of the remoting protocol: a request comes in, its handler (requests.h) calls
-// the broker, an answer goes out. Sends are different: those of one read are collected and stored
-// together (send_batch.h).
+// The broker's end of the remoting protocol: a request comes in, the gate is asked, its handler
+// (requests.h) calls the broker, an answer goes out. Sends are different: those of one read are
+// collected and stored together (send_batch.h).
 //
 // Threads: as remoting::Service. State of a thread is in its Worker, of a connection in its
 //          Connection; neither is locked.
@@ -9,11 +9,13 @@
 
 #include <atomic>
 #include <cstdint>
+#include <initializer_list>
 #include <map>
 #include <memory>
 #include <string>
 #include <string_view>
 
+#include "access/gate.h"
 #include "base/mutex.h"
 #include "base/result.h"
 #include "broker/broker.h"
@@ -65,6 +67,17 @@ private:
 /// To a request that finds too many of its connection's waiting for the disk.
 void refuse_reads(remoting::Session& session, const remoting::Ticket& ticket);
 
+/// Who asked, for what goes on after the call.
+struct Asker {
+    access::Gate& gate;
+    std::string account, address;
+
+    access::Caller caller() const { return {account, address}; }
+    Result<> may(access::Actions any_of, std::initializer_list<access::Resource> all) const {
+        return gate.allow(caller(), any_of, all);
+    }
+};
+
 /// One request on its way through a handler.
 struct Call {
     Service& service;
@@ -72,6 +85,14 @@ struct Call {
     remoting::Session& session;
     Connection& connection;
     const wire::Command& request;
+    std::string_view account = {};  ///< empty: nobody has to show one
+
+    access::Caller caller() const { return {account, connection.address()}; }
+    Asker asker() const;
+    /// As Gate::allow(): for what the request's row (needs.h) cannot know.
+    Result<> may(access::Actions any_of, std::initializer_list<access::Resource> all) const;
+    /// After a refusal of the gate.
+    void forbid(const Error& why) const { refuse(wire::response_code::no_permission, why.what); }
 
     template <class H>
     Result<H> header() const {
@@ -105,7 +126,7 @@ struct Call {
 
 class Service final : public remoting::Service {
 public:
-    explicit Service(broker::Broker& broker);
+    Service(broker::Broker& broker, access::Gate& gate);
 
     /// Where clients find the broker; before open(). invalid: not an IP address.
     Result<> set_address(std::string_view ip, std::uint16_t port);
@@ -121,6 +142,7 @@ public:
     const std::string& address() const { return address_; }
 
     broker::Broker& broker() const { return broker_; }
+    access::Gate& gate() const { return gate_; }
 
     /// GET_BROKER_CONFIG's text.
     std::string config_text;
@@ -130,12 +152,15 @@ public:
     void on_batch_end(remoting::Session& session) override;
     void on_close(remoting::Session& session) override;
 
-private:
-    Worker& worker_of(net::Loop& loop);
+    /// Of a send that is not taken; others that are one-way tell nobody anything.
     void note_lost_oneway(remoting::Session& session, const wire::Command& request,
                           std::string_view why);
 
+private:
+    Worker& worker_of(net::Loop& loop);
+
     broker::Broker& broker_;
+    access::Gate& gate_;
     std::string address_;
     enum class State { starting, open, leaving };
     std::atomic<State> state_ = State::starting;
@@ -144,5 +169,13 @@ private:
     Mutex mutex_;
     std::map<net::Loop*, std::unique_ptr<Worker>> workers_ GUARDED_BY(mutex_);
 };
+
+inline Asker Call::asker() const {
+    return {service.gate(), std::string(account), connection.address()};
+}
+inline Result<> Call::may(access::Actions any_of,
+                          std::initializer_list<access::Resource> all) const {
+    return service.gate().allow(caller(), any_of, all);
+}
 
 }  // namespace mqd::front::rocketmq

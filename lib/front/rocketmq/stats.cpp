@@ -97,12 +97,10 @@ void add_progress(broker::Broker& broker, std::string_view group, const std::str
 
 }  // namespace
 
-void get_topic_stats(const Call& call) {
-    const auto header = call.header<wire::TopicHeader>();
-    if (!header) return call.refuse(header.error());
-    const auto topic = call.broker.topics().find(header->topic);
+void get_topic_stats(const Call& call, const wire::TopicHeader& header) {
+    const auto topic = call.broker.topics().find(header.topic);
     if (topic == nullptr)
-        return call.refuse(rc::topic_not_exist, fmt::format("topic[{}] not exist", header->topic));
+        return call.refuse(rc::topic_not_exist, fmt::format("topic[{}] not exist", header.topic));
     reply_body_elsewhere(call, [&broker = call.broker, topic] {
         wire::TopicStatsTable stats;
         for (std::int32_t id = 0; id < topic->queues(); ++id)
@@ -113,12 +111,10 @@ void get_topic_stats(const Call& call) {
     });
 }
 
-void get_consume_stats(const Call& call) {
-    const auto header = call.header<wire::GetConsumeStats>();
-    if (!header) return call.refuse(header.error());
+void get_consume_stats(const Call& call, const wire::GetConsumeStats& header) {
     std::vector<std::string> topics;
-    if (call.broker.groups().find(header->consumer_group) != nullptr)
-        topics = topics_wanted(call, *header);
+    if (call.broker.groups().find(header.consumer_group) != nullptr)
+        topics = topics_wanted(call, header);
     struct Found {
         std::string body;
         wire::ConsumeStatsHeader header;
@@ -126,8 +122,8 @@ void get_consume_stats(const Call& call) {
     const auto ticket = call.session.ticket(call.request);
     read_elsewhere(
         call, ticket,
-        [&broker = call.broker, group = std::string(header->consumer_group), topics,
-         wants_delayed = header->wants_delayed_retries.value_or(false)]() -> Result<Found> {
+        [&broker = call.broker, group = std::string(header.consumer_group), topics,
+         wants_delayed = header.wants_delayed_retries.value_or(false)]() -> Result<Found> {
             Found found;
             wire::ConsumeStats stats;
             for (const auto& topic : topics) add_progress(broker, group, topic, stats);
@@ -173,10 +169,8 @@ wire::BrokerConsumeStats stats_of_all(broker::Broker& broker, bool only_ordered)
 
 }  // namespace
 
-void get_broker_consume_stats(const Call& call) {
-    const auto header = call.header<wire::GetBrokerConsumeStats>();
-    if (!header) return call.refuse(header.error());
-    reply_body_elsewhere(call, [&broker = call.broker, only_ordered = header->is_order,
+void get_broker_consume_stats(const Call& call, const wire::GetBrokerConsumeStats& header) {
+    reply_body_elsewhere(call, [&broker = call.broker, only_ordered = header.is_order,
                                 address = call.service.address()] {
         auto stats = stats_of_all(broker, only_ordered);
         stats.broker_addr = address;

@@ -47,21 +47,19 @@ Result<broker::AppendedOne> store_removal(const Call& call, const broker::Place&
 
 }  // namespace
 
-void recall_message(const Call& call) {
-    const auto header = call.header<wire::RecallMessage>();
-    if (!header) return call.refuse(header.error());
+void recall_message(const Call& call, const wire::RecallMessage& header) {
     const auto& settings = call.broker.settings();
     if (!settings.recall || !settings.timers)
         return call.refuse(rc::no_permission, "recall failed, operation is forbidden");
     if ((settings.permission & message::perm::write) == 0)
         return call.refuse(rc::service_not_available,
                            "recall failed, broker service not available");
-    if (call.connection.worker.topics.find(header->topic) == nullptr)
+    if (call.connection.worker.topics.find(header.topic) == nullptr)
         return call.refuse(rc::topic_not_exist,
-                           fmt::format("recall failed, the topic[{}] not exist", header->topic));
-    const auto handle = RecallHandle::parse(header->recall_handle);
+                           fmt::format("recall failed, the topic[{}] not exist", header.topic));
+    const auto handle = RecallHandle::parse(header.recall_handle);
     if (!handle) return call.refuse(rc::illegal_operation, handle.error().what);
-    if (handle->topic != header->topic)
+    if (handle->topic != header.topic)
         return call.refuse(rc::illegal_operation, "recall failed, topic not match");
     if (handle->broker != settings.name)
         return call.refuse(rc::illegal_operation, "recall failed, broker service not available");
@@ -70,7 +68,7 @@ void recall_message(const Call& call) {
         return call.refuse(rc::illegal_operation, "recall failed, timestamp invalid");
     const auto leading = call.leading();
     if (leading == nullptr) return;
-    const auto place = leading->timers->place(removal_properties(call, *header, *handle),
+    const auto place = leading->timers->place(removal_properties(call, header, *handle),
                                               handle->out_ms, handle->topic, 0);
     const auto stored = store_removal(call, place);
     if (!stored) return call.refuse(rc::system_error, "recall failed, execute error");

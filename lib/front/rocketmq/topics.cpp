@@ -79,23 +79,21 @@ void refuse(const Call& call, const Error& error) {
 
 }  // namespace
 
-void create_topic(const Call& call) {
-    const auto header = call.header<wire::CreateTopic>();
-    if (!header) return call.refuse(header.error());
-    if (const auto fits = check_changeable(call, header->topic); !fits)
+void create_topic(const Call& call, const wire::CreateTopic& header) {
+    if (const auto fits = check_changeable(call, header.topic); !fits)
         return refuse(call, fits.error());
 
     broker::TopicConfig config;
-    if (const auto is = call.broker.topics().find(header->topic)) config = is->config();
-    config.name = header->topic;
-    config.read_queues = header->read_queue_nums;
-    config.write_queues = header->write_queue_nums;
-    config.perm = header->perm;
-    config.filter_type = header->topic_filter_type;
-    config.sys_flag = header->topic_sys_flag;
-    config.order = header->order;
+    if (const auto is = call.broker.topics().find(header.topic)) config = is->config();
+    config.name = header.topic;
+    config.read_queues = header.read_queue_nums;
+    config.write_queues = header.write_queue_nums;
+    config.perm = header.perm;
+    config.filter_type = header.topic_filter_type;
+    config.sys_flag = header.topic_sys_flag;
+    config.order = header.order;
     auto changed = config.check();
-    if (changed) changed = change_attributes(config, header->attributes.value_or(""));
+    if (changed) changed = change_attributes(config, header.attributes.value_or(""));
     if (!changed) return refuse(call, changed.error());
     std::vector<broker::TopicConfig> configs;
     configs.push_back(std::move(config));
@@ -104,11 +102,9 @@ void create_topic(const Call& call) {
     reply_when_saved(call);
 }
 
-void create_topics(const Call& call) {
-    const auto list = wire::TopicConfigList::read(call.body());
-    if (!list) return call.refuse(list.error());
+void create_topics(const Call& call, const wire::TopicConfigList& list) {
     std::vector<broker::TopicConfig> configs;
-    for (const auto& topic : list->topics) {
+    for (const auto& topic : list.topics) {
         auto& config = configs.emplace_back(from_wire(topic));
         auto fits = check_changeable(call, config.name);
         if (fits) fits = config.check();
@@ -119,29 +115,25 @@ void create_topics(const Call& call) {
     reply_when_saved(call);
 }
 
-void delete_topic(const Call& call) {
-    const auto header = call.header<wire::TopicHeader>();
-    if (!header) return call.refuse(header.error());
-    if (header->topic.empty())
+void delete_topic(const Call& call, const wire::TopicHeader& header) {
+    if (header.topic.empty())
         return call.refuse(rc::invalid_parameter, "The specified topic is blank.");
     const auto& settings = call.broker.settings();
     if (settings.check_system_topics &&
-        broker::is_system_topic(header->topic, settings.cluster, settings.name))
+        broker::is_system_topic(header.topic, settings.cluster, settings.name))
         return call.refuse(
             rc::invalid_parameter,
-            fmt::format("The topic[{}] is conflict with system topic.", header->topic));
-    if (const auto removed = call.broker.delete_topic(header->topic); !removed)
+            fmt::format("The topic[{}] is conflict with system topic.", header.topic));
+    if (const auto removed = call.broker.delete_topic(header.topic); !removed)
         return refuse(call, removed.error());
     reply_when_saved(call);
 }
 
-void get_topic_config(const Call& call) {
-    const auto header = call.header<wire::TopicHeader>();
-    if (!header) return call.refuse(header.error());
-    const auto topic = call.broker.topics().find(header->topic);
+void get_topic_config(const Call& call, const wire::TopicHeader& header) {
+    const auto topic = call.broker.topics().find(header.topic);
     if (topic == nullptr)
         return call.refuse(rc::topic_not_exist,
-                           fmt::format("No topic in this broker. topic: {}", header->topic));
+                           fmt::format("No topic in this broker. topic: {}", header.topic));
     call.reply_body(wire::to_body(to_wire(topic->config())));
 }
 

@@ -22,6 +22,8 @@ std::int32_t code_of(const broker::Transactions::Ended& ended) {
             return rc::success;
         case Kind::too_late:
             return rc::illegal_operation;
+        case Kind::refused:
+            return rc::no_permission;
         case Kind::not_stored:
             return send_code_of(ended.why_not);
         case Kind::no_such:
@@ -45,7 +47,9 @@ void end_shown(const Call& call) {
     end.from_check = header->from_transaction_check;
     const auto leading = call.leading();
     if (leading == nullptr) return;
-    const auto ended = leading->transactions->end(end);
+    const auto ended = leading->transactions->end(end, [&call](std::string_view topic) {
+        return call.may(access::Action::pub, {access::Resource::topic(topic)});
+    });
     const auto code = code_of(ended);
     if (code != rc::success) return call.refuse(code, ended.what);
     call.reply();
@@ -53,23 +57,25 @@ void end_shown(const Call& call) {
 
 }  // namespace
 
-void end_transaction(const Call& call) {
-    const auto header = call.header<wire::EndTransaction>();
-    if (!header) return call.refuse(header.error());
-    const auto decision = header->commit_or_rollback;
+void end_transaction(const Call& call, const wire::EndTransaction& header) {
+    const auto decision = header.commit_or_rollback;
     // "I do not know" is never answered, not even as a call.
     if (decision != state::commit && decision != state::rollback) return;
-    handle_when_shown(call, PhysicalOffset{header->commit_log_offset}, end_shown);
+    handle_when_shown(call, PhysicalOffset{header.commit_log_offset}, end_shown);
 }
 
-void resume_check(const Call& call) {
-    const auto header = call.header<wire::ResumeCheck>();
-    if (!header) return call.refuse(header.error());
-    const auto id = message::parse_offset_id(header->msg_id);
+void resume_check(const Call& call, const wire::ResumeCheck& header) {
+    const auto id = message::parse_offset_id(header.msg_id);
     if (!id) return call.refuse(rc::system_error, "msgId is no offset id");
     const auto leading = call.leading();
     if (leading == nullptr) return;
-    const auto resumed = leading->transactions->resume(id->at);
+    bool is_forbidden = false;  // a full disk refuses, too
+    const auto resumed = leading->transactions->resume(id->at, [&](std::string_view topic) {
+        auto may = call.may(access::Action::update, {access::Resource::topic(topic)});
+        is_forbidden = !may;
+        return may;
+    });
+    if (is_forbidden) return call.forbid(resumed.error());
     if (!resumed) return call.refuse(rc::system_error, resumed.error().what);
     call.reply();
 }

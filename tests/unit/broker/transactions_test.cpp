@@ -19,6 +19,8 @@ using Kind = broker::Transactions::Ended::Kind;
 
 namespace {
 
+const broker::TopicRight anybody = [](std::string_view) { return Result<>(); };
+
 struct Producer final : broker::Peer {
     std::string name;
     std::vector<std::shared_ptr<const broker::HalfCheck>> asked;
@@ -152,7 +154,8 @@ struct Fixture {
     }
     Kind end(const Place& half, bool commit, bool from_check = false,
              std::string_view group = "P") const {
-        const auto ended = transactions->end({group, half.offset, half.at, commit, from_check});
+        const auto ended =
+            transactions->end({group, half.offset, half.at, commit, from_check}, anybody);
         settle();
         return ended.kind;
     }
@@ -334,7 +337,8 @@ TEST_CASE_FIXTURE(Fixture, "threads that end one transaction deliver it once") {
     std::vector<std::thread> threads;
     for (int i = 0; i < 4; ++i)
         threads.emplace_back([&] {
-            for (const auto& is : halves) transactions->end({"P", is.offset, is.at, true, false});
+            for (const auto& is : halves)
+                transactions->end({"P", is.offset, is.at, true, false}, anybody);
         });
     for (auto& thread : threads) thread.join();
     settle();
@@ -361,7 +365,8 @@ TEST_CASE_FIXTURE(Fixture, "ends and rounds at the same time settle each transac
     std::vector<std::thread> threads;
     for (int i = 0; i < 2; ++i)
         threads.emplace_back([&] {
-            for (const auto& is : halves) transactions->end({"P", is.offset, is.at, true, false});
+            for (const auto& is : halves)
+                transactions->end({"P", is.offset, is.at, true, false}, anybody);
         });
     for (auto& thread : threads) thread.join();
     done = true;
@@ -535,7 +540,7 @@ TEST_CASE_FIXTURE(Fixture, "what was given up and taken up again is one transact
     asked();
     const auto given_up = all(broker::check_max_topic);
     REQUIRE(given_up.size() == 1);
-    CHECK(transactions->resume(given_up[0].at));
+    CHECK(transactions->resume(given_up[0].at, anybody));
     settle();
     CHECK(open_becomes(1));
     SUBCASE("ended as it was sent") {
@@ -635,9 +640,9 @@ TEST_CASE_FIXTURE(Fixture, "what was given up can be taken up again") {
     const auto given_up = all(broker::check_max_topic);
     REQUIRE(given_up.size() == 1);
     asked();
-    CHECK(!transactions->resume(all(broker::half_topic)[0].at));
-    CHECK(!transactions->resume({-1}));
-    CHECK(transactions->resume(given_up[0].at));
+    CHECK(!transactions->resume(all(broker::half_topic)[0].at, anybody));
+    CHECK(!transactions->resume({-1}, anybody));
+    CHECK(transactions->resume(given_up[0].at, anybody));
     settle();
     CHECK(open_becomes(1));
     CHECK(run_due() == 30'000);  // the last round was just now
@@ -760,7 +765,8 @@ TEST_CASE_FIXTURE(Fixture, "an immune message that many wait behind is put behin
             unit.records = records.bytes();
             store->append({&unit, 1});
             REQUIRE(unit.stored);
-            REQUIRE(transactions->end({"P", i + 1, unit.at, false, false}).kind == Kind::settled);
+            REQUIRE(transactions->end({"P", i + 1, unit.at, false, false}, anybody).kind ==
+                    Kind::settled);
         }
         settle();
     }

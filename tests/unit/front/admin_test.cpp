@@ -347,7 +347,7 @@ TEST_CASE_FIXTURE(Fixture, "name servers know the topics, their changes, and the
     start();
     namesrv::Options options;
     options.kv_config_path = folder.path / "kv.json";
-    auto namesrv = namesrv::Namesrv::open(options);
+    auto namesrv = namesrv::Namesrv::open(options, open_gate);
     REQUIRE(namesrv);
     auto listening = remoting::Server::listen(threads, "127.0.0.1:0", **namesrv);
     REQUIRE(listening);
@@ -410,7 +410,7 @@ TEST_CASE_FIXTURE(Fixture, "a broker that is refused at its start leaves the oth
     start();
     namesrv::Options options;
     options.kv_config_path = folder.path / "kv.json";
-    auto namesrv = namesrv::Namesrv::open(options);
+    auto namesrv = namesrv::Namesrv::open(options, open_gate);
     REQUIRE(namesrv);
     auto listening = remoting::Server::listen(threads, "127.0.0.1:0", **namesrv);
     REQUIRE(listening);
@@ -454,7 +454,7 @@ TEST_CASE_FIXTURE(Fixture, "of two name servers the first says which topics are 
         REQUIRE(broker->topics().put(std::move(config)));
         namesrv::Options options;
         options.kv_config_path = folder.path / (topic + ".json");
-        namesrvs.push_back(std::move(*namesrv::Namesrv::open(options)));
+        namesrvs.push_back(std::move(*namesrv::Namesrv::open(options, open_gate)));
         listening.push_back(
             std::move(*remoting::Server::listen(threads, "127.0.0.1:0", *namesrvs.back())));
         addresses.push_back("127.0.0.1:" + std::to_string(listening.back()->port()));
@@ -478,7 +478,7 @@ TEST_CASE_FIXTURE(Fixture, "a name server that comes back is told everything") {
     options.kv_config_path = folder.path / "kv.json";
     std::string at = "127.0.0.1:0";
     net::IoThreads first_threads(1, "test-ns");
-    auto first = namesrv::Namesrv::open(options);
+    auto first = namesrv::Namesrv::open(options, open_gate);
     REQUIRE(first);
     auto first_server = remoting::Server::listen(first_threads, at, **first);
     REQUIRE(first_server);
@@ -488,7 +488,7 @@ TEST_CASE_FIXTURE(Fixture, "a name server that comes back is told everything") {
     first_threads.stop();
     first_server->reset();
 
-    auto second = namesrv::Namesrv::open(options);
+    auto second = namesrv::Namesrv::open(options, open_gate);
     REQUIRE(second);
     auto second_server = remoting::Server::listen(threads, at, **second);
     REQUIRE(second_server);

@@ -10,6 +10,7 @@
 #include <thread>
 #include <vector>
 
+#include "access/gate.h"
 #include "base/mutex.h"
 #include "broker/broker.h"
 #include "front/rocketmq/service.h"
@@ -115,6 +116,8 @@ struct Fixture {
     Folder folder;
     broker::Settings settings;
     store::Files* files = &store::posix_files();
+    access::OpenGate open_gate;
+    access::Gate* gate = &open_gate;
     std::unique_ptr<store::Store> store;
     std::unique_ptr<broker::Broker> broker;
     std::unique_ptr<front::rocketmq::Service> service;
@@ -142,7 +145,7 @@ struct Fixture {
         auto made = broker::Broker::open(*files, system_clock(), *store, settings);
         REQUIRE(made);
         broker = std::move(*made);
-        service = std::make_unique<front::rocketmq::Service>(*broker);
+        service = std::make_unique<front::rocketmq::Service>(*broker, *gate);
         auto listening = remoting::Server::listen(threads, "127.0.0.1:0", *service);
         REQUIRE(listening);
         server = std::move(*listening);

@@ -16,14 +16,19 @@ namespace answer = wire::response_code;
 
 namespace {
 
+access::Gate& open_gate() {
+    static access::OpenGate gate;
+    return gate;
+}
+
 // A name server on a port of its own, and a connection to it.
 class Server {
 public:
-    explicit Server(namesrv::Options options = {}) {
+    explicit Server(namesrv::Options options = {}, access::Gate& gate = open_gate()) {
         REQUIRE(mkdtemp(folder_) != nullptr);
         options.kv_config_path = std::string(folder_) + "/kvConfig.json";
         options.config_store_path = std::string(folder_) + "/namesrv.properties";
-        auto opened = namesrv::Namesrv::open(options);
+        auto opened = namesrv::Namesrv::open(options, gate);
         REQUIRE(opened);
         namesrv_ = std::move(*opened);
         auto server = remoting::Server::listen(threads_, "127.0.0.1:0", *namesrv_);
