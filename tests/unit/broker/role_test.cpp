@@ -11,7 +11,8 @@
 using namespace mqd;
 using namespace mqd::test;
 
-TEST_CASE_FIXTURE(Running, "a broker that follows takes nothing in and delivers nothing") {
+TEST_CASE_FIXTURE(Running, "a broker that follows takes nothing in and delivers nothing" *
+                               doctest::test_suite("slow")) {
     auto& ask = *this;
     settings.delay_levels = "3s";
     start();
@@ -49,7 +50,8 @@ TEST_CASE_FIXTURE(Running, "nothing is delivered twice because the broker has fo
     CHECK(ask("put T 0 end") == "6");
 }
 
-TEST_CASE_FIXTURE(Running, "a broker can begin as a follower, and stop as one") {
+TEST_CASE_FIXTURE(Running, "a broker can begin as a follower, and stop as one" *
+                               doctest::test_suite("slow")) {
     auto& ask = *this;
     settings.delay_levels = "4s";
     start();

@@ -170,7 +170,8 @@ TEST_CASE_FIXTURE(Timed, "what waits longer than half the wheel goes round") {
     CHECK(message::find_property(delivered(0, read).properties, property::timer_roll_times) == "2");
 }
 
-TEST_CASE_FIXTURE(Timed, "a stop and a start lose and double nothing") {
+TEST_CASE_FIXTURE(Timed,
+                  "a stop and a start lose and double nothing" * doctest::test_suite("slow")) {
     for (const bool clean : {true, false}) {
         CAPTURE(clean);
         open();
@@ -361,7 +362,8 @@ TEST_CASE_FIXTURE(Timed, "what nobody can deliver does not keep back what follow
     CHECK(bodies() == "fine ");
 }
 
-TEST_CASE("a clock that was put back lets everything wait for its own time") {
+TEST_CASE("a clock that was put back lets everything wait for its own time" *
+          doctest::test_suite("slow")) {
     enum class Way { running, stopped, killed };
     constexpr std::int64_t hour_ms = 3'600'000;
     // The wheel spans two weeks.

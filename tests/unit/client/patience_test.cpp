@@ -144,7 +144,7 @@ TEST_CASE("a silent name server is waited for a moment, and the next time not at
     CHECK(told.lines.size() <= 2);
 }
 
-TEST_CASE("who is told to stop waits for nothing more") {
+TEST_CASE("who is told to stop waits for nothing more" * doctest::test_suite("slow")) {
     FakeServers silent;
     silent.is_silent = true;
     Told told({silent.address});

@@ -172,7 +172,7 @@ TEST_CASE("a broker that stops sends those away who understand it, and serves th
     fixture.wait_readable(3);
 }
 
-TEST_CASE("sends are answered as the table of admission says") {
+TEST_CASE("sends are answered as the table of admission says" * doctest::test_suite("slow")) {
     const auto too_long = [](std::size_t bytes) { return std::string(bytes, 'x'); };
     check_all({
         {"accepted", rc::success, nothing, sending([](auto&) {})},
@@ -267,7 +267,7 @@ TEST_CASE("sends are answered as the table of admission says") {
     });
 }
 
-TEST_CASE("pulls are refused as the table of checks says") {
+TEST_CASE("pulls are refused as the table of checks says" * doctest::test_suite("slow")) {
     check_all({
         {"no read permission", rc::no_permission, [](Settings& s) { s.permission = 2; },
          pulling([](auto&) {})},

@@ -89,7 +89,8 @@ struct Piped {
 
 }  // namespace
 
-TEST_CASE("a message is done when its reader has taken it and lived on, byte by byte") {
+TEST_CASE("a message is done when its reader has taken it and lived on, byte by byte" *
+          doctest::test_suite("slow")) {
     for (const bool is_socket : {false, true}) {
         CAPTURE(is_socket);
         Piped is(is_socket);
@@ -133,7 +134,8 @@ TEST_CASE("what came with the last read of a reader that dies is not done") {
     }
 }
 
-TEST_CASE("a reader that takes nothing holds up no write, and an end for three seconds") {
+TEST_CASE("a reader that takes nothing holds up no write, and an end for three seconds" *
+          doctest::test_suite("slow")) {
     Piped is;
     const std::string body(9999, 'x');
     while (is.output.accepts(*is.queue)) {
@@ -154,7 +156,8 @@ TEST_CASE("a reader that takes nothing holds up no write, and an end for three s
     CHECK((::fcntl(is.ends.write, F_GETFL) & O_NONBLOCK) == 0);
 }
 
-TEST_CASE("a queue that others wait for is not held up for longer, and the rest goes on") {
+TEST_CASE("a queue that others wait for is not held up for longer, and the rest goes on" *
+          doctest::test_suite("slow")) {
     Piped is;
     const auto other = std::make_shared<client::PulledQueue>();
     is.put("kept");

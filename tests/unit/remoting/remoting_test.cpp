@@ -506,7 +506,8 @@ TEST_CASE("a call without an answer times out and later ones are served") {
     CHECK(channel->call_and_wait(10, Named{"a", {}}, {}, 3000));
 }
 
-TEST_CASE("a call that ran out of time costs its connection, and the next one has another") {
+TEST_CASE("a call that ran out of time costs its connection, and the next one has another" *
+          doctest::test_suite("slow")) {
     TestService service;
     Running running(service);
     service.serve([](Session& session, const wire::Command& command) {

@@ -137,7 +137,8 @@ TEST_CASE("a file gives whole lines as they come, and goes on there another day"
     CHECK(again.file().take_warning().empty());
 }
 
-TEST_CASE("renamed files are read to their ends, in their order, however fast they come") {
+TEST_CASE("renamed files are read to their ends, in their order, however fast they come" *
+          doctest::test_suite("slow")) {
     const Folder folder;
     const auto path = folder.path() / "log";
     append(path, "a\n");
@@ -190,7 +191,8 @@ TEST_CASE("a position is found again in a file that was renamed, never in anothe
     }
 }
 
-TEST_CASE("what was renamed before anybody looked is read in its turn, and nothing else is") {
+TEST_CASE("what was renamed before anybody looked is read in its turn, and nothing else is" *
+          doctest::test_suite("slow")) {
     const Folder folder;
     const auto path = folder.path() / "app.log";
     const auto beside = [&](std::string_view name) { return folder.path() / name; };

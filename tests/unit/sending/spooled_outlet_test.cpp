@@ -152,7 +152,8 @@ TEST_CASE("what never gets a place in the files is refused, and said to be") {
     CHECK(world.outlet->first_error()->code == Errc::io);
 }
 
-TEST_CASE("a broker that answers is waited for, one that does not holds nothing up") {
+TEST_CASE("a broker that answers is waited for, one that does not holds nothing up" *
+          doctest::test_suite("slow")) {
     client::Producer::Options producer;
     producer.window = 1;
     producer.batch_bytes_max = 1;

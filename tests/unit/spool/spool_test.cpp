@@ -331,7 +331,8 @@ TEST_CASE("damage is counted and passed over") {
     CHECK_FALSE(folder.has("commitlog"));
 }
 
-TEST_CASE("killed before any of its calls, a spool has all that was written, and nothing twice") {
+TEST_CASE("killed before any of its calls, a spool has all that was written, and nothing twice" *
+          doctest::test_suite("slow")) {
     const std::string filling(4'000'000, 'x');
     const auto body = [&](int i) { return std::to_string(i) + filling; };
     for (const bool tears : {false, true}) {

@@ -211,7 +211,8 @@ TEST_CASE("files whose messages are not confirmed are kept, whatever their age")
     removed_to(2 * 4096);
 }
 
-TEST_CASE("a store is opened with a limit below what it showed before, and numbers go on") {
+TEST_CASE("a store is opened with a limit below what it showed before, and numbers go on" *
+          doctest::test_suite("slow")) {
     for (const bool clean : {true, false})
         for (const bool power : {true, false})
             for (const std::size_t shown : {0U, 1U, 30U, 58U, 59U, 60U}) {

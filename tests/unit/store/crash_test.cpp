@@ -360,7 +360,8 @@ Life mending_life(const Spoiling& spoiling) {
 
 }  // namespace
 
-TEST_CASE("a store recovers from a crash while it mends what was damaged") {
+TEST_CASE("a store recovers from a crash while it mends what was damaged" *
+          doctest::test_suite("slow")) {
     for (const auto& spoiling : spoilings()) {
         const Life life = mending_life(spoiling);
         const auto checked = Sweep(life).run();
@@ -369,7 +370,7 @@ TEST_CASE("a store recovers from a crash while it mends what was damaged") {
     }
 }
 
-TEST_CASE("a store recovers from a crash in or behind recovery") {
+TEST_CASE("a store recovers from a crash in or behind recovery" * doctest::test_suite("slow")) {
     constexpr std::size_t apart =
         211 / every;  // so many crashes lie between two with a second life
     for (const bool flush_sync : {false, true}) {
@@ -387,7 +388,7 @@ TEST_CASE("a store recovers from a crash in or behind recovery") {
     }
 }
 
-TEST_CASE("a store recovers from a crash at any point") {
+TEST_CASE("a store recovers from a crash at any point" * doctest::test_suite("slow")) {
     for (const bool flush_sync : {false, true}) {
         const Life life = first_life(flush_sync);
         const auto checked = Sweep(life).run();

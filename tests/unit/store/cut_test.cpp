@@ -162,7 +162,8 @@ std::map<std::int64_t, std::string> kept_in(const fs::path& folder) {
 
 }  // namespace
 
-TEST_CASE("a log is cut at every place, and the store is as it was when it ended there") {
+TEST_CASE("a log is cut at every place, and the store is as it was when it ended there" *
+          doctest::test_suite("slow")) {
     const Folder original;
     All all;
     for (const bool clean : {true, false}) {

@@ -87,7 +87,7 @@ private:
 
 }  // namespace
 
-TEST_CASE("whatever call fails, nothing acknowledged is lost") {
+TEST_CASE("whatever call fails, nothing acknowledged is lost" * doctest::test_suite("slow")) {
     for (const bool flush_sync : {false, true}) {
         const auto options = crash_options(flush_sync);
         const auto calls = calls_of_workload(options);

@@ -184,7 +184,8 @@ void make_source(Source& source, unsigned seed, int records) {
 
 }  // namespace
 
-TEST_CASE("a store that is filled with another's log is equal to it, and goes on like it") {
+TEST_CASE("a store that is filled with another's log is equal to it, and goes on like it" *
+          doctest::test_suite("slow")) {
     for (const std::size_t items : {1U, 2U, 7U, 1000U}) {
         CAPTURE(items);
         Source source;
@@ -391,7 +392,8 @@ TEST_CASE("a record leaves its file room for a blank") {
     }
 }
 
-TEST_CASE("a topic that was deleted and made again is followed, told of the deletion or not") {
+TEST_CASE("a topic that was deleted and made again is followed, told of the deletion or not" *
+          doctest::test_suite("slow")) {
     // `late`: from where the first life's first messages are gone already.
     for (const bool told : {true, false})
         for (const bool late : {false, true})

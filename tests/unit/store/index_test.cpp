@@ -257,7 +257,7 @@ TEST_CASE("after a clean stop the index goes on where it was, and nothing is in 
     }
 }
 
-TEST_CASE("after a crash the index is built again, byte for byte") {
+TEST_CASE("after a crash the index is built again, byte for byte" * doctest::test_suite("slow")) {
     const Folder folder;
     HandClock clock;
     const auto options = indexed(folder.path());

@@ -142,7 +142,8 @@ std::vector<Damage> damages() {
 
 }  // namespace
 
-TEST_CASE("a queue that was changed from outside is made whole before it is served") {
+TEST_CASE("a queue that was changed from outside is made whole before it is served" *
+          doctest::test_suite("slow")) {
     for (const bool clean : {true, false}) {
         for (const auto& damage : damages()) {
             for (const bool send_first : {false, true}) {
@@ -332,7 +333,8 @@ TEST_CASE("a queue that may have lost its files gives no number before the log h
     REQUIRE(store->close().has_value());
 }
 
-TEST_CASE("who must not wait is not kept by a queue that is made whole, and a stop by nobody") {
+TEST_CASE("who must not wait is not kept by a queue that is made whole, and a stop by nobody" *
+          doctest::test_suite("slow")) {
     const Folder folder;
     auto options = stopped_store(folder.path(), true);
     options.consume_queue_file_bytes = 420;

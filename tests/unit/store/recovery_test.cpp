@@ -246,7 +246,7 @@ TEST_CASE("a torn tail is cut at the last whole record") {
     check_whole(*store, 11);
 }
 
-TEST_CASE("what lies behind damage in the log is kept") {
+TEST_CASE("what lies behind damage in the log is kept" * doctest::test_suite("slow")) {
     const Folder folder;
     auto options = small(folder.path());
     std::vector<Append> sent;

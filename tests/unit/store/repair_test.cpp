@@ -98,7 +98,7 @@ TEST_CASE("there is nothing to repair in a sound store") {
     CHECK(mended(folder.path()).empty());
 }
 
-TEST_CASE("one flipped bit in a record is put back") {
+TEST_CASE("one flipped bit in a record is put back" * doctest::test_suite("slow")) {
     for (const bool sums : {false, true}) {
         const Folder folder;
         const auto& root = folder.path();
@@ -205,7 +205,7 @@ TEST_CASE("a log file that cannot be read to its end, or is gone, ends with a bl
     check_messages(options, messages, lost);
 }
 
-TEST_CASE("queues and index are made again from the log") {
+TEST_CASE("queues and index are made again from the log" * doctest::test_suite("slow")) {
     const Folder folder;
     const auto& root = folder.path();
     const auto options = small(root);

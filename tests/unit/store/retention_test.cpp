@@ -541,7 +541,8 @@ TEST_CASE("queues are cleaned on request, and whoever asked is told") {
     CHECK(told[2].find("closing") != std::string::npos);
 }
 
-TEST_CASE("wherever a round is cut off, the store is whole afterwards") {
+TEST_CASE("wherever a round is cut off, the store is whole afterwards" *
+          doctest::test_suite("slow")) {
     bool whole_round = false;
     for (int changes = 0; !whole_round; ++changes) {
         CAPTURE(changes);
@@ -614,7 +615,8 @@ TEST_CASE("units that fill a gap are nobody's first message") {
     CHECK(fs::exists(is.folder.path() / "consumequeue/Gaps/0/00000000000000000600"));
 }
 
-TEST_CASE("senders and readers go on while the log is cut behind them") {
+TEST_CASE("senders and readers go on while the log is cut behind them" *
+          doctest::test_suite("slow")) {
     const Folder folder;
     auto options = small(folder.path());
     options.retention.keep_ms = 0;

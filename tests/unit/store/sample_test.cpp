@@ -199,7 +199,8 @@ TEST_CASE("the index files of the real RocketMQ are read, and made again byte fo
     CHECK((index_files(root) == theirs));
 }
 
-TEST_CASE("a store of the real RocketMQ is opened, read and written on") {
+TEST_CASE("a store of the real RocketMQ is opened, read and written on" *
+          doctest::test_suite("slow")) {
     const fs::path sample = sample_dir();
     if (sample.empty()) {
         MESSAGE("skipped: MQD_SAMPLE_DIR does not name the sample store");

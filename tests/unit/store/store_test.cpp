@@ -509,7 +509,7 @@ TEST_CASE("abort stands while the store is open and goes with a clean stop") {
     CHECK_FALSE(append(*store, "T", 0, "late").stored);
 }
 
-TEST_CASE("many queues cost no descriptors") {
+TEST_CASE("many queues cost no descriptors" * doctest::test_suite("slow")) {
     const Folder folder;
     const auto options = small(folder.path());
     constexpr int topics = 300;

@@ -79,7 +79,8 @@ TEST_CASE("the stores of the real RocketMQ verify clean") {
     }
 }
 
-TEST_CASE("a flipped bit anywhere is found where records carry their CRC") {
+TEST_CASE("a flipped bit anywhere is found where records carry their CRC" *
+          doctest::test_suite("slow")) {
     const Folder folder;
     const auto& root = folder.path();
     auto options = small(root);
