@@ -9,6 +9,8 @@
 #include <deque>
 #include <functional>
 #include <memory>
+#include <optional>
+#include <type_traits>
 #include <utility>
 
 #include "broker/caller.h"
@@ -27,12 +29,19 @@ public:
     /// called.
     template <class Read, class Answer>
     bool run(Read read, Answer answer) {
-        return add([this, read = std::move(read), answer = std::move(answer)] {
-            readers_.run([this, caller = caller_, read, answer] {
-                auto found = std::make_shared<decltype(read())>(read());
-                caller->post([this, found, answer] {
+        // One object from here on: three queues take it, and none copies what it owns.
+        struct Job {
+            Read read;
+            Answer answer;
+            std::optional<std::invoke_result_t<Read&>> found;
+        };
+        auto job = std::make_shared<Job>(Job{std::move(read), std::move(answer), {}});
+        return add([this, job = std::move(job)] {
+            readers_.run([this, caller = caller_, job] {
+                job->found.emplace(job->read());
+                caller->post([this, job] {
                     finished();
-                    answer(std::move(*found));
+                    job->answer(std::move(*job->found));
                 });
             });
         });
