@@ -1,6 +1,5 @@
 #include "broker/arrivals.h"
-
-#include <pthread.h>
+#include "base/named_thread.h"
 
 #include <algorithm>
 #include <chrono>
@@ -44,10 +43,7 @@ QueueOffset Arrivals::from_in(const Wait& wait, const store::Queue* queue) {
 }
 
 void Arrivals::start() {
-    thread_ = std::thread([this] {
-        pthread_setname_np(pthread_self(), "mqd-arrivals");
-        run();
-    });
+    thread_ = named_thread("mqd-arrivals", [this] { run(); });
 }
 
 Arrivals::Parked Arrivals::park(Wait wait) {

@@ -1,7 +1,5 @@
 #include "broker/broker.h"
 
-#include <pthread.h>
-
 #include <chrono>
 #include <limits>
 #include <set>
@@ -12,6 +10,7 @@
 #include "message/properties.h"
 #include "message/record.h"
 #include "message/sys_flag.h"
+#include "base/named_thread.h"
 
 namespace mqd::broker {
 namespace {
@@ -87,10 +86,7 @@ Result<std::unique_ptr<Broker>> Broker::open(store::Files& files, const Clock& c
     });
     broker->arrivals_->start();
     if (leading != nullptr) broker->begin_leading(std::move(leading));
-    broker->thread_ = std::thread([&broker = *broker] {
-        pthread_setname_np(pthread_self(), "mqd-save");
-        broker.run();
-    });
+    broker->thread_ = named_thread("mqd-save", [&broker = *broker] { broker.run(); });
     broker->save_soon();
     return broker;
 }

@@ -1,7 +1,5 @@
 #include "broker/delay.h"
 
-#include <pthread.h>
-
 #include <algorithm>
 #include <utility>
 
@@ -11,6 +9,7 @@
 #include "message/properties.h"
 #include "message/record.h"
 #include "message/stored_time.h"
+#include "base/named_thread.h"
 
 namespace mqd::broker {
 namespace {
@@ -124,10 +123,7 @@ std::int64_t Delay::waiting_from(const Level& level, const QueueRange& range) co
 }
 
 void Delay::start() {
-    thread_ = std::thread([this] {
-        pthread_setname_np(pthread_self(), "mqd-delay");
-        run();
-    });
+    thread_ = named_thread("mqd-delay", [this] { run(); });
 }
 
 void Delay::stop() {

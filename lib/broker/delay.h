@@ -31,7 +31,7 @@
 #include "broker/place.h"
 #include "broker/position.h"
 #include "broker/redelivery.h"
-#include "store/bell.h"
+#include "base/bell.h"
 #include "store/queue/delay_levels.h"
 #include "store/store.h"
 
@@ -116,7 +116,7 @@ private:
     bool mark_failing_ = false;
     std::int64_t wall_ms_ = 0, monotonic_ms_ = 0;  ///< when the clock was last looked at
 
-    store::Bell bell_;
+    Bell bell_;
     std::atomic<bool> stopping_ = false;
     std::thread thread_;
 };

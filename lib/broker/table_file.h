@@ -13,6 +13,7 @@
 #include <string_view>
 #include <unordered_map>
 
+#include "base/by_name.h"
 #include "base/result.h"
 #include "json/value.h"
 #include "store/table/config_file.h"
@@ -52,14 +53,5 @@ Result<std::span<const json::Value::Member>> table_in(const json::Value& content
 /// Members of `object` that are none of `known`: kept for the next save.
 json::Value unknown_members(const json::Value& object,
                             std::initializer_list<std::string_view> known);
-
-struct TextHash {
-    using is_transparent = void;
-    std::size_t operator()(std::string_view text) const {
-        return std::hash<std::string_view>{}(text);
-    }
-};
-template <class T>
-using ByName = std::unordered_map<std::string, T, TextHash, std::equal_to<>>;
 
 }  // namespace mqd::broker

@@ -1,7 +1,6 @@
 #include "broker/timers.h"
 
 #include <fmt/format.h>
-#include <pthread.h>
 
 #include <algorithm>
 #include <limits>
@@ -13,6 +12,7 @@
 #include "broker/timer_parts.h"
 #include "message/properties.h"
 #include "message/record.h"
+#include "base/named_thread.h"
 
 namespace mqd::broker {
 namespace {
@@ -64,10 +64,7 @@ private:
 };
 
 void Timers::start() {
-    thread_ = std::thread([this] {
-        pthread_setname_np(pthread_self(), "mqd-timer");
-        run();
-    });
+    thread_ = named_thread("mqd-timer", [this] { run(); });
 }
 
 void Timers::stop() {

@@ -37,7 +37,7 @@
 #include "broker/redelivery.h"
 #include "broker/settings.h"
 #include "broker/table_file.h"
-#include "store/bell.h"
+#include "base/bell.h"
 #include "store/store.h"
 #include "store/timer/timer_log.h"
 #include "store/timer/timer_wheel.h"
@@ -195,7 +195,7 @@ private:
     bool mark_failing_ = false;
     std::int64_t expire_at_ms_ = 0;  // save()'s
 
-    store::Bell bell_;
+    Bell bell_;
     std::atomic<bool> stopping_ = false;
     std::thread thread_;
 };

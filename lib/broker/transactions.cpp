@@ -1,7 +1,6 @@
 #include "broker/transactions.h"
 
 #include <fmt/format.h>
-#include <pthread.h>
 
 #include <algorithm>
 
@@ -15,6 +14,7 @@
 #include "message/properties.h"
 #include "message/stored_time.h"
 #include "message/sys_flag.h"
+#include "base/named_thread.h"
 
 namespace mqd::broker {
 namespace {
@@ -87,10 +87,7 @@ Place Transactions::place(std::string_view properties, std::string_view topic,
 }
 
 void Transactions::start() {
-    thread_ = std::thread([this] {
-        pthread_setname_np(pthread_self(), "mqd-trans");
-        run();
-    });
+    thread_ = named_thread("mqd-trans", [this] { run(); });
 }
 
 void Transactions::stop() {

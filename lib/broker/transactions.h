@@ -38,7 +38,7 @@
 #include "broker/topic_right.h"
 #include "broker/topics.h"
 #include "broker/transaction_counts.h"
-#include "store/bell.h"
+#include "base/bell.h"
 #include "store/store.h"
 
 namespace mqd::broker {
@@ -165,7 +165,7 @@ private:
     std::int64_t next_round_ms_ = 0;  // monotonic
 
     std::atomic<bool> idle_ = false;
-    store::Bell bell_;
+    Bell bell_;
     std::atomic<bool> stopping_ = false;
     std::thread thread_;
 };

@@ -9,9 +9,7 @@
 namespace mqd::message::sys_flag {
 
 inline constexpr std::int32_t compressed = 0x1;
-inline constexpr std::int32_t multi_tags = 0x2;
 inline constexpr std::int32_t transaction_mask = 0xC;
-inline constexpr std::int32_t transaction_none = 0x0;
 inline constexpr std::int32_t transaction_prepared = 0x4;
 inline constexpr std::int32_t transaction_commit = 0x8;
 inline constexpr std::int32_t transaction_rollback = 0xC;
@@ -54,5 +52,4 @@ namespace mqd::message::perm {
 inline constexpr std::int32_t inherit = 1;
 inline constexpr std::int32_t write = 2;
 inline constexpr std::int32_t read = 4;
-inline constexpr std::int32_t priority = 8;
 }  // namespace mqd::message::perm

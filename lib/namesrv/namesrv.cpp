@@ -1,12 +1,12 @@
 #include "namesrv/namesrv.h"
 
 #include <fmt/format.h>
-#include <pthread.h>
 
 #include <chrono>
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/named_thread.h"
 
 namespace mqd::namesrv {
 
@@ -20,7 +20,7 @@ Namesrv::Namesrv(const Options& options, std::unique_ptr<KvConfig> kv, access::G
       routes_(routes_options(options)),
       kv_(std::move(kv)),
       context_{settings_, routes_, *kv_, gate, monotonic_ms()},
-      expiry_([this] { expire_until_stopped(); }) {}
+      expiry_(named_thread("mqd-ns-expiry", [this] { expire_until_stopped(); })) {}
 
 Namesrv::~Namesrv() {
     {
@@ -50,7 +50,6 @@ void Namesrv::reload(const Options& next) {
 }
 
 void Namesrv::expire_until_stopped() {
-    pthread_setname_np(pthread_self(), "mqd-ns-expiry");
     for (;;) {
         const auto interval = std::chrono::milliseconds(settings_.get()->scan_interval_ms);
         {

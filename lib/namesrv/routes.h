@@ -21,6 +21,7 @@
 #include "wire/bodies/register_broker.h"
 #include "wire/bodies/route.h"
 #include "wire/bodies/topic.h"
+#include "base/by_name.h"
 
 namespace mqd::namesrv {
 
@@ -136,12 +137,6 @@ private:
         std::shared_ptr<const std::string> encoded;
         std::uint64_t encoded_revision = 0;
     };
-    struct Hash {
-        using is_transparent = void;
-        std::size_t operator()(std::string_view text) const {
-            return std::hash<std::string_view>()(text);
-        }
-    };
     using Gone = std::function<bool(std::string_view broker, std::int64_t id, const Live&)>;
 
     Broker* find(std::string_view name) REQUIRES(mutex_);
@@ -161,7 +156,7 @@ private:
     mutable Mutex mutex_;
     Options options_ GUARDED_BY(mutex_);
     std::map<std::string, Broker, std::less<>> brokers_ GUARDED_BY(mutex_);
-    std::unordered_map<std::string, Topic, Hash, std::equal_to<>> topics_ GUARDED_BY(mutex_);
+    ByName<Topic> topics_ GUARDED_BY(mutex_);
     std::set<std::string, std::less<>> wiped_ GUARDED_BY(mutex_);
     // Counts changes of brokers, masks and options: a route encoded before the last is stale.
     std::uint64_t revision_ GUARDED_BY(mutex_) = 0;

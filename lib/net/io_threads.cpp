@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "net/loop.h"
+#include "base/named_thread.h"
 
 namespace mqd::net {
 
@@ -28,10 +29,8 @@ IoThreads::IoThreads(std::size_t count, std::string_view name) : state_(std::mak
     check(pthread_sigmask(SIG_SETMASK, &all, &before) == 0);
     for (std::size_t i = 0; i < count; ++i) {
         AsioLoop& loop = *state_->loops.emplace_back(std::make_unique<AsioLoop>());
-        auto& thread = state_->threads.emplace_back([&loop] { loop.run(); });
         const std::string full = std::string(name) + '-' + std::to_string(i);
-        // The kernel keeps 15 characters; a name that is not set harms nobody.
-        static_cast<void>(pthread_setname_np(thread.native_handle(), full.substr(0, 15).c_str()));
+        state_->threads.push_back(named_thread(full, [&loop] { loop.run(); }));
     }
     check(pthread_sigmask(SIG_SETMASK, &before, nullptr) == 0);
 }

@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "base/clock.h"
-#include "store/named_thread.h"
+#include "base/named_thread.h"
 
 namespace mqd::store {
 

@@ -17,7 +17,7 @@
 #include <vector>
 
 #include "base/mutex.h"
-#include "store/bell.h"
+#include "base/bell.h"
 
 namespace mqd::store {
 

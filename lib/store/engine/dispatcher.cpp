@@ -1,7 +1,7 @@
 #include "store/engine/dispatcher.h"
 
 #include "base/log.h"
-#include "store/named_thread.h"
+#include "base/named_thread.h"
 
 namespace mqd::store {
 namespace {

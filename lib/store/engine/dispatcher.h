@@ -14,7 +14,7 @@
 #include <vector>
 
 #include "base/mutex.h"
-#include "store/bell.h"
+#include "base/bell.h"
 #include "store/log/log_walker.h"
 #include "store/log/milestone.h"
 #include "store/queue/queue_writer.h"

@@ -5,13 +5,13 @@
 #include <exception>
 
 #include "base/log.h"
-#include "store/named_thread.h"
+#include "base/named_thread.h"
 
 namespace mqd::store {
 
 ReaderThreads::ReaderThreads(std::size_t count) {
     for (std::size_t i = 0; i < count; ++i)
-        threads_.push_back(named_thread(fmt::format("mqd-read-{}", i).c_str(), [this] { work(); }));
+        threads_.push_back(named_thread(fmt::format("mqd-read-{}", i), [this] { work(); }));
 }
 
 void ReaderThreads::run(std::function<void()> job) {

@@ -14,7 +14,7 @@
 #include "store/index/index_builder.h"
 #include "store/engine/log_follow.h"
 #include "store/log/milestone.h"
-#include "store/named_thread.h"
+#include "base/named_thread.h"
 #include "store/table/places.h"
 #include "store/queue/queue_changes.h"
 #include "store/queue/queue_ends.h"

@@ -6,7 +6,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "message/sys_flag.h"
-#include "store/named_thread.h"
+#include "base/named_thread.h"
 
 namespace mqd::store {
 namespace {

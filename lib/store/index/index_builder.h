@@ -14,7 +14,7 @@
 #include <thread>
 #include <vector>
 
-#include "store/bell.h"
+#include "base/bell.h"
 #include "store/index/index_set.h"
 #include "store/log/log_walker.h"
 

@@ -1,7 +1,7 @@
 #include "store/log/flusher.h"
 
 #include "base/clock.h"
-#include "store/named_thread.h"
+#include "base/named_thread.h"
 
 namespace mqd::store {
 

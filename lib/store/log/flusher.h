@@ -12,7 +12,7 @@
 #include <functional>
 #include <thread>
 
-#include "store/bell.h"
+#include "base/bell.h"
 #include "store/log/commit_log.h"
 #include "store/waiters.h"
 

@@ -9,7 +9,7 @@
 #include "base/parse.h"
 #include "message/properties.h"
 #include "store/log/log_walker.h"
-#include "store/named_thread.h"
+#include "base/named_thread.h"
 #include "store/queue/queue_table.h"
 #include "store/queue/queue_writer.h"
 

@@ -11,6 +11,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "base/by_name.h"
 #include "base/mutex.h"
 #include "store/table/deleted_topics.h"
 #include "store/queue/stored_queue.h"
@@ -51,12 +52,6 @@ public:
     std::vector<StoredQueue*> remove(std::string_view topic, std::int64_t log_end);
 
 private:
-    struct TextHash {
-        using is_transparent = void;
-        std::size_t operator()(std::string_view text) const {
-            return std::hash<std::string_view>{}(text);
-        }
-    };
     struct Topic {
         std::vector<StoredQueue*> queues;  // by id; few have more than a handful
         std::int64_t ignore_before = 0;
@@ -70,7 +65,7 @@ private:
 
     const QueueContext context_;
     mutable Mutex lock_;  // held for look-ups only
-    std::unordered_map<std::string, Topic, TextHash, std::equal_to<>> topics_ GUARDED_BY(lock_);
+    ByName<Topic> topics_ GUARDED_BY(lock_);
     std::vector<std::unique_ptr<StoredQueue>> owned_ GUARDED_BY(lock_);
 };
 

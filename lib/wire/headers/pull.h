@@ -9,7 +9,6 @@ namespace pull_flag {
 inline constexpr std::int32_t commit_offset = 1;  ///< commitOffset is valid
 inline constexpr std::int32_t suspend = 2;        ///< long poll
 inline constexpr std::int32_t subscription = 4;   ///< the subscription is in this request
-inline constexpr std::int32_t class_filter = 8;
 inline constexpr std::int32_t lite_pull = 16;
 }  // namespace pull_flag
 

@@ -1,19 +1,24 @@
 #pragma once
-// A thread with a name that ps and gdb show (15 characters), and one that lets others go first.
+// A thread with a name that ps and gdb show (15 characters of it), and one that lets others go
+// first.
 
 #include <pthread.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include <string>
+#include <string_view>
 #include <thread>
 #include <utility>
 
-namespace mqd::store {
+namespace mqd {
 
 template <class Function>
-std::thread named_thread(const char* name, Function function) {
+std::thread named_thread(std::string_view name, Function function) {
     std::thread thread(std::move(function));
-    ::pthread_setname_np(thread.native_handle(), name);
+    // A name that is not set harms nobody.
+    static_cast<void>(
+        ::pthread_setname_np(thread.native_handle(), std::string(name.substr(0, 15)).c_str()));
     return thread;
 }
 
@@ -24,4 +29,4 @@ inline void let_others_first() {
     static_cast<void>(::setpriority(PRIO_PROCESS, static_cast<::id_t>(::gettid()), niceness));
 }
 
-}  // namespace mqd::store
+}  // namespace mqd

@@ -10,7 +10,7 @@
 
 #include "base/mutex.h"
 
-namespace mqd::store {
+namespace mqd {
 
 class Bell {
 public:
@@ -49,4 +49,4 @@ private:
     std::atomic<bool> sleeping_ = false;
 };
 
-}  // namespace mqd::store
+}  // namespace mqd
