@@ -1,5 +1,6 @@
 #include "store/engine/dispatcher.h"
 
+#include "base/check.h"
 #include "base/log.h"
 #include "base/named_thread.h"
 
@@ -132,7 +133,8 @@ void Dispatcher::finish() {
         for (StoredQueue* queue : writer_.touched())
             if (queue->mark_dirty()) dirty_.push_back(queue);
     }
-    // Behind the lock: who sees the time takes the queues that it speaks of.
+    check(walker_.at() >= dispatched_ && walker_.at() <= log_.end());
+    // After the lock: who sees the time takes the queues that it speaks of.
     dispatched_ts_ms_ = newest_ts_ms_;
     dispatched_ = walker_.at();  // against Waiters::add(), sequentially consistent both
     announce();

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 
+#include "base/check.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "message/sys_flag.h"
@@ -79,6 +80,8 @@ Result<> CommitLog::append_part(const FollowedPart& part) {
         }
     }
     check(start >= tail_->base && part.end <= tail_->limit());
+    check(part.end == start + static_cast<std::int64_t>(part.bytes.size()) ||
+          part.end == tail_->limit());
     if (auto ok = tail_file_->write(start - tail_->base, part.bytes); !ok) {
         write_failed(ok.error(), static_cast<std::int64_t>(part.bytes.size()));
         return ok;
@@ -131,6 +134,11 @@ std::size_t CommitLog::append_to_tail(std::span<Append> units) {
         pieces_.push_back(blank);
     }
     if (pieces_.empty()) return count;
+    // What is written is what was counted, and the blank still fits after it.
+    std::int64_t bytes = 0;
+    for (const Bytes piece : pieces_) bytes += static_cast<std::int64_t>(piece.size());
+    check(bytes == at - start + (roll ? blank_bytes : 0));
+    check(start >= tail_->base && at + blank_bytes <= limit);
     if (auto ok = tail_file_->write_all(start - tail_->base, pieces_); !ok) {
         undo(units.first(count), ok.error().code);
         for (Append& unit : units.subspan(count)) unit.why_not = ok.error().code;
@@ -182,6 +190,7 @@ bool CommitLog::place(Append& unit, std::int64_t at) {
         offset = unit.queue_offset + unit.offsets;
     }
     if (!rest.empty() || unit.count == 0) return false;
+    check(offset.value >= unit.queue_offset.value);
     if (unit.consumes_offset) queue->next = offset.value;
     unit.stored = true;
     return true;
@@ -193,7 +202,10 @@ void CommitLog::undo(std::span<Append> units, Errc why) {
         if (!unit.stored) continue;
         unit.stored = false;
         unit.why_not = why;
-        if (unit.consumes_offset) static_cast<NumberedQueue*>(unit.queue)->next -= unit.offsets;
+        if (!unit.consumes_offset) continue;
+        auto& next = static_cast<NumberedQueue*>(unit.queue)->next;
+        next -= unit.offsets;
+        check(next >= 0);
     }
 }
 
@@ -544,6 +556,7 @@ Result<CommitLog::Mark> CommitLog::sync() {
             return std::move(ok).error();
         }
         at = std::min(file->limit(), to.end);
+        check(at > synced() && at <= end());
         synced_.store(at, std::memory_order_release);
     }
     return to;
