@@ -1,5 +1,5 @@
 #pragma once
-// The commands, one file each. Each gets the arguments behind its name and gives the exit status.
+// The commands, one file each. Each gets the arguments after its name and gives the exit status.
 
 #include <string>
 #include <vector>

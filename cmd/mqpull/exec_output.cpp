@@ -13,7 +13,7 @@ namespace mqd::mqpull {
 namespace {
 
 constexpr std::size_t batch_bytes_max = 16 << 20;
-/// Done messages behind one that is not are remembered, and delivered again after a kill.
+/// Done messages after one that is not are remembered, and delivered again after a kill.
 constexpr std::size_t ledger_max = 10'000;
 constexpr std::size_t returned_max = 1000;
 constexpr std::int64_t suspend_ms = 1000;

@@ -111,7 +111,7 @@ private:
     bool has_settled_ = false;                              // since the last commit
     bool has_warned_ = false;
     std::int64_t ended_at_ms_ = -1;  // when nothing more was left to run; -1: more may come
-    std::int64_t give_up_ms_;        // of sending back, behind that
+    std::int64_t give_up_ms_;        // of sending back, after that
     std::uint64_t commands_ = 0, commands_failed_ = 0, messages_returned_ = 0, messages_lost_ = 0;
     std::uint64_t replies_lost_ = 0;
     std::optional<Error> reply_error_;

@@ -24,7 +24,7 @@ public:
     Intake(client::Puller& puller, Order order, bool waits)
         : puller_(puller), order_(order), waits_(waits) {}
 
-    /// Of the puller; add() right behind its add(), drop() before its drop().
+    /// Of the puller; add() right after its add(), drop() before its drop().
     void add(client::PulledQueue& queue);
     void drop(client::PulledQueue& queue);
 

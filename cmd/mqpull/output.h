@@ -56,7 +56,7 @@ public:
 
     /// Nothing more will be put; advance() then until is_idle().
     virtual Result<> end() { return flush(); }
-    /// The user wants an end: only what has begun is finished. Before end() or behind it.
+    /// The user wants an end: only what has begun is finished. Before end() or after it.
     virtual void hurry() {}
     virtual bool is_idle() const { return true; }
     /// What was put is being worked on, and more of it may come of that.

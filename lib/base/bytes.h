@@ -59,7 +59,7 @@ inline void store_be(void* at, T value) {
 }
 
 /// Takes big-endian fields off the front of bytes from outside. A take past the end gives zero
-/// or nothing and makes ok() false for good: check it once behind the last field.
+/// or nothing and makes ok() false for good: check it once after the last field.
 class ByteReader {
 public:
     explicit ByteReader(Bytes bytes) : rest_(bytes) {}
@@ -131,7 +131,7 @@ public:
     void reserve(std::size_t capacity) {
         if (capacity > capacity_) grow(capacity);
     }
-    /// Room for `n` more bytes behind the end, uninitialised; commit() makes them part of it.
+    /// Room for `n` more bytes after the end, uninitialised; commit() makes them part of it.
     MutableBytes room(std::size_t n) {
         if (capacity_ - size_ < n) grow(size_ + n);
         return {data() + size_, capacity_ - size_};

@@ -1,5 +1,5 @@
 #pragma once
-// Compression of a file piece by piece: one Zstandard frame, or gzip members one behind the other,
+// Compression of a file piece by piece: one Zstandard frame, or gzip members one after the other,
 // which every reader of gzip takes for one stream.
 //
 // Threads: one at a time.

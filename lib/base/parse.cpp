@@ -52,13 +52,13 @@ std::int64_t factor_of(std::string_view unit) {
     return 0;
 }
 
-/// Behind the digits that begin at `at`.
+/// After the digits that begin at `at`.
 std::size_t digits_end(std::string_view text, std::size_t at) {
     while (at < text.size() && text[at] >= '0' && text[at] <= '9') ++at;
     return at;
 }
 
-/// That part of `unit` that stands behind a decimal point, rounded up.
+/// That part of `unit` that stands after a decimal point, rounded up.
 std::int64_t fraction_up(std::string_view digits, std::int64_t unit) {
     constexpr std::size_t digits_max = 9;  // of nanoseconds; a day's milliseconds times that fit
     std::int64_t value = 0, scale = 1;

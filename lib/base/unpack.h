@@ -1,5 +1,5 @@
 #pragma once
-// What CompressStream and its likes have packed: gzip members one behind the other, or Zstandard
+// What CompressStream and its likes have packed: gzip members one after the other, or Zstandard
 // frames.
 //
 // Threads: pure functions.

@@ -108,7 +108,7 @@ public:
     /// The topic with its queues, its groups' offsets and locks, and its place in the table; pulls
     /// that wait there are told. False: there was none. io: as Store::delete_topic.
     Result<bool> delete_topic(std::string_view name);
-    /// Since this run began, a topic of that name was deleted: whoever asks for what lies behind
+    /// Since this run began, a topic of that name was deleted: whoever asks for what lies after
     /// the queue's end means that one.
     bool was_made_anew(const store::Queue& queue) const {
         return queue.since() > 0 && queue.since() >= opened_at_.value;

@@ -1,5 +1,5 @@
 #pragma once
-// Which half messages are settled: ended, given up, or put behind the others in another copy. A bit
+// Which half messages are settled: ended, given up, or put after the others in another copy. A bit
 // for each from the first open one on, so that millions of open ones cost little; and how far the
 // op records are needed no more (mqd-store(5), TRANSACTIONS).
 //
@@ -31,7 +31,7 @@ public:
     /// The op queue's progress: records before name only what lies before first_open().
     std::int64_t op_progress();
 
-    /// A transaction is known by where its half message lay at first. One that was put behind the
+    /// A transaction is known by where its half message lay at first. One that was put after the
     /// others is found here, as long as there are not more than `moved_max` such.
     static constexpr std::size_t moved_max = 1 << 20;
     void moved(std::int64_t first, std::int64_t half);

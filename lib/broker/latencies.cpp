@@ -29,7 +29,7 @@ constexpr std::pair<std::string_view, std::int64_t> classes[] = {
 
 }  // namespace
 
-// Below four microseconds a step each; from there on the two bits behind the first one tell.
+// Below four microseconds a step each; from there on the two bits after the first one tell.
 std::size_t Latencies::step_of(std::int64_t us) {
     const auto value = static_cast<std::uint64_t>(std::max<std::int64_t>(us, 0));
     if (value < steps_an_octave) return static_cast<std::size_t>(value);

@@ -66,7 +66,7 @@ public:
     /// What a pull was told to go on with: for the count of what is in flight, never saved.
     void pulled(std::string_view group, std::string_view topic, std::int32_t queue,
                 std::int64_t next);
-    /// A pull at `asked` was told that the queue begins behind: if the group had come to there,
+    /// A pull at `asked` was told that the queue begins after it: if the group had come to there,
     /// messages have gone before it has read them, which is logged.
     void gone(std::string_view group, std::string_view topic, std::int32_t queue,
               std::int64_t asked, const QueueRange& range);

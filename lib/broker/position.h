@@ -30,7 +30,7 @@ struct Reader {
 };
 /// `at`, unless the queue ends before: then its end, with a warning.
 std::int64_t held_to_end(const Reader& reader, std::int64_t at, const QueueRange& range);
-/// `at`, unless the queue begins behind: then its begin, with a warning that tells how many
+/// `at`, unless the queue begins after it: then its begin, with a warning that tells how many
 /// messages are gone before anybody has read them.
 std::int64_t held_to_begin(const Reader& reader, std::int64_t at, const QueueRange& range);
 

@@ -18,7 +18,7 @@ namespace {
 
 namespace property = message::property;
 
-/// Level 0 begins behind the short levels: the first retry comes after 10 seconds.
+/// Level 0 begins after the short levels: the first retry comes after 10 seconds.
 constexpr std::int64_t first_retry_level = 3;
 
 Result<TopicRef> topic_of_group(Broker& broker, std::string name, std::int32_t queues,

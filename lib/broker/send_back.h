@@ -1,5 +1,5 @@
 #pragma once
-// A message that a consumer could not handle comes again: to the group's retry topic behind a
+// A message that a consumer could not handle comes again: to the group's retry topic after a
 // delay, or to its dead letters (mqd-remoting(7), RETRIES).
 //
 // Threads: any.

@@ -13,7 +13,7 @@ namespace mqd::broker {
 
 using store::TimerUnit;
 
-/// The wall clock, but it does not run behind what has been delivered: a little, see
+/// The wall clock, but it is never earlier than what has been delivered, or only a little: see
 /// look_at_clock().
 std::int64_t Timers::now_ms() const {
     return std::max(clock_.wall_ms(), delivered_.due_ms);

@@ -142,7 +142,7 @@ bool Timers::wheel_ends_by(std::int64_t log_end) const {
     return ends;
 }
 
-/// Puts into the wheel what the log says from `from` on, and ends the log behind its last unit of
+/// Puts into the wheel what the log says from `from` on, and ends the log after its last unit of
 /// a record that is there.
 Result<> Timers::replay(std::int64_t from) {
     const std::int64_t log_end = store_.end().value;

@@ -71,7 +71,7 @@ public:
     std::int64_t run_due();
     /// Brings the timer files to disk, once a second. io, refused
     Result<> save();
-    /// The same at a clean stop, behind stop(): what was delivered of the current slot is taken
+    /// The same at a clean stop, after stop(): what was delivered of the current slot is taken
     /// out of it, since the files can only say where a slot begins.
     Result<> close();
 

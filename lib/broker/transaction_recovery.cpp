@@ -12,7 +12,7 @@
 namespace mqd::broker {
 namespace {
 
-// RocketMQ names what was committed up to 3 s later; mqd behind it, at once.
+// RocketMQ writes the name up to 3 s after the commit, mqd at once.
 constexpr std::int64_t unnamed_ms_max = 10'000;
 
 class Recovery {

@@ -13,7 +13,7 @@
 namespace mqd::broker {
 namespace {
 
-// One that is not to be asked about yet stays where it is until so many have come behind it: it
+// One that is not to be asked about yet stays where it is until so many have come after it: it
 // would keep the queue's progress from moving on.
 constexpr std::int64_t kept_behind_max = 65'536;
 constexpr std::int64_t hour_ms = 3'600'000;

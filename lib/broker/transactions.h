@@ -5,7 +5,7 @@
 // another copy of the half message, until it is given up (mqd-store(5), TRANSACTIONS;
 // mqd-remoting(7), TRANSACTIONS).
 //
-// What is settled stays settled: the op record lies in the log right behind the message that it is
+// What is settled stays settled: the op record lies in the log right after the message that it is
 // about, and a crash between the two is found out (transaction_recovery.h).
 //
 // Threads: run_due() by one, its own `mqd-trans` once started, which sleeps while no half message

@@ -14,7 +14,7 @@ namespace mqd::cli {
 struct Command {
     std::string_view name;
     std::string_view purpose;
-    /// Gets the arguments behind its name; gives the exit status.
+    /// Gets the arguments after its name; gives the exit status.
     int (*run)(const std::vector<std::string>& arguments);
 };
 

@@ -215,7 +215,7 @@ Result<Option*> Parser::find_long(std::string_view name) {
 
 // Brings the arguments into the one form CLI11 reads without surprises: canonical names, every
 // value replaced by its index in values_ (CLI11 takes `-1h` for an option and `` for nothing),
-// and the positional arguments behind `--`.
+// and the positional arguments after `--`.
 Result<std::vector<std::string>> Parser::normalised(const std::vector<std::string>& arguments) {
     std::vector<std::string> out;
     std::vector<std::string> behind;

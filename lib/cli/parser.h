@@ -129,7 +129,7 @@ public:
 
     /// Arguments without dashes, in their order; the vector takes all that is left.
     void positional(std::string_view value, std::string& into, std::string_view help);
-    /// One that may be left out, as may all behind it.
+    /// One that may be left out, as may all after it.
     void positional(std::string_view value, std::optional<std::string>& into,
                     std::string_view help);
     void positional(std::string_view value, std::vector<std::string>& into, std::string_view help);

@@ -121,7 +121,7 @@ Result<std::vector<std::string>> parse_namesrv(std::string_view text) {
     for (const auto piece : split(text, ';')) {
         const auto address = trimmed(piece);
         if (address.empty()) continue;
-        // A port stands behind the last colon, unless that belongs to a bare IPv6 address.
+        // A port stands after the last colon, unless that belongs to a bare IPv6 address.
         const auto colon = address.rfind(':');
         const bool v6 = address.starts_with('[');
         const bool has_port = colon != std::string_view::npos &&

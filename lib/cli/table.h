@@ -38,7 +38,7 @@ public:
     void add(std::vector<std::string> cells, json::Value object);
     /// One object that takes several lines of the table.
     void add_lines(std::vector<std::vector<std::string>> lines, json::Value object);
-    /// Sums over all rows: `lines` below the table, `object` as {"totals": {...}} behind them.
+    /// Sums over all rows: `lines` below the table, `object` as {"totals": {...}} after them.
     void totals(std::vector<std::string> lines, json::Value object);
     std::size_t size() const { return objects_.size(); }
 

@@ -1,6 +1,6 @@
 #pragma once
 // Messages on their way to one queue: one request frame, its body written item by item straight
-// behind the header (mqd-remoting(7), BATCH BODIES).
+// after the header (mqd-remoting(7), BATCH BODIES).
 //
 // Threads: one at a time.
 // Owner:   the Producer.

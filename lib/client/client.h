@@ -60,7 +60,7 @@ public:
     using LostHandler = std::function<void(const std::string&)>;
     virtual void on_lost(LostHandler handler) = 0;
     /// Connections that broke so far: a call that failed with none broken in between, and without
-    /// a connection before and behind, never left this machine.
+    /// a connection before and after, never left this machine.
     virtual std::uint64_t disconnects() const = 0;
     /// The same of that address. It has grown before there is another connection.
     virtual std::uint64_t disconnects(const std::string& address) = 0;

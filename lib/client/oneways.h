@@ -1,6 +1,6 @@
 #pragma once
 // One-way batches that have been written to a connection. What the system takes is not yet what a
-// broker gets: only a question behind them that is answered on the same connection tells that all
+// broker gets: only a question after them that is answered on the same connection tells that all
 // before it have arrived. What was written to a connection that broke is unknown, whatever a later
 // one says (mqsend(1)).
 //
@@ -44,7 +44,7 @@ public:
     /// Takes in what has come: answers, and connections that have gone. Questions that are due
     /// leave.
     void look();
-    /// Asks behind the last batch of each connection and waits: then the fate of all is known.
+    /// Asks after the last batch of each connection and waits: then the fate of all is known.
     void finish();
 
     /// When look() must be called at the latest, in monotonic ms; -1: never.
@@ -65,7 +65,7 @@ private:
         std::uint64_t breaks = 0;  ///< connections that had broken before `waiting` was written
         std::deque<Written> waiting;
         std::uint64_t first = 0;     ///< number of waiting.front()
-        std::uint64_t asked_to = 0;  ///< the question stands behind those before this number
+        std::uint64_t asked_to = 0;  ///< the question stands after those before this number
         bool is_asked = false;
         std::int64_t asked_ms = 0;
         std::uint64_t lost = 0;  ///< as far as its broker has told, of this connection

@@ -27,7 +27,7 @@ constexpr std::size_t topic_bytes_max = 255;
 constexpr std::int64_t slice_ms = 200;
 /// However short the time for all attempts is, a busy broker answers within this.
 constexpr std::int64_t attempt_least_ms = 1000;
-/// Behind the time that a broker waits for its disk or replicas.
+/// After the time that a broker waits for its disk or replicas.
 constexpr std::int64_t ack_answer_ms = 1000;
 
 std::string messages(const Batch& batch) {

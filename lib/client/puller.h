@@ -29,7 +29,7 @@ struct PulledQueue : std::enable_shared_from_this<PulledQueue> {
     std::int64_t start = 0;          ///< where its reading began
     std::int64_t next = 0;           ///< offset of the next request
     std::int64_t stop = offset_max;  ///< read no further
-    std::int64_t taken = 0;          ///< behind the last message handed on
+    std::int64_t taken = 0;          ///< after the last message handed on
     message::Ledger ledger;          ///< of those handed on, what is done
     std::int64_t committed = -1;
     std::int64_t arrival = -1;  ///< merging with other queues ends there; -1: never
@@ -48,8 +48,8 @@ struct PulledQueue : std::enable_shared_from_this<PulledQueue> {
 
 struct Block {
     PulledQueue* queue = nullptr;
-    std::string records;    ///< one behind the other, mqd-store(5), RECORD
-    std::int64_t next = 0;  ///< where the queue goes on behind them
+    std::string records;    ///< one after the other, mqd-store(5), RECORD
+    std::int64_t next = 0;  ///< where the queue goes on after them
     /// What the broker told instead of records.
     enum class News {
         none,

@@ -27,7 +27,7 @@ struct Entry {
 };
 
 /// By the extension (.toml, .conf, .properties), else by the first lines: quotes, brackets and
-/// comments behind values are TOML's.
+/// comments after values are TOML's.
 Format format_of(const std::filesystem::path& path, std::string_view text);
 
 /// In the order of the text. invalid: a line that is neither comment nor pair; `what` begins with

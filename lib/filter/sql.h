@@ -57,7 +57,7 @@ public:
     static constexpr std::size_t stack_max = 128;
 
     /// invalid: what is wrong and at which character. Like RocketMQ's parser this one stops
-    /// behind the first complete expression: see ignored_from().
+    /// after the first complete expression: see ignored_from().
     static Result<Sql> parse(std::string_view expression);
 
     /// True only for true: unknown is no match, nor is what cannot be compared.

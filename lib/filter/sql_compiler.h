@@ -1,6 +1,6 @@
 #pragma once
 // Text to program: the grammar (mqd-remoting(7), SQL EXPRESSIONS) by recursive descent, each rule
-// leaving the steps that compute it behind those of what stands before it.
+// leaving the steps that compute it after those of what stands before it.
 //
 // Threads: one.
 // Owner:   Sql::parse().

@@ -35,7 +35,7 @@ public:
     record::Reader* reader() { return files_.empty() ? nullptr : reader_.get(); }
     /// One read; false: there is nothing more now. io
     Result<bool> fill();
-    /// Of the last record that the reader gave, behind it. Nothing for FIFOs.
+    /// Of the last record that the reader gave, after it. Nothing for FIFOs.
     std::optional<Position> position() const;
     /// The last record's id for that topic, the same in each run. Nothing where the file system
     /// cannot tell this file from a later one, and for FIFOs.
@@ -85,7 +85,7 @@ private:
     std::uint64_t cuts_ = 0;     ///< of the first file
     std::uint64_t rest_at_ = 0;  ///< where there was nothing more
     std::string rest_last_;      ///< and what stood before it
-    /// Not 0: the file was cut short, and its writer stands at that byte or behind it.
+    /// Not 0: the file was cut short, and its writer stands at that byte or after it.
     std::uint64_t writer_at_ = 0;
 };
 

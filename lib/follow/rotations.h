@@ -34,7 +34,7 @@ Rotations rotations_since(const std::string& path, const Predecessor& old, const
 
 std::string folder_of(const std::string& path);
 
-/// Whether `name` is `of` with a number or a date behind it or before its extension.
+/// Whether `name` is `of` with a number or a date after it or before its extension.
 bool is_rotation_name(std::string_view name, std::string_view of);
 
 }  // namespace mqd::follow

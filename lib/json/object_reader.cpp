@@ -90,7 +90,7 @@ error_code walk(od::value& value, int depth, Member& into, std::vector<Member>* 
         }
         case od::json_type::number: {
             into.kind = Kind::number;
-            // Not converted: who iterates over the members moves on behind it by itself.
+            // Not converted: who iterates over the members moves on after it by itself.
             into.text = without_blanks_behind(value.raw_json_token());
             return is_number(into.text) ? SUCCESS : simdjson::NUMBER_ERROR;
         }
@@ -162,7 +162,7 @@ Result<> ObjectReader::read(std::string_view text, std::size_t readable_bytes) {
             if (const auto w = walk(field.second, 1, member, &children_)) return w;
             member.child_count = static_cast<std::uint32_t>(children_.size()) - member.first_child;
         }
-        // simdjson has no other way to ask whether something stands behind the object.
+        // simdjson has no other way to ask whether something stands after the object.
         return document.current_location().error() == simdjson::OUT_OF_BOUNDS
                    ? SUCCESS
                    : simdjson::TRAILING_CONTENT;

@@ -27,7 +27,7 @@ public:
         std::uint32_t first_child = 0;
         std::uint32_t child_count = 0;
     };
-    /// That many bytes behind the text must be readable; their value does not matter.
+    /// That many bytes after the text must be readable; their value does not matter.
     static constexpr std::size_t padding_bytes = 64;
 
     ObjectReader();

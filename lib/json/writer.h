@@ -62,7 +62,7 @@ private:
 /// As Writer::real() writes it.
 std::string real_text(double value);
 
-/// Compact text of a tree; with `pretty`, one member or item a line behind tabs, as fastjson
+/// Compact text of a tree; with `pretty`, one member or item a line after tabs, as fastjson
 /// prints it (mqd-store(5), TABLES).
 std::string to_text(const Value& value, bool pretty = false);
 

@@ -1,6 +1,6 @@
 #pragma once
 // Which messages of a queue are still being worked on, and how far its group may commit: never
-// past one of them, however many behind it are done (mqd-remoting(7), COMMIT RULE).
+// past one of them, however many after it are done (mqd-remoting(7), COMMIT RULE).
 //
 // Threads: one.
 // Owner:   whoever gives the messages out: mqpull's queue; a broker's share of one.
@@ -25,7 +25,7 @@ public:
 
     /// What a commit may say: everything below is done.
     std::int64_t committable() const { return open_.empty() ? passed_ : open_.front().offset; }
-    /// Messages remembered: those not done, and those done behind one that is not.
+    /// Messages remembered: those not done, and those done after one that is not.
     std::size_t size() const { return open_.size(); }
 
 private:

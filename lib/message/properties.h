@@ -76,7 +76,7 @@ private:
 /// The last value of `name`, since on duplicates the last wins; nothing when there is none.
 std::optional<std::string_view> find_property(std::string_view properties, std::string_view name);
 
-/// Appends `name 0x01 value 0x02`, behind a 0x02 if `out` does not end with one. The caller has
+/// Appends `name 0x01 value 0x02`, after a 0x02 if `out` does not end with one. The caller has
 /// checked that neither holds 0x01 or 0x02 and that the value is not empty.
 void append_property(std::string& out, std::string_view name, std::string_view value);
 

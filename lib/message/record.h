@@ -47,7 +47,7 @@ struct Draft {
     std::int64_t prepared_offset = 0;
     std::string_view body;
     std::string_view properties;       ///< as the sender gave them
-    std::string_view more_properties;  ///< appended behind a separator: what the broker adds
+    std::string_view more_properties;  ///< appended after a separator: what the broker adds
     bool append_crc = false;           ///< last of all, if there is room, what sums up the record
 };
 

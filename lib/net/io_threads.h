@@ -24,7 +24,7 @@ public:
 class Loop {
 public:
     virtual ~Loop() = default;
-    virtual void post(std::function<void()> call) = 0;  ///< any thread; dropped behind stop()
+    virtual void post(std::function<void()> call) = 0;  ///< any thread; dropped after stop()
     virtual bool is_current_thread() const = 0;
     /// Any thread: runs `call` on the loop's and returns when it is done. At once when this is the
     /// loop's thread, or when that has ended.

@@ -156,7 +156,7 @@ void Acceptor::stop() {
         socket_.close(ignored);
         pause_.cancel();
     });
-    // A call of on_stream that was under way on another thread has returned behind this.
+    // A call of on_stream that was under way on another thread has returned after this.
     for (std::size_t i = 0; i < threads_.size(); ++i) threads_.at(i).run_and_wait([] {});
 }
 

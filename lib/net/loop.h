@@ -36,7 +36,7 @@ private:
     std::size_t index_ = 0;  // in AsioLoop::residents_
 };
 
-/// Has unwritten output that the loop takes care of behind the calls it is running.
+/// Has unwritten output that the loop takes care of after the calls it is running.
 class Flushable {
 public:
     virtual ~Flushable() = default;
@@ -55,7 +55,7 @@ public:
 
     asio::io_context& io() { return io_; }
     void run();  ///< the thread's body
-    /// Any thread: ends run() behind what is posted; everything that lives here is told first.
+    /// Any thread: ends run() after what is posted; everything that lives here is told first.
     void end();
     /// When the thread has been joined: what came too late still runs, here.
     void ended();

@@ -29,7 +29,7 @@ public:
 
     struct Callbacks {
         /// What has been read and not yet consumed. Returns how many bytes were consumed; the
-        /// rest comes again with more behind it. At least 64 readable bytes lie behind the end.
+        /// rest comes again with more after it. At least 64 readable bytes lie after the end.
         std::function<std::size_t(Bytes)> on_bytes;
         /// Once, last: the peer closed (Error what "closed"), an error, or idle for too long.
         /// unsent_bytes() tells then what the kernel has not been given any more.
@@ -45,11 +45,11 @@ public:
     /// The output buffer: append to it, then flush(). What is in it when on_bytes returns is
     /// flushed by itself, so all answers to one read leave in one write.
     virtual Buffer& output() = 0;
-    /// Queues pieces behind what output() holds now.
+    /// Queues pieces after what output() holds now.
     virtual void send_pieces(std::vector<Piece> pieces) = 0;
     /// Hands what is queued to the kernel, as far as it takes it; the rest follows by itself.
     virtual void flush() = 0;
-    /// The same behind the posted calls the loop is running: many answers, one write.
+    /// The same after the posted calls the loop is running: many answers, one write.
     virtual void flush_soon() = 0;
     virtual std::size_t unsent_bytes() const = 0;
     /// Stops reading and goes on. By itself, a stream does not read while more than

@@ -19,7 +19,7 @@
 namespace mqd::net {
 namespace {
 
-constexpr std::size_t padding_bytes = 64;  // readable behind what on_bytes gets
+constexpr std::size_t padding_bytes = 64;  // readable after what on_bytes gets
 /// A remainder up to this is carried over in front of the next read into the loop's block; more
 /// than this, a big frame on its way, is read where it lies.
 constexpr std::size_t carried_bytes_max = 64 << 10;

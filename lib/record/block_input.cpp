@@ -64,7 +64,7 @@ std::uint64_t BlockInput::end_of(std::size_t bytes) const {
     return at;
 }
 
-/// Behind what has been read.
+/// After what has been read.
 void BlockInput::add_gap(std::uint64_t bytes) {
     if (begin_ == end_)
         consumed_ += bytes;
@@ -72,7 +72,7 @@ void BlockInput::add_gap(std::uint64_t bytes) {
         gaps_.push_back({end_, bytes});
 }
 
-/// Finds the stretch of data at or behind the descriptor's place and goes there. False: there is
+/// Finds the stretch of data at or after the descriptor's place and goes there. False: there is
 /// none now.
 bool BlockInput::find_extent() {
     struct stat is = {};
@@ -112,7 +112,7 @@ std::size_t BlockInput::bytes_to_read(std::size_t wanted) {
     return ends_in_hole_ && left - wanted < grain && wanted > grain ? wanted - grain : wanted;
 }
 
-/// Holes are whole blocks: what pads those before and behind is theirs. How many of the `bytes`
+/// Holes are whole blocks: what pads those before and after is theirs. How many of the `bytes`
 /// just read are left.
 std::size_t BlockInput::without_padding(std::size_t bytes) {
     read_at_ += static_cast<std::int64_t>(bytes);

@@ -21,11 +21,11 @@ class BlockInput {
 public:
     struct Holes {
         bool are_passed = true;
-        bool may_grow = false;   ///< what ends in a hole may go on behind it: that is left alone
+        bool may_grow = false;   ///< what ends in a hole may go on after it: that is left alone
         bool keeps_nul = false;  ///< a NUL ends a record: the first one before a hole does too
         std::function<void(std::string_view)> tell = {};  ///< a line for a person
     };
-    /// Readable behind the window, whatever is in them: simdjson looks there.
+    /// Readable after the window, whatever is in them: simdjson looks there.
     static constexpr std::size_t padding_bytes = 64;
 
     /// `fd` stays the caller's. When `stop_fd` (-1: none) becomes readable, the input ends.
@@ -40,7 +40,7 @@ public:
         consumed_ += bytes;
         while (!gaps_.empty() && gaps_.front().at <= begin_) leave_gap();
     }
-    /// Where the window begins in the input: behind a hole, if one is there.
+    /// Where the window begins in the input: after a hole, if one is there.
     std::uint64_t consumed() const { return consumed_; }
     /// Where so many bytes of it end: before a hole, if one is there.
     std::uint64_t end_of(std::size_t bytes) const;

@@ -14,7 +14,7 @@ namespace mqd::record {
 
 enum class Output { lines, nul, raw, json, msgpack, pattern };
 
-/// A stretch of literal text, or one letter and the text behind it.
+/// A stretch of literal text, or one letter and the text after it.
 struct PatternPiece {
     char letter = 0;  ///< 0: only text
     std::string text;

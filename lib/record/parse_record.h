@@ -41,8 +41,8 @@ public:
     ~MsgpackRecords();
 
     struct Parsed {
-        std::size_t bytes = 0;  ///< of the value; 0: it goes on behind the end of `bytes`
-        bool broken = false;    ///< no value at all begins here; nothing behind it can be read
+        std::size_t bytes = 0;  ///< of the value; 0: it goes on after the end of `bytes`
+        bool broken = false;    ///< no value at all begins here; nothing after it can be read
         Result<> record;        ///< corrupt: a value, but no record
     };
     Parsed parse(std::string_view bytes, Record& into);

@@ -156,7 +156,7 @@ private:
         if (std::exchange(input_ended_, false)) return false;
         auto got = input_.more();
         if (!got) at_end_ = true;
-        if (!skipping_) begin_at_ = input_.consumed();  // behind a hole
+        if (!skipping_) begin_at_ = input_.consumed();  // after a hole
         return got;
     }
 

@@ -46,7 +46,7 @@ public:
     ~Reader();
 
     /// The next record, good until the next call; nullptr at the end.
-    /// corrupt: no record; `what` names where and why. The next call goes on behind it.
+    /// corrupt: no record; `what` names where and why. The next call goes on after it.
     /// io: the input fails; nothing more comes.
     Result<const Record*> next();
 
@@ -61,9 +61,9 @@ public:
     void end_here();
     std::uint64_t number() const;    ///< of the last record, counted from 1, refused ones too
     std::uint64_t begin_at() const;  ///< byte at which the last record began
-    std::uint64_t end_at() const;    ///< byte behind it: where to go on another day
+    std::uint64_t end_at() const;    ///< byte after it: where to go on another day
     std::uint64_t skipped_empty() const;
-    /// Whether something behind the last record has been taken off the input already.
+    /// Whether something after the last record has been taken off the input already.
     bool has_more_here() const;
 
 private:

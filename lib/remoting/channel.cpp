@@ -257,7 +257,7 @@ void Core::hand_over(std::vector<Buffer>& chunks) {
     }
 }
 
-/// How far the kernel has got: one-way frames behind it would be lost now.
+/// How far the kernel has got: one-way frames after it would be lost now.
 void Core::account() {
     const std::size_t unsent = held_bytes_ + (stream_ ? stream_->unsent_bytes() : 0);
     // A greeting is in none of the sums, and before all that is.

@@ -129,7 +129,7 @@ public:
     virtual std::size_t unsent_bytes() const = 0;
     /// False once on_close has been called: what is written then goes nowhere.
     virtual bool is_open() const = 0;
-    /// Behind the call being made: what was written is still sent, then on_close comes.
+    /// After the call being made: what was written is still sent, then on_close comes.
     virtual void close() = 0;
 
     /// What the service keeps with the connection (its registrations and the like): of the one type

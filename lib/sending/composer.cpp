@@ -70,7 +70,7 @@ Result<> Composer::append_properties(const record::Record& record, std::string& 
     if (!tag.empty()) TRY_OK(append_checked(out, message::property::tags, tag));
     const std::string_view shard = settings_.shard.empty() ? record.shard : settings_.shard;
     if (!shard.empty()) TRY_OK(append_checked(out, message::property::sharding_key, shard));
-    // The last of a name counts, so an option comes behind the record's own.
+    // The last of a name counts, so an option comes after the record's own.
     for (const auto& [name, value] : record.properties) TRY_OK(append_user(out, name, value));
     for (const auto& [name, value] : settings_.properties) TRY_OK(append_user(out, name, value));
     return {};

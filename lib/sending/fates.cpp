@@ -101,7 +101,7 @@ void Fates::settled(const client::Settled& settled, std::span<const std::uint64_
             if (print_ != Print::nothing) fate.line = stored_line(id, settled, offset);
         } else {
             refuse(fate, id, settled.error ? settled.error->what : "not stored");
-            // A file that is followed goes on behind it.
+            // A file that is followed goes on after it.
             if (settled.batch.is_oneway() && settled.verdict == client::Verdict::unknown)
                 fate.is_failed = false;
         }

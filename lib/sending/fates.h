@@ -85,7 +85,7 @@ private:
     void advance();
 
     const Print print_;
-    const std::optional<char> delimiter_;  ///< put behind each rejected message
+    const std::optional<char> delimiter_;  ///< put after each rejected message
     const std::string level_;
     int rejects_fd_ = -1;
     int reasons_fd_ = -1;

@@ -77,7 +77,7 @@ void DirectOutlet::count(Tally& tally) const {
 }
 
 std::uint64_t DirectOutlet::failed() const {
-    // Who waits for no acknowledgement goes on behind a connection that broke.
+    // Who waits for no acknowledgement goes on after a connection that broke.
     return producer_.totals().refused + (is_oneway_ ? 0 : producer_.totals().unknown);
 }
 

@@ -29,7 +29,7 @@ public:
     virtual Result<bool> may_read() = 0;
     /// Does what is due, and takes in what has come. Errors as may_read().
     virtual Result<> work() = 0;
-    /// The same, behind the last message and again and again until it says true: then the fate of
+    /// The same, after the last message and again and again until it says true: then the fate of
     /// all is known. `is_interrupted`: soon.
     virtual Result<bool> finish(bool is_interrupted) = 0;
 

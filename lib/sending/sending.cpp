@@ -287,7 +287,7 @@ int Sending::status(const Tally& sums) const {
     }
 }
 
-/// All that there was is where it was to go. Behind an interrupt there may have come more.
+/// All that there was is where it was to go. After an interrupt there may have come more.
 bool Sending::is_even(const Tally& sums) const {
     return !has_unread_ && !first_error_ && !cli::interrupted() &&
            sums.refused + sums.unknown + sums.unanswered + sums.spooled == 0 &&

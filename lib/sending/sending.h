@@ -47,7 +47,7 @@ public:
     int finish();
     /// For an input that cannot even be opened: no further one is read.
     void fail(const Error& error);
-    /// Inputs behind the one that run() has stopped at.
+    /// Inputs after the one that run() has stopped at.
     void leave_unread() { has_unread_ |= !has_enough(); }
 
 private:
@@ -85,7 +85,7 @@ private:
     std::uint64_t failed_ = 0;       ///< of the outlet's, as far as looked at
     follow::Following* following_ = nullptr;
     std::optional<Error> first_error_;  ///< of a message
-    std::optional<Error> failure_;      ///< what nothing goes on behind
+    std::optional<Error> failure_;      ///< what nothing goes on after
     bool is_stopped_ = false;
     bool has_unread_ = false;  ///< it ended before the input did
 };

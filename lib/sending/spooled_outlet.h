@@ -27,7 +27,7 @@ public:
         std::int64_t stop_ms = 5000;             ///< at the end, after an interrupt
         std::optional<std::int64_t> rate;        ///< sent a second
         client::Ack ack = client::Ack::one;      ///< that the producer waits for
-        bool skips_errors = false;               ///< else nothing is sent behind a refused message
+        bool skips_errors = false;               ///< else nothing is sent after a refused message
         std::function<Result<>()> before_first;  ///< makes the topic
         client::Waiting waiting;                 ///< who is told of waits, and when
     };
@@ -69,7 +69,7 @@ private:
     std::vector<std::uint64_t> staged_fates_;
     std::deque<std::uint64_t> waiting_fates_;  ///< not given out; the first told_ ones are missing
     std::uint64_t told_ = 0;
-    std::uint64_t kept_ = 0;         ///< behind the last one in the files
+    std::uint64_t kept_ = 0;         ///< after the last one in the files
     std::int64_t untold_given_ = 0;  ///< given out
     std::vector<std::uint64_t> settled_fates_;
 

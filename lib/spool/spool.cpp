@@ -207,7 +207,7 @@ void Spool::show(const message::RecordView& record) {
     read_message(record, next_.message);
 }
 
-/// Shows the record at or behind next_at_, which goes there; false at the end.
+/// Shows the record at or after next_at_, which goes there; false at the end.
 Result<bool> Spool::read_from_files() {
     if (!scan_) {
         TRY(scan_, store::LogScan::open(dir_));

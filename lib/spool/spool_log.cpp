@@ -51,7 +51,7 @@ Result<> SpoolLog::load(std::int64_t begin, std::int64_t end) {
     return cut();
 }
 
-/// Nothing behind end() may be taken for records one day.
+/// Nothing after end() may be taken for records one day.
 Result<> SpoolLog::cut() {
     auto& tail = files_.back();
     if (end_ >= tail.limit) return {};
@@ -113,7 +113,7 @@ Result<std::unique_ptr<store::File>> SpoolLog::make(std::int64_t base) {
 
 Result<std::unique_ptr<store::File>> SpoolLog::use_spare(std::int64_t base) {
     TRY(auto file, os_.open(dir_ / spare_name, store::OpenMode::read_write));
-    // Before it has a name: behind its end a log holds nothing.
+    // Before it has a name: after its end a log holds nothing.
     for (std::int64_t at = 0; at < file_bytes_; at += std::ssize(zeros)) {
         const auto bytes = std::min<std::int64_t>(std::ssize(zeros), file_bytes_ - at);
         TRY_OK(file->write(at, Bytes(zeros).first(static_cast<std::size_t>(bytes))));

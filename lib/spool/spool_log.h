@@ -31,7 +31,7 @@ public:
 
     /// Where a block of so many bytes will begin: a record never spans two files.
     PhysicalOffset place_for(std::size_t bytes) const;
-    /// Writes a block of whole records, placed one behind the other from place_for() on, at most a
+    /// Writes a block of whole records, placed one after the other from place_for() on, at most a
     /// file less 8 bytes. After an error it is as if it had not been called. refused: no space; io
     Result<> append(Bytes records);
 

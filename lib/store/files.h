@@ -43,9 +43,9 @@ public:
     virtual void wont_need(std::int64_t at, std::int64_t bytes) const;
     /// Writes all of it, or fails having written any part. refused: no space; io: the rest.
     virtual Result<> write(std::int64_t at, Bytes bytes) = 0;
-    /// The pieces one behind the other, as one write where the system can.
+    /// The pieces one after the other, as one write where the system can.
     virtual Result<> write_all(std::int64_t at, std::span<const Bytes> pieces);
-    /// The first byte at or behind `at` that anybody may have written, the file's size when there
+    /// The first byte at or after `at` that anybody may have written, the file's size when there
     /// is none. Where the system cannot tell: `at`. io
     virtual Result<std::int64_t> next_data(std::int64_t at) const { return at; }
     virtual Result<> sync() = 0;  ///< data (fdatasync)

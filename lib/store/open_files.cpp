@@ -32,7 +32,7 @@ Result<std::shared_ptr<File>> OpenFiles::create(const Key& key, const std::files
 
 std::shared_ptr<File> OpenFiles::keep(const Key& key, std::unique_ptr<File> file) {
     std::shared_ptr<File> out = std::move(file);
-    std::shared_ptr<File> closing;  // behind the lock
+    std::shared_ptr<File> closing;  // after the lock
     const Lock lock(lock_);
     const auto [it, fresh] = by_key_.try_emplace(key);
     if (!fresh) return it->second->file;  // somebody else was faster

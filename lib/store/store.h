@@ -196,7 +196,7 @@ private:
 /// its numbers has to be looked at again. What refers to `max` and below is as good as before.
 struct QueueChange {
     enum class Why {
-        cut,      ///< units behind the log's end were dropped: numbers from `max` on are given anew
+        cut,      ///< units after the log's end were dropped: numbers from `max` on are given anew
         rebuilt,  ///< damaged or changed by others, and made again from the log
         deleted   ///< with its topic; a queue of that name begins again at 0
     };
@@ -266,7 +266,7 @@ public:
     virtual Result<Slice> record_at(PhysicalOffset at) const = 0;
     /// Where in the log that message lies, by the queue alone; nothing outside the queue.
     virtual std::optional<PhysicalOffset> position(Queue& queue, QueueOffset offset) const = 0;
-    /// The first record at or behind `at`, where a record, a file or the filling at a file's end
+    /// The first record at or after `at`, where a record, a file or the filling at a file's end
     /// begins; nothing at the end of the log, or before bytes that are no record.
     virtual std::optional<Slice> next_record(PhysicalOffset at) const = 0;
     /// The store time of the message at that offset, nothing when it cannot be read.

@@ -60,7 +60,7 @@ public:
     Decoder(const Decoder&) = delete;
     Decoder& operator=(const Decoder&) = delete;
 
-    /// Bytes that must be readable (with any content) behind a frame handed to decode().
+    /// Bytes that must be readable (with any content) after a frame handed to decode().
     static constexpr std::size_t padding_bytes = 64;
 
     /// `frame` is one whole frame. invalid: its header cannot be read: close the connection.
@@ -71,7 +71,7 @@ private:
     std::unique_ptr<State> state_;
 };
 
-/// Writes one frame behind what is in a Buffer: field()s in any order, then finish().
+/// Writes one frame after what is in a Buffer: field()s in any order, then finish().
 /// Values travel as text in JSON and binary headers alike. A code that has no place in a binary
 /// header (16 bits) makes it a JSON one.
 class Encoder {
@@ -89,7 +89,7 @@ public:
     /// False when it is longer than a frame may be: then a response says so instead, as a
     /// system_error without fields or body, and of a request nothing is left.
     bool finish(Bytes body = {});
-    /// Closes the header for a body of `body_bytes` that the caller sends behind it; false as
+    /// Closes the header for a body of `body_bytes` that the caller sends after it; false as
     /// finish(): then no body may follow.
     bool finish_for(std::size_t body_bytes);
 

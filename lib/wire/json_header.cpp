@@ -16,7 +16,7 @@ namespace {
 constexpr int depth_max = 64;
 constexpr std::size_t scratch_kept_bytes = 65536;
 
-/// Bit 7 of each byte that is a quote or a backslash, and perhaps of bytes behind the first such.
+/// Bit 7 of each byte that is a quote or a backslash, and perhaps of bytes after the first such.
 std::uint64_t string_ends(std::uint64_t eight) {
     constexpr std::uint64_t ones = 0x0101010101010101;
     constexpr std::uint64_t tops = 0x8080808080808080;

@@ -20,7 +20,7 @@ struct HeaderScratch {
     Buffer text;  ///< strings that had escapes
 };
 
-/// Fills all of `command` but its body. Some bytes behind `text` must be readable: see
+/// Fills all of `command` but its body. Some bytes after `text` must be readable: see
 /// Decoder::padding_bytes. invalid: not JSON, a number where none can be, too many ext fields.
 Result<> read_json_header(std::string_view text, HeaderScratch& scratch, Command& command);
 

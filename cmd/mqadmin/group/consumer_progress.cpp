@@ -55,7 +55,8 @@ struct Progress {
         for (const auto& [queue, o] : offsets) total += inflight(o);
         return total;
     }
-    // Pulled and not yet acknowledged; brokers that do not say have the pull offset behind.
+    // Pulled and not yet acknowledged; of brokers that do not say it the pull offset is the smaller
+    // one.
     static std::int64_t inflight(const wire::ConsumeOffset& o) {
         return std::max<std::int64_t>(0, o.pull_offset - o.consumer_offset);
     }

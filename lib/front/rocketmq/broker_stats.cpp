@@ -22,7 +22,7 @@ wire::StatsSnapshot to_wire(const broker::Traffic::Snapshot& is) {
     return {is.sum, is.tps, is.avgpt};
 }
 
-/// How far a group's pulls from a queue lie behind the log's end now: bytes, or milliseconds.
+/// How far a group's pulls from a queue are behind the log's end now: bytes, or milliseconds.
 /// `key` is `queue@topic@group`. Nothing: it never pulled there.
 std::optional<std::int64_t> fall(broker::Broker& broker, std::string_view key, bool in_bytes) {
     const auto words = split(key, '@');

@@ -4,9 +4,9 @@
 // A record with one flipped bit is as it was when that bit is put back, which its CRC tells. Other
 // damage inside the log is overwritten with records that no reader shows (of a rolled back
 // transaction, so that neither queue nor index has them), or with a blank where it reaches its
-// file's end: what lies behind it stays, where a start would cut the log. Damaged queues and index
+// file's end: what lies after it stays, where a start would cut the log. Damaged queues and index
 // files are moved away and made again from the log by a start and a clean stop; a queue's unit
-// whose message is lost then repeats the one behind it, which consumers take for the same
+// whose message is lost then repeats the one after it, which consumers take for the same
 // message. Nothing is thrown away: what is replaced lies in STORE/repair-<time>/ afterwards.
 //
 // Threads: one at a time; the store is locked meanwhile.

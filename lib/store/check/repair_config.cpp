@@ -83,7 +83,7 @@ bool bring_back_delays(json::Value& table, const Ends& ends) {
 Result<> repair_config(Work& work) {
     std::set<std::string> done;
     for (const auto& finding : work.findings) {
-        // Offsets behind their queues are a matter of those, see repair_offsets().
+        // Offsets beyond the ends of their queues are a matter of those, see repair_offsets().
         if (finding.part != Finding::Part::config || finding.kind != Finding::Kind::damage ||
             !done.insert(finding.path).second)
             continue;

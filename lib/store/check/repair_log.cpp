@@ -41,7 +41,7 @@ public:
                     break;
             }
         }
-        // Those of a record that is right again, or of the one behind it, are right too.
+        // Those of a record that is right again, or of the one after it, are right too.
         for (const auto& finding : times)
             if (std::ranges::none_of(mended_, [&](const auto& record) {
                     return record.first == finding.at || record.second == finding.at;
@@ -51,7 +51,7 @@ public:
     }
 
 private:
-    /// Damage that goes on in the next finding, as behind the end of a file that is too short, is
+    /// Damage that goes on in the next finding, as after the end of a file that is too short, is
     /// one stretch.
     std::vector<Finding> log_findings() const {
         std::vector<Finding> out;
@@ -215,7 +215,7 @@ private:
         return {};
     }
 
-    /// Store time of the last record before `at`, of the first behind it if there is none.
+    /// Store time of the last record before `at`, of the first after it if there is none.
     std::int64_t time_before(std::int64_t at) const {
         std::int64_t ts_ms = 0;
         auto scan = LogScan::open(work_.root);

@@ -70,7 +70,7 @@ private:
 Result<std::int64_t> repair_log(Work& work);
 /// Files of config/ that their .bak or they themselves can replace.
 Result<> repair_config(Work& work);
-/// Offsets behind the end of their queues, when all queues are as they will be.
+/// Offsets beyond the ends of their queues, when all queues are as they will be.
 Result<> repair_offsets(Work& work);
 /// Units of lost messages repeat the next one.
 Result<> repeat_units(Work& work);

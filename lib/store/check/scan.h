@@ -48,9 +48,9 @@ public:
     ~ScanFile();
 
     Bytes bytes() const { return {data_, size_}; }
-    /// The first byte at or behind `from` that is not zero, the size if there is none.
+    /// The first byte at or after `from` that is not zero, the size if there is none.
     std::size_t first_nonzero(std::size_t from) const;
-    /// Behind the last byte that is not zero, `from` if there is none behind that.
+    /// After the last byte that is not zero, `from` if there is none after that.
     std::size_t last_nonzero_end(std::size_t from) const;
 
 private:
@@ -64,10 +64,10 @@ struct LogItem {
     enum class Kind {
         record,
         blank,   ///< the filling at a file's end
-        damage,  ///< bytes that are no record, with a record or a file with records behind them,
+        damage,  ///< bytes that are no record, with a record or a file with records after them,
                  ///< or that are gone: a missing file, or one deleted before it was read
         zeros,   ///< the end: nothing was ever written from here on
-        torn,    ///< the end: a record that was not written to its end, and nothing behind it
+        torn,    ///< the end: a record that was not written to its end, and nothing after it
         full,    ///< the end: of the last file
     };
     Kind kind = Kind::full;
@@ -109,7 +109,7 @@ private:
     explicit LogScan(std::filesystem::path dir) : dir_(std::move(dir)) {}
     Result<> load(std::size_t index);
     std::optional<std::size_t> index_of(std::int64_t at) const;
-    /// Where the first record or blank begins at or behind `from` in the loaded file.
+    /// Where the first record or blank begins at or after `from` in the loaded file.
     std::optional<std::size_t> resync(std::size_t from) const;
     std::optional<message::RecordView> good_record(std::size_t from) const;
     Result<bool> records_behind(std::size_t index);
@@ -134,7 +134,7 @@ struct QueueSummary {
     std::int64_t bytes = 0;          ///< of the messages in [min, max), in the log
     std::int64_t units = 0;          ///< in use; of the batch kind they are fewer than messages
     PhysicalOffset last_at;          ///< of the last message, or batch
-    PhysicalOffset log_end;          ///< behind the last message
+    PhysicalOffset log_end;          ///< after the last message
     std::int64_t allocated_bytes = 0;
 };
 

@@ -116,7 +116,7 @@ std::size_t ScanFile::first_nonzero(std::size_t from) const {
 }
 
 std::size_t ScanFile::last_nonzero_end(std::size_t from) const {
-    // Holes are stepped over forwards, the stretches between them looked at from behind.
+    // Holes are stepped over forwards, the stretches between them looked at from their ends.
     std::size_t end = from;
     for (auto begin = first_nonzero(from); begin < size_; begin = first_nonzero(begin)) {
         const auto hole = ::lseek(fd_, static_cast<off_t>(begin), SEEK_HOLE);

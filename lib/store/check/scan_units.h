@@ -34,7 +34,7 @@ private:
 
 struct QueueUnit {
     std::int64_t offset = 0;  ///< in the queue, of the first message; in an extension file a byte
-    std::int64_t count = 1;   ///< messages behind it
+    std::int64_t count = 1;   ///< messages after it
     PhysicalOffset at;
     std::int64_t bytes = 0;
     std::int64_t tags_code = 0;              ///< the extension's where there is one
@@ -56,7 +56,7 @@ public:
                                                         std::filesystem::path name = {});
 
     Kind kind() const { return kind_; }
-    /// Goes on at the unit with that queue offset, or the first one behind it. io
+    /// Goes on at the unit with that queue offset, or the first one after it. io
     Result<> seek(std::int64_t offset);
     /// Goes on `count` units before the end. io
     Result<> seek_back(std::int64_t count);

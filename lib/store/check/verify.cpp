@@ -38,7 +38,7 @@ Result<VerifyReport> verify(const Places& store, const VerifyOptions& options,
     Context context(store, options, sink);
     context.report.user = store_user(store.root());
     context.report.crashed = !context.live() && fs::exists(store / "abort", code);
-    // A broker appends to the log first and to everything else behind it, so what is read before
+    // A broker appends to the log first and to everything else after it, so what is read before
     // the log may lag behind it but never lead.
     load_config(context);
     TRY_OK(load_log(context));

@@ -5,7 +5,7 @@
 //
 //   log         names, lengths, gaps; each record's shape, place, CRCs, flags, hosts, time; its end
 //   queues      each unit against its record, each record against its unit; extension and batch
-//               units; order, holes, what lies behind the end
+//               units; order, holes, what lies after the end
 //   index       headers, chains, counts; that each entry leads to a record
 //   checkpoint, config/ (readable, offsets inside their queues), timer wheel and timer log
 //
@@ -13,7 +13,7 @@
 // time and host, its store host, its reconsume times, property values that are neither tags nor
 // keys (all of these are covered where records carry the property __CRC32#), the low bits of a
 // store time, a filter's bitmap, values in configuration files that might as well be meant, and
-// bytes that nobody reads: behind a blank's eight bytes, in `lock` and in `abort`.
+// bytes that nobody reads: after a blank's eight bytes, in `lock` and in `abort`.
 //
 // Threads: verify() runs some of its own; the sink is called from the caller's.
 // Owner:   the tool's main.
@@ -35,8 +35,8 @@ struct Finding {
     enum class Mend { start, repair, nothing };
     enum class Kind {
         other,
-        damage,   ///< log: bytes that are no record, with more behind them; config: unreadable
-        tail,     ///< log: bytes behind the last record
+        damage,   ///< log: bytes that are no record, with more after them; config: unreadable
+        tail,     ///< log: bytes after the last record
         record,   ///< log: one record, whole by its shape, is not what it was
         length,   ///< a file is shorter or longer than its neighbours
         missing,  ///< a file is not there

@@ -113,7 +113,7 @@ void check_config_file(Context& context, const std::string& name) {
     tell(context, path, wrong, Finding::Kind::damage);
 }
 
-/// The table as the changes behind its file leave it.
+/// The table as the changes after its file leave it.
 json::Value check_changes(Context& context, json::Value topics) {
     constexpr std::string_view name = "topics.json";
     const auto path = context.root / "config" / name;

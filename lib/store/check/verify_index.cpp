@@ -257,7 +257,7 @@ private:
                 continue;
             }
             const auto record = message::RecordView::parse(rest);
-            if (!record) {  // damage, which has been told of; the entries know what comes behind
+            if (!record) {  // damage, which has been told of; the entries know what comes after
                 skip_ended();
                 while (i < files_.size() &&
                        entry_of(files_[i].file.bytes(), *geometry_, n).at <= at) {

@@ -35,7 +35,7 @@ struct BadUnits {
 struct Chunk {
     enum class End { limit, damage, end };
     std::int64_t start = -1;  ///< where its first item begins, -1: none does
-    std::int64_t end = 0;     ///< behind its last whole item
+    std::int64_t end = 0;     ///< after its last whole item
     End ended = End::limit;
     LogItem last;  ///< damage, or what the end looks like; without a record
     std::optional<Error> error;
@@ -65,7 +65,7 @@ public:
     Walker(const Context& context, std::unique_ptr<LogScan> scan)
         : context_(context), scan_(std::move(scan)), cache_(cache_size, none) {}
 
-    /// From the item that begins at `from`, or with `resync` at the first record behind it.
+    /// From the item that begins at `from`, or with `resync` at the first record after it.
     Chunk walk(std::int64_t from, std::int64_t limit, bool resync) {
         chunk_ = {};
         chunk_.matched.assign(context_.queues.size(), 0);
@@ -326,7 +326,7 @@ private:
             else
                 chunk.error = scan.error();
             const std::lock_guard lock(lock_);
-            if (chunk.ended == Chunk::End::end) {  // there is nothing behind it in any file
+            if (chunk.ended == Chunk::End::end) {  // there is nothing after it in any file
                 last_ = std::min(last_, i);
                 next_ = jobs_.size();
             }
@@ -339,7 +339,7 @@ private:
     std::vector<Job> jobs_;
     std::atomic<std::size_t> next_ = 0;
     std::mutex lock_;
-    std::size_t last_ = std::numeric_limits<std::size_t>::max();  // chunks behind it are not done
+    std::size_t last_ = std::numeric_limits<std::size_t>::max();  // chunks after it are not done
     std::condition_variable ready_;
     std::vector<std::thread> threads_;
 };
@@ -449,7 +449,7 @@ private:
         context_.tell(finding);
     }
 
-    /// Files behind the one that holds the end are zero.
+    /// Files after the one that holds the end are zero.
     void tell_stale_files(std::int64_t end) {
         for (const auto& part : context_.log.parts()) {
             if (part.begin <= end) continue;

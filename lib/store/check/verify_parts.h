@@ -139,7 +139,7 @@ struct Context {
     std::map<std::int32_t, std::int64_t> delays_ms;  ///< by level, as the queues have them
     std::optional<Checkpoint> checkpoint;
     std::map<std::string, json::Value> configs;  ///< by name, those that could be read
-    std::int64_t queues_end = 0;                 ///< behind the last record with a unit
+    std::int64_t queues_end = 0;                 ///< after the last record with a unit
     std::int64_t newest_ts_ms = 0;               ///< store time of the last record
     std::int64_t newest_unit_ts_ms = 0;          ///< of the last that gets a unit
     std::int64_t first_ts_ms = 0;

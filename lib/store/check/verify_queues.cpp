@@ -15,7 +15,7 @@ namespace {
 
 constexpr std::int64_t each = Unit::bytes_each;
 
-/// Behind the last byte that is not zero; `from` if there is none behind that, nothing when the
+/// After the last byte that is not zero; `from` if there is none after that, nothing when the
 /// file is gone.
 std::optional<std::pair<std::size_t, std::size_t>> written_behind(const fs::path& path,
                                                                   std::size_t from) {
@@ -65,7 +65,7 @@ private:
     std::int64_t log_end() const { return tell_ ? context_.report.log_end : context_.log.end(); }
 
     void take(std::int64_t offset, const Unit& unit) {
-        // A broker goes on writing: what came behind the end that was seen is not looked at.
+        // A broker goes on writing: what came after the end that was seen is not looked at.
         if (tell_ && context_.live() && unit.at >= log_end()) {
             ended_ = true;
             return;
@@ -100,7 +100,7 @@ private:
             context_.queues_end = std::max(context_.queues_end, unit.end());
     }
 
-    /// The offset to go on at behind an unused unit, or ends the queue.
+    /// The offset to go on at after an unused unit, or ends the queue.
     std::int64_t behind_unused(std::size_t p, std::int64_t offset) {
         const auto parts = queue_.files.parts();
         for (std::size_t q = p; q < parts.size(); ++q) {
@@ -116,7 +116,7 @@ private:
             }
             if (q > p && unit && has_record(next, *unit)) {
                 bad(offset, "unused, with units behind it", first - offset);
-                return first;  // behind this file: the caller's loop comes to the next
+                return first;  // after this file: the caller's loop comes to the next
             }
             if (!context_.live())
                 bad(next, "not zero, behind the queue's end",

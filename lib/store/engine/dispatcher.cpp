@@ -98,7 +98,7 @@ void Dispatcher::collect(std::int64_t to) {
                 short_of_ = to;
                 return;
             }
-            // Written a moment ago, and not what it was: what lies behind goes on.
+            // Written a moment ago, and not what it was: what lies after goes on.
             const std::int64_t on = next_sound(log_, walker_.at(), to);
             log::error("log_not_readable", {{"at", walker_.at()}, {"bytes", on - walker_.at()}});
             walker_.seek(on);

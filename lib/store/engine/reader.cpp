@@ -260,7 +260,7 @@ private:
         if (code_known(unit) && !filter_->needs_record()) return true;
         const auto record = message::RecordView::parse(bytes);
         if (!record) return false;
-        // The code once more: run_from() has asked about those of the units behind.
+        // The code once more: run_from() has asked about those of the units after.
         if (code_known(unit))
             return filter_->code_matches(unit.tags_code) && filter_->record_matches(*record);
         return filter_->matches(*record, message::tags_code(record->properties));

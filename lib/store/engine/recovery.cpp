@@ -206,7 +206,7 @@ private:
     // ---- damage
 
     /// No record begins where the walker stands. True when the log goes on there now: sound
-    /// records lie behind, and what is damaged has been put right or filled. A broker has nobody
+    /// records lie after, and what is damaged has been put right or filled. A broker has nobody
     /// to fetch them from.
     Result<bool> pass_damage(LogWalker& walker) {
         const std::int64_t at = walker.at();
@@ -234,7 +234,7 @@ private:
         return queue->opened() && queue->gave_number_before(record);
     }
 
-    /// Zeros are the usual end. What lies behind it, torn by the crash or left from an earlier
+    /// Zeros are the usual end. What lies after it, torn by the crash or left from an earlier
     /// life, goes now: it must not be taken for records later.
     Result<> told_of(const LogWalker& walker) {
         if (places_ > 0)
@@ -273,8 +273,8 @@ private:
     std::int64_t records_ = 0;
     LogMender mender_;
     std::int64_t places_ = 0;         // where the log was damaged, in this walk
-    std::int64_t behind_damage_ = 0;  // records behind the first of them
-    bool stale_ = false;              // what lies behind the last record looked like records
+    std::int64_t behind_damage_ = 0;  // records after the first of them
+    bool stale_ = false;              // what lies after the last record looked like records
 };
 
 }  // namespace

@@ -6,7 +6,7 @@
 // last record's unit is the proof. Otherwise, and after a crash, the log is replayed from where
 // the checkpoint says that log and queues were on disk, or from further back when a queue turns
 // out to end before the first record replayed for it. When a milestone says so, only what lies
-// behind it is replayed, and queues that nothing is replayed for are not even opened.
+// after it is replayed, and queues that nothing is replayed for are not even opened.
 //
 // Threads: before all others.
 

@@ -31,7 +31,7 @@ namespace {
 constexpr std::int64_t full_tick_ms = 100;
 /// More dirty queues than this are synced all at once, and only at the thorough interval.
 constexpr std::size_t dirty_queues_few = 16;
-/// Of the log: more is looked through behind the start.
+/// Of the log: more is looked through after the start.
 constexpr std::int64_t count_now_bytes = 64 << 20;
 
 std::int64_t rounded_up(std::int64_t value, std::int64_t to) {
@@ -235,7 +235,7 @@ Result<> StoreImpl::start() {
     TRY(const bool crashed, os_.exists(options_.root / "abort"));
     TRY(checkpoint_, Checkpoint::load(os_, options_.root / "checkpoint"));
     const auto milestone = crashed ? milestones_.load(checkpoint_) : std::nullopt;
-    // Before recovery, not behind it as the reference has it: a crash in recovery is one too.
+    // Before recovery, not after it as the reference has it: a crash in recovery is one too.
     TRY_OK(write_abort());
     TRY(log_, CommitLog::open(os_, places_ / "commitlog", options_.commit_log_file_bytes, crashed,
                               options_.warm_bytes));
@@ -289,7 +289,7 @@ Result<> StoreImpl::write_abort() {
     return os_.sync_directory(options_.root);
 }
 
-/// What is missing is built again behind the start. The checkpoint falls back first, so that it
+/// What is missing is built again after the start. The checkpoint falls back first, so that it
 /// never speaks for a file that is being made again.
 Result<> StoreImpl::open_index(bool crashed) {
     TRY(index_, IndexSet::open(os_, clock_, *log_, places_ / "index",
@@ -397,7 +397,7 @@ void StoreImpl::start_threads(bool clean, const Milestone& reached) {
                                       if (options_.flush_sync) dispatcher_->ring();
                                   });
     lateness_.start({&flusher_->waiters(), &dispatcher_->waiters()});
-    // Behind a crash queues may have been left uncleaned, and recovery has loaded them all.
+    // After a crash queues may have been left uncleaned, and recovery has loaded them all.
     retention_ = std::make_unique<Retention>(
         Retention::Parts{os_, clock_, *log_, *queues_, *index_, disk_, deleting_,
                          [this] { return std::min(log_->synced(), dispatcher_->dispatched()); }},
@@ -510,7 +510,7 @@ Result<> StoreImpl::delete_topic(std::string_view topic) {
 Result<> StoreImpl::delete_queues(std::string_view topic, std::vector<QueueChange>& gone) {
     const Lock deleting(deleting_);
     const Lock writing(dispatcher_->writing());
-    // First no more appends, then the mark behind the last of them.
+    // First no more appends, then the mark after the last of them.
     queues_->close(topic, true);
     const std::int64_t end = log_->mark().end;
     if (auto ok = deleted_topics_.add(os_, topic, end, log_->begin()); !ok) {

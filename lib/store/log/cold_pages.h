@@ -1,7 +1,7 @@
 #pragma once
 // ColdPages: which parts of the log are in the system's memory only because somebody reads what
 // lies far behind the end. They are fetched ahead of such a reader in big steps, and given up
-// behind it, so that reading a long backlog evicts nothing that others need. Several queues and
+// after it, so that reading a long backlog evicts nothing that others need. Several queues and
 // groups may be reading the same part: the least recently used parts go first.
 //
 // Threads: any; the lock is held for a look, never over I/O.

@@ -209,7 +209,7 @@ void CommitLog::undo(std::span<Append> units, Errc why) {
     }
 }
 
-/// Nothing of a failed write may be taken for records later, by recovery or behind a later append.
+/// Nothing of a failed write may be taken for records later, by recovery or after a later append.
 void CommitLog::write_failed(const Error& error, std::int64_t bytes) {
     failed_bytes_ = std::max(failed_bytes_, bytes);
     erase_failed_write();
@@ -480,7 +480,7 @@ Result<> CommitLog::recovered(Mark mark, std::int64_t synced) {
     tail_ = std::const_pointer_cast<LogFile>(last);
     TRY_OK(open_tail());
     if (mark.end == tail_limit_) return {};
-    // Stale bytes behind the end could one day continue a record: shrinking and growing drops
+    // Stale bytes after the end could one day continue a record: shrinking and growing drops
     // them all, and gives their blocks back. Nobody reads there. They must not be back after the
     // next crash either, when new records end where one of them began.
     TRY_OK(tail_file_->resize(mark.end - tail_->base));

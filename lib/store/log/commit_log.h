@@ -83,13 +83,13 @@ public:
     /// Overwrites bytes of it; on disk with the next sync_patches(). not_found, refused, io
     Result<> patch(std::int64_t at, Bytes bytes);
     Result<> sync_patches();
-    /// The file that should hold `at`, all zero, with files before and behind it. refused, io;
+    /// The file that should hold `at`, all zero, with files before and after it. refused, io;
     /// corrupt: those do not leave room for one.
     Result<std::shared_ptr<const LogFile>> make_missing(std::int64_t at);
     /// Writes a copy of bytes that are going to be overwritten, and gives where. refused, io
     Result<std::filesystem::path> keep_aside(std::int64_t at, Bytes bytes);
 
-    /// Recovery's finding: what lies behind `mark` is dropped, files and bytes. `synced` says how
+    /// Recovery's finding: what lies after `mark` is dropped, files and bytes. `synced` says how
     /// much of it is known to be on disk.
     Result<> recovered(Mark mark, std::int64_t synced);
 
@@ -105,7 +105,7 @@ public:
     /// acknowledged until the store is opened again.
     Result<Mark> sync();
 
-    /// Makes the file behind the current one, so that no append has to.
+    /// Makes the file after the current one, so that no append has to.
     Result<> prepare_next();
     bool needs_file() const { return needs_file_.load(std::memory_order_relaxed); }
     /// At a clean stop: a file prepared and never used.
@@ -195,7 +195,7 @@ private:
     std::vector<Bytes> pieces_ GUARDED_BY(append_lock_);
     Buffer staged_ GUARDED_BY(append_lock_);
     std::atomic<std::int64_t> last_ts_ms_ = 0;                // written with append_lock_ held
-    std::int64_t failed_bytes_ GUARDED_BY(append_lock_) = 0;  // behind end(), to be zeroed
+    std::int64_t failed_bytes_ GUARDED_BY(append_lock_) = 0;  // after end(), to be zeroed
     std::int64_t retry_at_ms_ GUARDED_BY(append_lock_) = 0;
     bool stopped_ GUARDED_BY(append_lock_) = false;
 

@@ -2,7 +2,7 @@
 // LogMender: makes a log with damage in it one that can be walked, before anybody uses it. A record
 // with one flipped bit is as it was when that bit is put back, which its CRC tells; other damage
 // is overwritten with records that get neither unit nor key, or with a blank where it reaches its
-// file's end. What lies behind it stays. The overwritten bytes are kept in R/damaged/.
+// file's end. What lies after it stays. The overwritten bytes are kept in R/damaged/.
 //
 // Threads: before all others.
 // Owner:   recovery.
@@ -20,7 +20,7 @@ class LogMender {
 public:
     LogMender(CommitLog& log, LogWalker::Check check) : log_(log), check_(check) {}
 
-    /// The first sound record behind `at`, where none begins.
+    /// The first sound record after `at`, where none begins.
     std::optional<SoundRecord> find_behind(std::int64_t at) const;
     /// True when there is a record at `at` again, which ends at `end` or before; the last one of
     /// the log where the file lets it.

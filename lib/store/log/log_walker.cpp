@@ -76,7 +76,7 @@ LogWalker::Step LogWalker::next(std::int64_t limit, Check check) {
     }
 }
 
-// ---- behind damage
+// ---- after damage
 
 namespace {
 
@@ -104,7 +104,7 @@ public:
         if (auto handle = log.handle_of(file)) handle_ = std::move(*handle);
     }
 
-    /// The next window at or behind `at` that may hold something: [at, end of it).
+    /// The next window at or after `at` that may hold something: [at, end of it).
     bool next_window(std::int64_t& at, std::int64_t& end) const {
         if (handle_) {
             const auto data = handle_->next_data(at);
@@ -114,7 +114,7 @@ public:
         return at < to_;
     }
 
-    /// The first record, or blank that ends the file, that begins at `from` or behind.
+    /// The first record, or blank that ends the file, that begins at `from` or after.
     bool find(std::int64_t from, LogWalker::Check check, SoundRecord& found, bool& is_record) {
         // A size begins with zeros, which may lie before what the system takes for written.
         for (std::int64_t at = from, end = 0; next_window(at, end); at = end) {

@@ -28,10 +28,10 @@ public:
 
     LogWalker(const CommitLog& log, std::int64_t at) : log_(log), at_(at) {}
 
-    /// Looks at what lies at at(), and steps over a blank. Nothing at or behind `limit` is read.
+    /// Looks at what lies at at(), and steps over a blank. Nothing at or after `limit` is read.
     Step next(std::int64_t limit, Check check);
     const message::RecordView& record() const { return record_; }
-    std::int64_t at() const { return at_; }  ///< behind the last record that next() gave
+    std::int64_t at() const { return at_; }  ///< after the last record that next() gave
     /// Goes on at `at`, where an item begins.
     void seek(std::int64_t at) { at_ = at; }
 
@@ -45,13 +45,13 @@ private:
 /// Whether the record, in a file that begins at `base`, stands the check.
 bool stands(const message::RecordView& record, std::int64_t base, LogWalker::Check check);
 
-/// What lies behind bytes that are no record.
+/// What lies after bytes that are no record.
 struct SoundRecord {
     std::int64_t item_at = 0;    ///< where the log goes on: with the record, or a blank before it
     message::RecordView record;  ///< good while the log has its file
 };
 
-/// The first record behind `at` that stands `check`, and its body's CRC in any case; nothing up to
+/// The first record after `at` that stands `check`, and its body's CRC in any case; nothing up to
 /// `limit`. What was never written is passed over without a look.
 std::optional<SoundRecord> find_sound_record(const CommitLog& log, std::int64_t at,
                                              std::int64_t limit, LogWalker::Check check);

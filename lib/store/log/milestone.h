@@ -44,7 +44,7 @@ public:
 
     /// Before `abort` is written. What the last process has left, when it can be believed.
     std::optional<Milestone> load(const Checkpoint& checkpoint) const;
-    /// Behind the writing of `abort`: milestones are written from now on.
+    /// After the writing of `abort`: milestones are written from now on.
     void begin(const Milestone& first);
     /// Units and records before it have been written. It goes to the file every `step_bytes` of
     /// the log: it costs a system call.

@@ -30,7 +30,7 @@ Result<BatchUnit> BatchQueue::unit(std::int64_t index) const {
     return got == 1 ? BatchUnit::load(bytes.data()) : BatchUnit{};
 }
 
-/// The index of the unit that holds `offset`: the last one that does not begin behind it.
+/// The index of the unit that holds `offset`: the last one that does not begin after it.
 Result<std::int64_t> BatchQueue::find(std::int64_t offset) const {
     const std::int64_t end = end_.load(std::memory_order_acquire);
     // Nearly every read goes on where the one before has ended.
@@ -173,7 +173,7 @@ Result<MendPlan> BatchQueue::begin_mend() {
 
 Result<> BatchQueue::end_mend(const MendPlan& plan) {
     if (written_ < plan.old_max) {
-        // Its numbers were given: others go on behind them. The unit is that of an expired record.
+        // Its numbers were given: others go on after them. The unit is that of an expired record.
         BatchUnit last;
         last.unit = {0, 1, 0};
         last.offset = plan.old_max - 1;
@@ -232,7 +232,7 @@ Result<> BatchQueue::truncate_while(Keep&& keep) {
     std::int64_t index = end_;
     for (; index > files_.first(); --index) {
         TRY(const BatchUnit last, unit(index - 1));
-        if (last.is_valid() && keep(last)) break;  // else lost, and those behind it were not
+        if (last.is_valid() && keep(last)) break;  // else lost, and those after it were not
     }
     return truncate(index);
 }

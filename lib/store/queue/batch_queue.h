@@ -1,6 +1,6 @@
 #pragma once
 // The queue of a topic with the attribute queue.type=BatchCQ: one unit for each record, which may
-// hold many messages, in R/batchconsumequeue/<topic>/<id>. Units lie one behind the other whatever
+// hold many messages, in R/batchconsumequeue/<topic>/<id>. Units lie one after the other whatever
 // their offsets are, so the one that holds an offset is searched for. Bytes: mqd-store(5), BATCH
 // QUEUES.
 //
@@ -28,9 +28,9 @@ public:
     std::pair<std::filesystem::path, std::int64_t> place_of(std::int64_t offset) const override;
     QueueOffset next_file(QueueOffset offset) const override;
 
-    /// Writes the units behind the last one. refused: no space; io. May be repeated after an error.
+    /// Writes the units after the last one. refused: no space; io. May be repeated after an error.
     Result<> append(std::span<const BatchUnit> units);
-    /// Drops the units of records at or behind `at`.
+    /// Drops the units of records at or after `at`.
     Result<> truncate_from_record(std::int64_t at);
     /// Drops the units that reach beyond `offset`.
     Result<> truncate_to_offset(std::int64_t offset);
@@ -56,8 +56,8 @@ private:
     Result<> truncate_while(Keep&& keep);
     Result<> truncate(std::int64_t index);
 
-    std::atomic<std::int64_t> end_ = 0;           // index behind the last unit
-    mutable std::atomic<std::int64_t> hint_ = 0;  // index behind the units of the last read
+    std::atomic<std::int64_t> end_ = 0;           // index after the last unit
+    mutable std::atomic<std::int64_t> hint_ = 0;  // index after the units of the last read
     std::int64_t synced_ = 0;                     // sync()'s
 };
 

@@ -168,7 +168,7 @@ Result<> ConsumeQueue::truncate_to_log(std::int64_t end) {
     std::int64_t keep = written_;
     for (; keep > files_.first(); --keep) {
         TRY(const Unit last, unit(keep - 1));
-        if (last.is_unused()) continue;  // it was lost, and those behind it were not
+        if (last.is_unused()) continue;  // it was lost, and those after it were not
         if (last.is_filling() || last.end() <= end) break;
     }
     return truncate(keep);

@@ -36,7 +36,7 @@ public:
         return StoredQueue::is_mine({unit, offset, 1});
     }
 
-    /// Writes units at `first`, filling a gap behind written(). refused: no space; io. May be
+    /// Writes units at `first`, filling a gap after written(). refused: no space; io. May be
     /// repeated after an error.
     Result<> write_units(std::int64_t first, Bytes units, std::int64_t last_at);
     /// Writes units to a queue that has not been loaded, for which listing and reading its files is

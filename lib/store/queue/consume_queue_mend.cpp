@@ -33,7 +33,7 @@ Result<std::string> ConsumeQueue::find_misfit() const {
     if (!files_.fits()) return files_.misfit();
     const Expected wanted = expected();
     const std::int64_t end = written_;
-    // Behind what was expected another broker may have begun the queue anew.
+    // After what was expected another broker may have begun the queue anew.
     const bool newer = last_at_ > wanted.last_at && wanted.last_at >= 0;
     if (end < wanted.max && !newer) return fmt::format("it ends at {}, not at {}", end, wanted.max);
     if (wanted.min >= 0 && min_ > wanted.min && wanted.max > wanted.min && !newer)
@@ -161,7 +161,7 @@ Result<> ConsumeQueue::find_bad_units(MendPlan& plan, bool mending) const {
     return {};
 }
 
-/// From the end of the last sound unit before to the first one behind.
+/// From the end of the last sound unit before to the first one after.
 Result<> ConsumeQueue::find_log_range(MendPlan& plan) const {
     const Expected wanted = expected();
     const std::int64_t end = written_;
@@ -196,7 +196,7 @@ Result<> ConsumeQueue::end_mend(const MendPlan& plan) {
     const Expected wanted = expected();
     if (files_.any()) TRY_OK(fill_holes(plan));
     if (written_ < wanted.max) {
-        // Its numbers were given: others go on behind them.
+        // Its numbers were given: others go on after them.
         const std::int64_t from = has_files() ? written_.load() : files_.file_begin(wanted.max - 1);
         TRY_OK(fill(from, wanted.max, Unit::filling()));
         if (!has_files()) files_.begin_at(from);
@@ -248,7 +248,7 @@ Result<> ConsumeQueue::fill_holes(const MendPlan& plan) {
     return {};
 }
 
-/// As the number behind it has it, or in front of the first message that is left, the one before.
+/// As the number after it has it, or in front of the first message that is left, the one before.
 Result<> ConsumeQueue::fill_hole(std::int64_t from, std::int64_t to, const Unit& before,
                                  bool has_before) {
     Unit with = Unit::filling();

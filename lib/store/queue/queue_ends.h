@@ -9,7 +9,7 @@
 //   8    i64   the log's beginning                i16+n    topic
 //   16   i64   up to where records are counted    i32      queue
 //   24   i64   queues                             i64 i64  the first number, one past the last
-//   32   i32   CRC-32 of all behind it            i64      where the last record lies
+//   32   i32   CRC-32 of all after it             i64      where the last record lies
 //
 // Threads: a value.
 

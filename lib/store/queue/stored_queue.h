@@ -152,7 +152,7 @@ public:
                                      std::span<QueuedUnit> into) const = 0;
     /// The file where the unit of message `offset` is looked for, and the byte in it.
     virtual std::pair<std::filesystem::path, std::int64_t> place_of(std::int64_t offset) const = 0;
-    /// The first offset in the file behind that of `offset`.
+    /// The first offset in the file after that of `offset`.
     virtual QueueOffset next_file(QueueOffset offset) const = 0;
     /// True when the record has its unit.
     bool holds(const message::RecordView& record) const;
@@ -161,7 +161,7 @@ public:
 
     // ---- the writing half
 
-    std::int64_t written() const { return written_; }  ///< the offset behind the last message
+    std::int64_t written() const { return written_; }  ///< the offset after the last message
     std::int64_t last_at() const { return last_at_; }  ///< of the last unit's record, -1: none
     bool has_files() const { return files_.any(); }
     /// Drops every unit whose record does not end before `end`.

@@ -368,7 +368,7 @@ Result<> UnitFiles::truncate(std::int64_t from, std::int64_t to) {
     return mend_ ? cut(from, base_of(to - 1)) : zero(from, to);
 }
 
-/// Removes the files that lie behind `from`, up to that of `last_base`, and empties the rest of its
+/// Removes the files that lie after `from`, up to that of `last_base`, and empties the rest of its
 /// own: units that reached the disk though one before them did not must not stay.
 Result<> UnitFiles::cut(std::int64_t from, std::int64_t last_base) {
     std::int64_t base = last_base;

@@ -26,12 +26,12 @@ namespace mqd::store {
 class UnitFiles {
 public:
     /// `dir` is R/<kind>/<topic>/<queue>; `file_bytes` is a multiple of `unit_bytes`. With `mend`,
-    /// after a crash, any file may be too short and units may lie behind an unused one: what is
+    /// after a crash, any file may be too short and units may lie after an unused one: what is
     /// missing comes from the log.
     UnitFiles(Files& files, OpenFiles& open_files, std::filesystem::path dir,
               std::int64_t unit_bytes, std::int64_t file_bytes, bool mend);
 
-    /// Lists the files and gives the index behind the last unit in use, on the word that no unused
+    /// Lists the files and gives the index after the last unit in use, on the word that no unused
     /// one comes before it; with `mend` nothing is left behind it. What has no name of a file is
     /// passed over. 0 when files are missing, or have names or lengths of another geometry: see
     /// misfit(). io
@@ -46,7 +46,7 @@ public:
     /// With files of another geometry the folder is made anew beside the old one, which a crash
     /// leaves. refused, io
     Result<> reshape();
-    /// Behind the last unit in use, whatever lies before it. io
+    /// After the last unit in use, whatever lies before it. io
     Result<std::int64_t> used_end() const;
     /// The files begin with the one that holds `index`, made empty as far as missing. refused, io
     Result<> extend_front(std::int64_t index);
@@ -61,7 +61,7 @@ public:
     void begin_at(std::int64_t index) {
         first_.store(file_begin(index), std::memory_order_release);
     }
-    /// First unit of the file that holds `index`, and of the one behind it.
+    /// First unit of the file that holds `index`, and of the one after it.
     std::int64_t file_begin(std::int64_t index) const { return base_of(index) / unit_bytes_; }
     std::int64_t file_end(std::int64_t index) const {
         return (base_of(index) + file_bytes_) / unit_bytes_;
@@ -77,7 +77,7 @@ public:
         return {path_of(base), index * unit_bytes_ - base};
     }
 
-    /// The first unit in [from, to) whose record lies at `log_begin` or behind, `to` when there is
+    /// The first unit in [from, to) whose record lies at `log_begin` or after, `to` when there is
     /// none: in the log's order, but for units that only fill a gap, and files that are gone. io
     Result<std::int64_t> first_of(std::int64_t log_begin, std::int64_t from, std::int64_t to) const;
 
@@ -86,7 +86,7 @@ public:
 
     /// Makes files as they are needed. refused: no space; io. May be repeated.
     Result<> write(std::int64_t first, Bytes units);
-    /// Drops the units from `from` on; there are none at or behind `to`.
+    /// Drops the units from `from` on; there are none at or after `to`.
     Result<> truncate(std::int64_t from, std::int64_t to);
     /// Overwrites units of files that are there, and brings them to disk. not_found, refused, io.
     Result<> mend(std::int64_t first, Bytes units);

@@ -15,7 +15,7 @@ namespace mqd::store {
 
 /// The unit that `offset` of the queue should have, but for its tags code; `unit` is what it has.
 /// Nothing when no whole record says that it is that message: looked for where the unit leads, a
-/// flipped bit beside, and from the message before to the one behind, but for gaps of gigabytes.
+/// flipped bit beside, and from the message before to the one after, but for gaps of gigabytes.
 std::optional<Unit> search_unit(LogSource& source, const ConsumeQueue& queue, std::int64_t offset,
                                 const Unit& unit, bool demand_sum);
 

@@ -29,7 +29,7 @@ public:
     Result<> add(Files& files, std::string_view topic, std::int64_t log_end,
                  std::int64_t log_begin);
 
-    /// The log has lost what lay behind `log_end`, and new records will lie there. Saves if that
+    /// The log has lost what lay after `log_end`, and new records will lie there. Saves if that
     /// concerns any topic.
     Result<> recovered(Files& files, std::int64_t log_end);
 

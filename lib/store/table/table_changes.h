@@ -28,7 +28,7 @@ public:
     /// `table` is the table's own file.
     TableChanges(Files& files, const std::filesystem::path& table);
 
-    /// Behind the others; `change` without a line end. refused: no space; io: both leave what was
+    /// After the others; `change` without a line end. refused: no space; io: both leave what was
     /// there before.
     Result<> append(std::string_view change);
     /// What was appended is on disk. io

@@ -23,7 +23,7 @@ TopicNames TopicNames::load(Files& files, const std::filesystem::path& config) {
     TopicNames out;
     const auto changes = files.exists(config / "topics.json.changes");
     const auto text = read_text(files, config / "topics.json");
-    if (!changes || *changes || !text) return out;  // the table is behind, or gone
+    if (!changes || *changes || !text) return out;  // the table lacks the changes, or is gone
     const auto value = json::parse(*text);
     if (!value || !(*value)["topicConfigTable"].is_object()) return out;
     for (const auto& [name, topic] : (*value)["topicConfigTable"].members())

@@ -149,7 +149,7 @@ Result<> TimerLog::end_at(std::int64_t position) {
     }
     end_ = std::max(position, begin_);
     if (parts_.empty()) return {};
-    // Stale units behind the end would count again after the next start.
+    // Stale units after the end would count again after the next start.
     const auto& last = parts_.back();
     const auto bytes = last.mapping->bytes();
     const auto from = std::min(static_cast<std::size_t>(end_ - last.base), bytes.size());

@@ -39,7 +39,7 @@ public:
     std::optional<TimerUnit> read(std::int64_t position) const;
 
     /// Goes over the units from `from` (rounded up to where one can begin) as far as `take` and
-    /// the bytes allow; the log ends there: what is behind is zeroed or removed. io
+    /// the bytes allow; the log ends there: what is after is zeroed or removed. io
     template <class Take>
     Result<> replay(std::int64_t from, Take take) {
         std::int64_t at = first_at_or_behind(from);
