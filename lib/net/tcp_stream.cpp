@@ -8,8 +8,8 @@
 
 #include <algorithm>
 #include <array>
-#include <cerrno>
 #include <cstring>
+#include <span>
 #include <system_error>
 #include <utility>
 
@@ -38,11 +38,6 @@ constexpr std::byte tls_hello{0x16};
 constexpr int dead_after_ms = 60'000;
 constexpr int probe_after_s = 30;
 constexpr int probe_every_s = 10;
-
-/// `Connection reset by peer`; whoever hears it knows whose connection it is.
-Error reason_of(int error_number) {
-    return {Errc::unavailable, std::generic_category().message(error_number)};
-}
 
 /// Without them a connection lives longer than its peer; it works all the same.
 void notice_death(int fd) {
@@ -83,18 +78,23 @@ private:
 }  // namespace
 
 std::unique_ptr<Stream> make_tcp_stream(AsioLoop& loop, asio::ip::tcp::socket socket,
-                                        const StreamOptions& options, bool is_server) {
-    return std::make_unique<TcpStream>(
-        std::make_shared<TcpCore>(loop, std::move(socket), options, is_server));
+                                        const StreamOptions& options, bool is_server,
+                                        std::unique_ptr<Transport> transport) {
+    return std::make_unique<TcpStream>(std::make_shared<TcpCore>(loop, std::move(socket), options,
+                                                                 is_server, std::move(transport)));
 }
 
 TcpCore::TcpCore(AsioLoop& loop, asio::ip::tcp::socket socket, const StreamOptions& options,
-                 bool is_server)
+                 bool is_server, std::unique_ptr<Transport> transport)
     : loop_(loop),
       socket_(std::move(socket)),
+      plain_(socket_.native_handle()),
+      other_(std::move(transport)),
+      transport_(other_ != nullptr ? *other_ : plain_),
       options_(options),
       quiet_since_ms_(monotonic_ms()),
-      refuses_tls_(is_server) {
+      is_open_(other_ == nullptr),
+      refuses_tls_(is_server && other_ == nullptr) {
     // A peer that is gone already shows at the first read; until then it has no name.
     std::error_code ignored;
     socket_.non_blocking(true, ignored);
@@ -111,6 +111,30 @@ TcpCore::~TcpCore() {
 
 void TcpCore::start(Stream::Callbacks callbacks) {
     callbacks_ = std::move(callbacks);
+    if (!is_open_) return shake_hands();
+    wait_readable();
+}
+
+/// The callers of start() are in the middle of something: an error is told from the loop.
+void TcpCore::shake_hands() {
+    if (is_shut_ || is_failing_) return;
+    const auto outcome = transport_.handshake();
+    switch (outcome.state) {
+        case Transport::State::done:
+            break;
+        case Transport::State::wants_read:
+            return wait_readable();
+        case Transport::State::wants_write:
+            return wait_writable();
+        case Transport::State::closed:
+            return fail_later({Errc::unavailable, "closed"});
+        case Transport::State::failed:
+            return fail_later({Errc::unavailable, outcome.why});
+    }
+    is_open_ = true;
+    was_active_ = true;
+    flush();
+    if (is_closing_ && unsent_bytes() == 0) return shut();
     wait_readable();
 }
 
@@ -121,17 +145,33 @@ bool TcpCore::may_read() const {
 }
 
 void TcpCore::wait_readable() {
-    if (waits_readable_ || !may_read()) return;
+    const bool must = !is_open_ || send_wants_read_;  // whether or not anybody wants the bytes
+    if (waits_readable_ || is_shut_ || is_failing_ || (!must && !may_read())) return;
     waits_readable_ = true;
+    if (is_open_ && has_more_) {
+        loop_.post([self = shared_from_this()] {
+            self->waits_readable_ = false;
+            self->socket_readable();
+        });
+        return;
+    }
     socket_.async_wait(asio::ip::tcp::socket::wait_read,
                        [self = shared_from_this()](const std::error_code& error) {
                            self->waits_readable_ = false;
-                           if (!error) self->readable();
+                           if (!error) self->socket_readable();
                        });
 }
 
+void TcpCore::socket_readable() {
+    if (is_shut_ || is_failing_) return;
+    if (!is_open_) return shake_hands();
+    if (std::exchange(send_wants_read_, false)) writable();
+    readable();
+}
+
 void TcpCore::readable() {
-    if (!may_read()) return;  // resume_reading() waits anew, and the bytes are still there
+    // resume_reading() waits again, and the bytes are still there.
+    if (!may_read() || recv_wants_write_) return;
     if (input_.size() > carried_bytes_max) {
         read_into_input();
     } else {
@@ -139,18 +179,25 @@ void TcpCore::readable() {
     }
 }
 
-bool TcpCore::received(ssize_t n) {
-    if (n > 0) {
-        was_active_ = true;
-        return true;
-    }
-    const int error = errno;
-    if (n == 0) {
-        fail({Errc::unavailable, "closed"});
-    } else if (error == EAGAIN || error == EINTR) {
-        wait_readable();
-    } else {
-        fail(reason_of(error));
+bool TcpCore::received(Transport::Outcome got) {
+    has_more_ = got.has_more;
+    switch (got.state) {
+        case Transport::State::done:
+            was_active_ = true;
+            return true;
+        case Transport::State::wants_read:
+            wait_readable();
+            break;
+        case Transport::State::wants_write:
+            recv_wants_write_ = true;
+            wait_writable();
+            break;
+        case Transport::State::closed:
+            fail({Errc::unavailable, "closed"});
+            break;
+        case Transport::State::failed:
+            fail({Errc::unavailable, std::move(got.why)});
+            break;
     }
     return false;
 }
@@ -158,15 +205,16 @@ bool TcpCore::received(ssize_t n) {
 void TcpCore::read_into_block(MutableBytes block) {
     const std::size_t carried = input_.size();
     const MutableBytes room = block.subspan(carried, block.size() - carried - padding_bytes);
-    const auto n = ::recv(socket_.native_handle(), room.data(), room.size(), 0);
-    if (!received(n)) return;
+    auto got = transport_.recv(room);
+    const std::size_t n = got.bytes;
+    if (!received(std::move(got))) return;
     if (refuses_tls_) {
         refuses_tls_ = false;
         if (room.front() == tls_hello)
             return fail({Errc::unsupported, "the peer speaks TLS, which is not offered here"});
     }
     if (carried > 0) std::memcpy(block.data(), input_.data(), carried);
-    const Bytes all = block.first(carried + static_cast<std::size_t>(n));
+    const Bytes all = block.first(carried + n);
     const std::size_t used = give(all);
     if (is_shut_) return;
     input_.clear();
@@ -179,9 +227,10 @@ void TcpCore::read_into_input() {
     MutableBytes room = input_.room(0);
     if (room.size() < input_room_bytes / 2 + padding_bytes)
         room = input_.room(input_room_bytes + padding_bytes);
-    const auto n = ::recv(socket_.native_handle(), room.data(), room.size() - padding_bytes, 0);
-    if (!received(n)) return;
-    input_.commit(static_cast<std::size_t>(n));
+    auto got = transport_.recv(room.first(room.size() - padding_bytes));
+    const std::size_t n = got.bytes;
+    if (!received(std::move(got))) return;
+    input_.commit(n);
     give_again();
 }
 
@@ -236,7 +285,7 @@ void TcpCore::send_pieces(std::vector<Piece> pieces) {
 
 void TcpCore::flush() {
     if (is_shut_ || is_failing_) return;  // unsent_bytes() is still asked for in on_close
-    if (!waits_writable_ && unsent_bytes() > 0) send_all();
+    if (is_open_ && !waits_writable_ && unsent_bytes() > 0) send_all();
     if (unsent_bytes() > options_.unsent_bytes_high) is_backed_up_ = true;
 }
 
@@ -252,31 +301,41 @@ void TcpCore::flush_now() {
 
 void TcpCore::send_all() {
     while (unsent_bytes() > 0) {
-        const auto n = send_some();
-        if (n >= 0) {
-            was_active_ = true;
-            take_sent(static_cast<std::size_t>(n));
-        } else if (errno == EAGAIN) {
-            return wait_writable();
-        } else if (errno != EINTR) {
-            // Reported from the loop: the caller is in the middle of something.
-            return fail_later(reason_of(errno));
+        auto outcome = send_some();
+        switch (outcome.state) {
+            case Transport::State::done:
+                was_active_ = true;
+                take_sent(outcome.bytes);
+                break;
+            case Transport::State::wants_read:
+                send_wants_read_ = true;
+                return wait_readable();
+            case Transport::State::wants_write:
+                return wait_writable();
+            case Transport::State::closed:
+                outcome.why = "closed";
+                [[fallthrough]];
+            case Transport::State::failed:
+                // Reported from the loop: the caller is in the middle of something.
+                return fail_later({Errc::unavailable, std::move(outcome.why)});
         }
     }
 }
 
-ssize_t TcpCore::send_some() {
-    const int fd = socket_.native_handle();
-    if (piece_next_ == pieces_.size())
-        return ::send(fd, output_.data() + output_sent_, output_.size() - output_sent_,
-                      MSG_NOSIGNAL);
-
-    std::array<iovec, iovecs_max> parts;
+Transport::Outcome TcpCore::send_some() {
     std::size_t count = 0;
     std::size_t at = output_sent_;
+    // A transport only reads what an iovec points to.
+    const auto part = [](const std::byte* data, std::size_t bytes) {
+        return iovec{const_cast<std::byte*>(data), bytes};
+    };
+    if (piece_next_ == pieces_.size()) {
+        const iovec one = part(output_.data() + at, output_.size() - at);
+        return transport_.send({&one, 1});
+    }
+    std::array<iovec, iovecs_max> parts;
     const auto add = [&](const std::byte* data, std::size_t bytes) {
-        // sendmsg() only reads what an iovec points to.
-        parts[count++] = {const_cast<std::byte*>(data), bytes};
+        parts[count++] = part(data, bytes);
     };
     std::size_t i = piece_next_;
     for (; i < pieces_.size() && count + 2 < iovecs_max; ++i) {
@@ -287,10 +346,7 @@ ssize_t TcpCore::send_some() {
         add(queued.piece.bytes.data() + skip, queued.piece.bytes.size() - skip);
     }
     if (i == pieces_.size() && output_.size() > at) add(output_.data() + at, output_.size() - at);
-    msghdr message{};
-    message.msg_iov = parts.data();
-    message.msg_iovlen = count;
-    return ::sendmsg(fd, &message, MSG_NOSIGNAL);
+    return transport_.send(std::span(parts).first(count));
 }
 
 void TcpCore::take_sent(std::size_t n) {
@@ -337,8 +393,15 @@ void TcpCore::wait_writable() {
     socket_.async_wait(asio::ip::tcp::socket::wait_write,
                        [self = shared_from_this()](const std::error_code& error) {
                            self->waits_writable_ = false;
-                           if (!error && !self->is_shut_) self->writable();
+                           if (!error) self->socket_writable();
                        });
+}
+
+void TcpCore::socket_writable() {
+    if (is_shut_ || is_failing_) return;
+    if (!is_open_) return shake_hands();
+    if (std::exchange(recv_wants_write_, false)) readable();
+    if (!is_shut_) writable();
 }
 
 void TcpCore::writable() {

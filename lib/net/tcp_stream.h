@@ -1,6 +1,6 @@
 #pragma once
-// The plain TCP Stream. The connection proper (TcpCore) may outlive its handle (TcpStream): Asio
-// holds it while it waits for the socket, and close() lets it finish sending.
+// The TCP Stream, over a Transport. The connection proper (TcpCore) may outlive its handle
+// (TcpStream): Asio holds it while it waits for the socket, and close() lets it finish sending.
 //
 // Threads: the loop's own.
 // Owner:   a core is shared by its handle and the waits on its socket.
@@ -14,6 +14,7 @@
 
 #include "net/loop.h"
 #include "net/stream.h"
+#include "net/transport.h"
 
 namespace mqd::net {
 
@@ -21,9 +22,10 @@ class TcpCore final : public Resident,
                       public Flushable,
                       public std::enable_shared_from_this<TcpCore> {
 public:
-    /// `socket` is connected. A server's stream closes on what begins with a TLS hello.
+    /// `socket` is connected. `transport`: null for the plain one, over which a server's stream
+    /// closes on what begins with a TLS hello.
     TcpCore(AsioLoop& loop, asio::ip::tcp::socket socket, const StreamOptions& options,
-            bool is_server);
+            bool is_server, std::unique_ptr<Transport> transport);
     ~TcpCore() override;
     TcpCore(const TcpCore&) = delete;
     TcpCore& operator=(const TcpCore&) = delete;
@@ -55,22 +57,25 @@ private:
         Piece piece;
     };
 
+    void shake_hands();
     bool may_read() const;
     void wait_readable();
+    void socket_readable();
     void readable();
     void read_into_block(MutableBytes block);
     void read_into_input();
-    /// True when `n`, what recv() gave, is bytes; else it has been dealt with.
-    bool received(ssize_t n);
+    /// True when there are bytes; else it has been dealt with.
+    bool received(Transport::Outcome got);
     std::size_t give(Bytes bytes);
     void after_giving();
     void give_again();
 
     void send_all();
-    ssize_t send_some();
+    Transport::Outcome send_some();
     void take_sent(std::size_t n);
     void drop_output();
     void wait_writable();
+    void socket_writable();
     void writable();
 
     void fail(const Error& error);
@@ -81,6 +86,9 @@ private:
 
     AsioLoop& loop_;
     asio::ip::tcp::socket socket_;
+    PlainTransport plain_;
+    const std::unique_ptr<Transport> other_;
+    Transport& transport_;
     const StreamOptions options_;
     std::string remote_;
     std::string local_;
@@ -98,6 +106,10 @@ private:
     std::int64_t quiet_since_ms_ = 0;
     int callback_depth_ = 0;
     bool was_active_ = true;  // since the last sweep
+    bool is_open_ = false;    // the handshake is over
+    bool has_more_ = false;   // the transport has, which the socket does not announce
+    bool recv_wants_write_ = false;
+    bool send_wants_read_ = false;
     bool refuses_tls_ = false;
     bool is_shut_ = false;
     bool is_closing_ = false;
@@ -111,6 +123,7 @@ private:
 };
 
 std::unique_ptr<Stream> make_tcp_stream(AsioLoop& loop, asio::ip::tcp::socket socket,
-                                        const StreamOptions& options, bool is_server);
+                                        const StreamOptions& options, bool is_server,
+                                        std::unique_ptr<Transport> transport = nullptr);
 
 }  // namespace mqd::net
