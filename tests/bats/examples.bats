@@ -30,7 +30,8 @@ until_of() {
     'mqd-broker --standalone'*) echo is_listening broker ;;
     'mqd-broker -c broker.conf') echo is_listening broker ;;
     mqd-namesrv) echo is_listening namesrv ;;
-    'tail -F '* | *' -t logs -f '*) echo has logs 3 ;;
+    'tail -F '*) echo has logs 3 ;;
+    *' -t logs -f '*) echo test -s app.pos ;;
     *' -t nginx -f '*) echo has nginx 3 ;;
     'mqpull logs') echo is_given_new out logs ;;
     'mqpull orders --out json '*) echo is_given_new out orders ;;
@@ -58,6 +59,8 @@ follow() {
   # shellcheck disable=SC2086  # words
   wait_until eval "$condition" > /dev/null || { echo "in vain: $1"; cat err; return 1; }
   case $1 in *'&') return 0 ;; esac
+  # What the condition waits for may be older than the session.
+  wait_until kill -0 -- "-$pid" 2> /dev/null
   kill -- "-$pid"
   wait "$pid" || true
 }
