@@ -25,7 +25,7 @@ NAMES  ?=
 MINUTES ?= 10
 SECONDS ?=
 
-DEMO_PROGRAMS := mqd-broker mqsend mqpull mqdump
+DEMO_PROGRAMS := mqd-broker:executable mqsend mqpull mqdump
 BUILD := build$(if $(SAN),-$(SAN))
 SANITIZE_address := address,undefined
 SANITIZE_thread  := thread

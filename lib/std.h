@@ -1,7 +1,6 @@
 // The standard headers (and fmt) that most files include, compiled once: g++ reads them for every
 // file in a sixth of the time (lib/meson.build). No file includes this; each names what it uses, as
 // builds with clang++ and clang-tidy check.
-#pragma once
 
 #include <algorithm>
 #include <array>
