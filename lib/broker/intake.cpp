@@ -332,6 +332,11 @@ Refusal Intake::add_batch(const Publication& shared, const Items& items) {
 std::optional<PhysicalOffset> Intake::flush(Publisher& to) {
     const auto lease = std::exchange(lease_, nullptr);  // until all is stored
     if (pending_.empty()) return std::nullopt;
+    // Also when an answer throws: nothing is stored, or answered, twice.
+    struct Emptied {
+        ~Emptied() { of.clear(); }
+        Intake& of;
+    } const emptied{*this};
     // Only now has the buffer stopped moving.
     for (std::size_t i = 0; i < units_.size(); ++i) {
         const auto& is = pending_[i];
@@ -362,12 +367,15 @@ std::optional<PhysicalOffset> Intake::flush(Publisher& to) {
     }
     counters.put(messages, bytes);
     counters.put_times().add(took_us, static_cast<std::int64_t>(units_.size()));
+    return wait_for;
+}
+
+void Intake::clear() {
     records_.clear();
     records_.shrink_if_above(4 * bytes_max);
     texts_.clear();
     pending_.clear();
     units_.clear();
-    return wait_for;
 }
 
 }  // namespace mqd::broker

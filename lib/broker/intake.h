@@ -82,6 +82,7 @@ private:
     Refusal add_inner_batch(const Publication& shared, const Items& items);
     void note(const Publication& is, store::Queue& queue, std::size_t begin, std::uint32_t count,
               std::string_view unique_key, bool is_inner_batch);
+    void clear();
     std::string_view text(std::size_t begin, std::size_t end) const {
         return std::string_view(texts_).substr(begin, end - begin);
     }

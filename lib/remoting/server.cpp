@@ -71,9 +71,16 @@ private:
 };
 
 Result<std::size_t> SessionImpl::received(Bytes bytes) {
+    // Also when a command throws: what the thread has collected must not wait for another session's
+    // read.
+    struct Batch {
+        ~Batch() {
+            if (std::exchange(of.has_batch_, false)) of.end_batch();
+        }
+        SessionImpl& of;
+    } const batch{*this};
     auto used = for_each_command(
         bytes, decoder_, [this](const wire::Command& command) { return on_command(command); });
-    if (std::exchange(has_batch_, false)) end_batch();
     if (!used)
         log::debug("session_malformed", {{"remote", remote()}, {"error", used.error().what}});
     return used;

@@ -131,3 +131,32 @@ TEST_CASE_FIXTURE(Running, "only a group whose members send messages back gets a
     CHECK(broker->topics().find("%RETRY%R") != nullptr);
     broker->disconnected(*peer);
 }
+
+TEST_CASE_FIXTURE(Running, "an acknowledgement that throws is not made again with the next") {
+    start();
+    struct Acks : broker::Publisher {
+        void published(const broker::Published& is) override {
+            tokens.push_back(is.token);
+            if (is.token == 1) throw std::runtime_error("no memory");
+        }
+        std::vector<std::uint64_t> tokens;
+    } acks;
+    broker::TopicCache topics(broker->topics());
+    broker::TrafficCache traffic(broker->counters().traffic());
+    broker::Intake intake(*broker, topics, traffic);
+    const auto add = [&](std::uint64_t token) {
+        broker::Publication message;
+        REQUIRE(!intake.find({"T", 0, {"TBW102", 2}, false, 1}, message.topic).is_refused());
+        message.body = "x";
+        message.token = token;
+        message.born_host = *message::Host::make("127.0.0.1", 1);
+        REQUIRE(!intake.add(message).is_refused());
+    };
+    add(1);
+    add(2);
+    CHECK_THROWS_AS(intake.flush(acks), std::runtime_error);
+    add(3);
+    intake.flush(acks);
+    CHECK(acks.tokens == std::vector<std::uint64_t>{1, 3});
+    REQUIRE(broker->follow());  // nothing is held
+}

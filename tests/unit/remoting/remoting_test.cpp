@@ -422,6 +422,28 @@ TEST_CASE("a server asks its client, gets the answer, or hears that there is non
     CHECK(text.find(": closed") != std::string::npos);
 }
 
+TEST_CASE("what was collected is not left to the next session when something throws") {
+    TestService service;
+    Running running(service);
+    service.serve([&](Session& session, const wire::Command&) {
+        session.call(307, Named{"who", {}}, {}, 60'000,
+                     [](const Result<Answer>&) { throw std::runtime_error("the answer"); });
+    });
+    auto peer = Peer::connected(running.port());
+    peer.send(request(1, "a"));
+    const auto question = receive(peer);
+    REQUIRE(eventually([&] { return service.batches == 1; }));
+    service.serve({});
+    Buffer reply;
+    wire::Encoder(reply, Encoding::json, 0, question.opaque, wire::flag_response).finish({});
+    // One read: a request, and then an answer that ends the session.
+    peer.send(request(2, "b") + std::string(reply.text()));
+    CHECK(receive(peer).opaque == 2);
+    CHECK(peer.is_closed());
+    CHECK(service.batches == 2);
+    REQUIRE(eventually([&] { return service.closed == 1; }));
+}
+
 TEST_CASE("a session closed by its service sends its last answer and is closed once") {
     TestService service;
     Running running(service);
