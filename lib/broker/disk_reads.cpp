@@ -2,12 +2,18 @@
 
 #include <chrono>
 
+#include "base/log.h"
+
 namespace mqd::broker {
 namespace {
 
 constexpr auto look_again = std::chrono::milliseconds(20);
 
 }  // namespace
+
+void DiskReads::note_failure(const std::exception& bug) {
+    log::error("read_failed", {{"error", bug.what()}});
+}
 
 bool DiskReads::add(std::function<void()> start) {
     if (waiting_.size() >= waiting_max) return false;

@@ -131,16 +131,17 @@ void Fetches::later(Attempt attempt, const Fetch& fetch, const Waiting& waiting)
 }
 
 void Fetches::read_from_disk(const Fetch& fetch, const Waiting& waiting) {
-    const bool is_taken = reads_.run(
-        [&store = broker_.store(), fetch, waiting] { return *read_all(store, fetch, true); },
-        [this, fetch, waiting](Fetched fetched) {
-            auto attempt = settled(fetch, std::move(fetched));
-            if (attempt.state != State::to_wait) return waiting->answer(std::move(attempt.fetched));
-            // The queue had not been looked at since the start, or was rebuilt, which takes time.
-            const Fetch* again = waiting->renew(true);
-            if (again != nullptr) later(now(*again), *again, waiting);
-        });
-    if (!is_taken) waiting->refuse_busy();
+    reads_.run([&store = broker_.store(), fetch, waiting] { return *read_all(store, fetch, true); },
+               [this, fetch, waiting](Fetched fetched) {
+                   auto attempt = settled(fetch, std::move(fetched));
+                   if (attempt.state != State::to_wait)
+                       return waiting->answer(std::move(attempt.fetched));
+                   // The queue had not been looked at since the start, or was rebuilt, which takes
+                   // time.
+                   const Fetch* again = waiting->renew(true);
+                   if (again != nullptr) later(now(*again), *again, waiting);
+               },
+               [waiting](std::string_view why) { waiting->refuse_busy(why); });
 }
 
 /// False: `attempt` says how it goes on.

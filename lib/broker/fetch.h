@@ -65,8 +65,8 @@ public:
     /// answered already, for example with a refusal.
     virtual const Fetch* renew(bool may_wait) = 0;
     virtual void answer(Fetched fetched) = 0;
-    /// Too many of the connection's requests wait for the disk.
-    virtual void refuse_busy() = 0;
+    /// It cannot be read from the disk now; `why` is for the client.
+    virtual void refuse_busy(std::string_view why) = 0;
 
 private:
     friend class Fetches;

@@ -263,7 +263,8 @@ public:
     HeldPull(const Pull& pull, const Call& call, remoting::Ticket ticket, const Asked& asked)
         : pull_{header_, pull.service, pull.connection, pull.is_lite, pull.is_oneway},
           session_(call.session),
-          asker_(call.asker()),
+          gate_(call.service.gate()),
+          account_(call.account),
           ticket_(std::move(ticket)),
           header_(pull.header) {
         header_.consumer_group = group_ = pull.header.consumer_group;
@@ -276,7 +277,7 @@ public:
     const broker::Fetch& fetch() const { return asked_.fetch; }
     const broker::Fetch* renew(bool may_wait) override {
         // What comes now was sent after the right may have been taken away.
-        const auto may = needs::Pull::ask(asker_.gate, asker_.caller(), header_);
+        const auto may = needs::Pull::ask(gate_, {account_, pull_.connection.address()}, header_);
         if (!may) {
             send_refusal(pull_, session_, ticket_, *refused(rc::no_permission, may.error().what));
             return nullptr;
@@ -291,7 +292,7 @@ public:
     void answer(broker::Fetched fetched) override {
         answer_with(pull_, session_, ticket_, asked_.flags, std::move(fetched));
     }
-    void refuse_busy() override { refuse_reads(session_, ticket_); }
+    void refuse_busy(std::string_view why) override { refuse_reads(session_, ticket_, why); }
 
 private:
     void own() {
@@ -300,7 +301,8 @@ private:
     }
     const Pull pull_;
     remoting::Session& session_;  // used on its own thread only, while it lives
-    const Asker asker_;
+    access::Gate& gate_;
+    const std::string account_;
     const remoting::Ticket ticket_;
     std::string group_, topic_, expression_, type_;
     wire::PullMessage header_;

@@ -16,11 +16,12 @@ template <class Read, class Answer>
 void read_elsewhere(const Call& call, const remoting::Ticket& ticket, Read read, Answer answer) {
     auto& session = call.session;
     auto& connection = call.connection;
-    const bool is_taken =
-        connection.disk_reads.run(std::move(read), [&session, &connection, answer](auto found) {
+    connection.disk_reads.run(
+        std::move(read),
+        [&session, &connection, answer](auto found) {
             answer(session, connection, std::move(found));
-        });
-    if (!is_taken) refuse_reads(session, ticket);
+        },
+        [&session, ticket](std::string_view why) { refuse_reads(session, ticket, why); });
 }
 
 /// The answer's body is what `read` gives.

@@ -65,9 +65,9 @@ void Connection::close() {
     session_.with_session([](remoting::Session& session) { session.close(); });
 }
 
-void refuse_reads(remoting::Session& session, const remoting::Ticket& ticket) {
-    session.reply(ticket, wire::response_code::system_busy, wire::NoHeader{}, {},
-                  "too many requests of this connection wait for the disk");
+void refuse_reads(remoting::Session& session, const remoting::Ticket& ticket,
+                  std::string_view why) {
+    session.reply(ticket, wire::response_code::system_busy, wire::NoHeader{}, {}, why);
 }
 
 Service::Service(broker::Broker& broker, access::Gate& gate) : broker_(broker), gate_(gate) {}

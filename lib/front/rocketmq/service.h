@@ -64,8 +64,8 @@ private:
     remoting::Ticket session_;
 };
 
-/// To a request that finds too many of its connection's waiting for the disk.
-void refuse_reads(remoting::Session& session, const remoting::Ticket& ticket);
+/// To a request that cannot be read from the disk now.
+void refuse_reads(remoting::Session& session, const remoting::Ticket& ticket, std::string_view why);
 
 /// Who asked, for what goes on after the call.
 struct Asker {

@@ -87,7 +87,9 @@ private:
         ReplyRef reply;
         const broker::Fetch* renew(bool) override { return &fetch; }
         void answer(broker::Fetched fetched) override { reply->set_value(text_of(fetched)); }
-        void refuse_busy() override { reply->set_value("busy"); }
+        void refuse_busy(std::string_view why) override {
+            reply->set_value(fmt::format("busy: {}", why));
+        }
     };
 
     static std::string text_of(const broker::Fetched& fetched) {
