@@ -101,6 +101,7 @@ public:
         : file_(*file), bytes_(file->bytes) {
         const auto end = std::min(file->limit(), limit) - file->base;
         to_ = std::max<std::int64_t>(0, end);
+        is_whole_ = file->limit() <= limit;
         if (auto handle = log.handle_of(file)) handle_ = std::move(*handle);
     }
 
@@ -169,7 +170,7 @@ private:
              hit = find_bytes(magics, *hit + 1, blank_magic)) {
             const std::int64_t begin = *hit - 4;
             const auto size = load_be<std::int32_t>(bytes_.data() + begin);
-            if (size == static_cast<std::int64_t>(bytes_.size()) - begin) return begin;
+            if (size == static_cast<std::int64_t>(bytes_.size()) - begin && is_whole_) return begin;
         }
         return std::nullopt;
     }
@@ -177,6 +178,7 @@ private:
     const LogFile& file_;
     const Bytes bytes_;
     std::int64_t to_ = 0;
+    bool is_whole_ = false;  // a blank, which reaches to the file's end, ends before the limit
     std::shared_ptr<File> handle_;
 };
 

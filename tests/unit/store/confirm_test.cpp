@@ -1,5 +1,7 @@
 // One limit for all that shows messages: Options::confirmed and Store::confirm().
 
+#include <array>
+#include <fstream>
 #include <future>
 
 #include "message/sys_flag.h"
@@ -153,6 +155,36 @@ TEST_CASE("what is not confirmed is nowhere seen, and all of it once it is") {
     CHECK(hits(*store, "Other", 1000) == 1);
     all.push_back(append_key(*store, "T", 60));
     expect(61);
+}
+
+TEST_CASE("the walk over damage stops at the limit, also where what looks like a blank does not") {
+    const Folder folder;
+    const auto store = open(limited(folder.path(), 0));
+    std::vector<Append> all;
+    for (int i = 0; i < 3; ++i) all.push_back(append_key(*store, "T", i));
+    {
+        // Damage that came after it was written: the first is no record, and the second one's body
+        // is a blank that reaches to the file's end, where the log has not come yet.
+        std::fstream file(folder.path() / "commitlog" / "00000000000000000000",
+                          std::ios::in | std::ios::out | std::ios::binary);
+        const auto put = [&](std::int64_t at, std::uint32_t word) {
+            std::array<std::byte, 4> bytes;
+            store_be(bytes.data(), word);
+            file.seekp(at);
+            file.write(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+        };
+        const auto fake = all[1].at.value + 50;
+        REQUIRE(fake + 8 < all[2].at.value);
+        put(all[0].at.value + 4, 0);
+        put(fake, static_cast<std::uint32_t>(small({}).commit_log_file_bytes - fake));
+        put(fake + 4, message::magic_blank);
+        file.flush();
+        REQUIRE(file.good());
+    }
+    store->confirm(store->end());
+    REQUIRE(dispatched(*store, store->end()));
+    CHECK(bodies(*store, *store->queue("T", 0)).back() == "m2");
+    REQUIRE(store->close());
 }
 
 TEST_CASE("a store without a limit gets none") {
