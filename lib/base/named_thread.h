@@ -15,11 +15,13 @@ namespace mqd {
 
 template <class Function>
 std::thread named_thread(std::string_view name, Function function) {
-    std::thread thread(std::move(function));
-    // A name that is not set harms nobody.
-    static_cast<void>(
-        ::pthread_setname_np(thread.native_handle(), std::string(name.substr(0, 15)).c_str()));
-    return thread;
+    // By the thread itself: it may be over before another one names it.
+    return std::thread(
+        [name = std::string(name.substr(0, 15)), function = std::move(function)]() mutable {
+            // A name that is not set harms nobody.
+            static_cast<void>(::pthread_setname_np(::pthread_self(), name.c_str()));
+            function();
+        });
 }
 
 /// From now on this thread has a tenth of a processor where others want all of it. Linux has a

@@ -48,6 +48,7 @@ std::size_t Session::on_bytes(Bytes bytes) {
 }
 
 void Session::close() {
+    check(home_ != nullptr);  // it has started
     if (std::exchange(is_closing_, true) || is_reading_ || !stream_) return;
     loop_.post([held = home_->sessions[index_]] {
         held->finish({Errc::unavailable, "closed by the server"});
@@ -104,7 +105,15 @@ void Server::open(std::unique_ptr<Stream> stream) {
     }
     std::size_t thread = 0;
     while (&threads_.at(thread) != &stream->loop()) ++thread;
-    auto session = make_(std::move(stream), thread);
+    std::shared_ptr<Session> session;
+    try {
+        session = make_(std::move(stream), thread);
+    } catch (const std::exception& bug) {
+        connections_.fetch_sub(1, std::memory_order_relaxed);
+        log::error("session_not_made", {{"error", bug.what()}});
+        return;
+    }
+    check(session != nullptr);
     auto& of = *session;
     of.start(lists_[thread], std::move(session));
 }

@@ -150,3 +150,22 @@ TEST_CASE("what a session throws ends it at most, not the server") {
     auto next = Peer::connected(of.server->port());
     CHECK(echo(next, "hello\n") == "hello\n");
 }
+
+TEST_CASE("a session that cannot be made costs its connection only") {
+    net::IoThreads threads{2, "test"};
+    Counts counts;
+    int made = 0;
+    auto server = net::Server::listen(
+        threads, "127.0.0.1:0", {}, 1,
+        [&](std::unique_ptr<net::Stream> stream, std::size_t) -> std::shared_ptr<net::Session> {
+            if (made++ < 3) throw std::bad_alloc();
+            return std::make_shared<EchoSession>(std::move(stream), counts, false);
+        });
+    REQUIRE(server);
+    for (int i = 0; i < 3; ++i) CHECK(Peer::connected((*server)->port()).is_closed());
+    auto peer = Peer::connected((*server)->port());
+    CHECK(echo(peer, "hello\n") == "hello\n");
+    CHECK((*server)->connections() == 1);
+    server->reset();
+    threads.stop();
+}
