@@ -81,6 +81,7 @@ std::size_t put_utf8(char* to, std::uint32_t character) {
 namespace {
 
 constexpr std::uint64_t tops = 0x8080808080808080;
+constexpr std::uint64_t blanks = 0x2020202020202020;
 
 /// Nonzero when one of the 8 bytes cannot stand as it is: a control character, quote or backslash.
 std::uint64_t special_bytes(std::uint64_t eight) {
@@ -121,25 +122,30 @@ char* put_escaped(char* to, char c) {
     return to + 5;
 }
 
+/// Up to 8 bytes; 8 may be written over whatever comes of them.
+char* put_eight(char* to, std::string_view text, std::uint64_t eight) {
+    if (special_bytes(eight) == 0) {
+        std::memcpy(to, &eight, 8);
+        return to + text.size();
+    }
+    for (const char c : text) to = put_escaped(to, c);
+    return to;
+}
+
 /// `seen` collects all bits of the text: only one beyond ASCII needs a look at its UTF-8.
 char* put_escaped(char* to, std::string_view text, std::uint64_t& seen) {
+    std::uint64_t eight = 0;
     while (text.size() >= 8) {
-        std::uint64_t eight = 0;
         std::memcpy(&eight, text.data(), 8);
         seen |= eight;
-        if (special_bytes(eight) == 0) {
-            std::memcpy(to, &eight, 8);
-            to += 8;
-        } else {
-            for (const char c : text.substr(0, 8)) to = put_escaped(to, c);
-        }
+        to = put_eight(to, text.substr(0, 8), eight);
         text.remove_prefix(8);
     }
-    for (const char c : text) {
-        seen |= static_cast<unsigned char>(c);
-        to = put_escaped(to, c);
-    }
-    return to;
+    if (text.empty()) return to;
+    eight = blanks;
+    std::memcpy(&eight, text.data(), text.size());
+    seen |= eight;
+    return put_eight(to, text, eight);
 }
 
 }  // namespace
@@ -154,7 +160,7 @@ void put_quoted(Buffer& out, std::string_view text) {
         const auto piece = rest.substr(0, piece_bytes);
         rest.remove_prefix(piece.size());
         const auto before = out.size();
-        char* const from = reinterpret_cast<char*>(out.extend(piece.size() * 6 + 2));
+        char* const from = reinterpret_cast<char*>(out.extend(piece.size() * 6 + 2 + 8));
         char* to = from;
         if (before == begin) *to++ = '"';
         to = put_escaped(to, piece, seen);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cstring>
 
 namespace mqd::message {
 namespace {
@@ -56,8 +57,12 @@ std::optional<std::string_view> find_property(std::string_view properties, std::
             --end;
             continue;
         }
-        const auto before = properties.rfind(pair_end, end - 1);
-        const auto begin = before == std::string_view::npos ? 0 : before + 1;
+        const void* const before = ::memrchr(properties.data(), pair_end, end - 1);
+        const std::size_t begin =
+            before == nullptr
+                ? 0
+                : static_cast<std::size_t>(static_cast<const char*>(before) - properties.data()) +
+                      1;
         const auto piece = properties.substr(begin, end - begin);
         if (piece.size() > name.size() + 1 && piece[name.size()] == name_end &&
             piece.starts_with(name))

@@ -1,7 +1,11 @@
 #include <doctest/doctest.h>
 
 #include <limits>
+#include <string>
+#include <utility>
+#include <vector>
 
+#include "json/escape.h"
 #include "json/value.h"
 #include "json/writer.h"
 
@@ -87,6 +91,25 @@ TEST_CASE("raw control characters are read and escapes are written") {
           "a\x01"
           "b\n");
     CHECK(json::to_text(*value) == R"("a\u0001b\n")");
+}
+
+TEST_CASE("a byte is escaped wherever it stands in a text of whatever length") {
+    const std::vector<std::pair<char, std::string>> bytes = {
+        {'"', "\\\""}, {'\\', "\\\\"}, {'\x1f', "\\u001f"}, {'\0', "\\u0000"},
+        {' ', " "},    {'!', "!"},     {'\x7f', "\x7f"}};
+    for (std::size_t length = 1; length <= 20; ++length)
+        for (std::size_t at = 0; at < length; ++at)
+            for (const auto& [byte, written] : bytes) {
+                std::string text(length, 'x');
+                text[at] = byte;
+                Buffer out;
+                json::put_quoted(out, text);
+                CHECK(out.text() == '"' + std::string(at, 'x') + written +
+                                        std::string(length - at - 1, 'x') + '"');
+            }
+    Buffer out;
+    json::put_quoted(out, "");
+    CHECK(out.text() == "\"\"");
 }
 
 TEST_CASE("escapes are undone and half surrogates replaced") {
