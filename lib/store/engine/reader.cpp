@@ -4,7 +4,11 @@
 
 #include <algorithm>
 #include <array>
+#include <cstddef>
+#include <memory>
+#include <type_traits>
 
+#include "base/check.h"
 #include "message/properties.h"
 #include "store/queue/consume_queue.h"
 #include "store/log/log_walker.h"
@@ -18,6 +22,22 @@ constexpr std::int64_t chunk_units = 800;
 // Records of a queue that lie near each other are read at once, with what lies between them.
 constexpr std::int64_t run_bytes_max = 1 << 20;
 constexpr std::int64_t run_gap_bytes_max = 16 << 10;
+
+/// Room for the units of one look at the queue, of which only those asked for are initialised: all
+/// of it would be 32 KB a pull.
+class Chunk {
+public:
+    std::span<QueuedUnit> first(std::int64_t count) {
+        check(count >= 0 && count <= chunk_units);
+        auto* const units = reinterpret_cast<QueuedUnit*>(room_.data());
+        std::uninitialized_default_construct_n(units, count);
+        return {units, static_cast<std::size_t>(count)};
+    }
+
+private:
+    static_assert(std::is_trivially_destructible_v<QueuedUnit>);
+    alignas(QueuedUnit) std::array<std::byte, chunk_units * sizeof(QueuedUnit)> room_;
+};
 
 /// Copies of records that are not warm, a block for each run of them.
 class Copies {
@@ -58,7 +78,7 @@ public:
         result_.next = from;
         const std::int64_t scan_max =
             std::max<std::int64_t>(limits_.units_scanned, limits_.messages);
-        std::array<QueuedUnit, chunk_units> chunk;
+        Chunk chunk;
         std::int64_t scanned = 0;
         while (scanned < scan_max && result_.next < result_.max) {
             const std::int64_t wanted =
@@ -66,13 +86,13 @@ public:
                           filter_ != nullptr
                               ? chunk_units
                               : static_cast<std::int64_t>(limits_.messages) - result_.messages});
-            const auto got =
-                queue_.read(result_.next.value, result_.max.value, mode_ == LogSource::Mode::now,
-                            std::span(chunk).first(static_cast<std::size_t>(wanted)));
+            const auto into = chunk.first(wanted);
+            const auto got = queue_.read(result_.next.value, result_.max.value,
+                                         mode_ == LogSource::Mode::now, into);
             if (!got && got.error().code == Errc::unavailable) must_wait_ = true;
             if (!got && got.error().code == Errc::io) failed_ = true;
             if (!got || *got == 0) break;
-            units_ = std::span(chunk).first(*got);
+            units_ = into.first(*got);
             for (; !units_.empty(); units_ = units_.subspan(1)) {
                 const QueuedUnit& queued = units_.front();
                 if (queued.next() <= result_.next.value) {

@@ -38,9 +38,15 @@ std::filesystem::path UnitFiles::path_of(std::int64_t base) const {
     return dir_ / file_name(base);
 }
 
-Result<std::shared_ptr<File>> UnitFiles::file_for(std::int64_t base, bool create) {
+Result<std::shared_ptr<File>> UnitFiles::opened(std::int64_t base) const {
     const OpenFiles::Key key{this, base};
-    if (!create) return open_files_.open(key, path_of(base));
+    if (auto file = open_files_.find(key)) return file;  // a path costs more than a short read
+    return open_files_.open(key, path_of(base));
+}
+
+Result<std::shared_ptr<File>> UnitFiles::file_for(std::int64_t base, bool create) {
+    if (!create) return opened(base);
+    const OpenFiles::Key key{this, base};
     if (auto file = open_files_.find(key)) return file;
     made_files_ = true;
     return open_files_.create(key, path_of(base), file_bytes_);
@@ -58,7 +64,7 @@ Result<std::size_t> UnitFiles::read(std::int64_t first, std::int64_t limit, Muta
         const std::int64_t in_file = (first + done) * unit_bytes_ - base;
         const auto bytes = static_cast<std::size_t>(
             std::min((wanted - done) * unit_bytes_, file_bytes_ - in_file));
-        auto file = open_files_.open({this, base}, path_of(base));
+        auto file = opened(base);
         if (!file && done > 0) break;  // the next read will say so
         if (!file) return std::move(file).error();
         const auto part = into.subspan(static_cast<std::size_t>(done * unit_bytes_), bytes);
@@ -74,7 +80,7 @@ Result<std::size_t> UnitFiles::read(std::int64_t first, std::int64_t limit, Muta
 Result<bool> UnitFiles::is_used(std::int64_t index) const {
     std::array<std::byte, Unit::bytes_each> bytes;  // both kinds begin with it
     const std::int64_t base = base_of(index);
-    TRY(const auto file, open_files_.open({this, base}, path_of(base)));
+    TRY(const auto file, opened(base));
     TRY(const std::size_t got, file->read(index * unit_bytes_ - base, bytes));
     return got == bytes.size() && !Unit::load(bytes.data()).is_unused();
 }
@@ -120,7 +126,7 @@ Result<std::int64_t> UnitFiles::load() {
 /// empty, is as it should be.
 Result<> UnitFiles::settle_lengths(std::vector<std::int64_t>& bases) {
     for (std::size_t i = bases.size(); i-- > 0;) {
-        TRY(const auto file, open_files_.open({this, bases[i]}, path_of(bases[i])));
+        TRY(const auto file, opened(bases[i]));
         TRY(const std::int64_t size, file->size());
         if (size == file_bytes_) continue;
         if (mend_ && size < file_bytes_) {

@@ -97,6 +97,8 @@ public:
 
 private:
     std::filesystem::path path_of(std::int64_t base) const;
+    /// not_found: there is none; io.
+    Result<std::shared_ptr<File>> opened(std::int64_t base) const;
     std::int64_t base_of(std::int64_t index) const {
         return index * unit_bytes_ / file_bytes_ * file_bytes_;
     }
