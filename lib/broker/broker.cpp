@@ -53,6 +53,7 @@ Result<std::unique_ptr<Broker>> Broker::open(store::Files& files, const Clock& c
     TRY(broker->groups_, Groups::open(files, clock, settings));
     TRY(broker->offsets_, Offsets::open(files, clock, settings));
     TRY(broker->filters_, Filters::open(files, clock, settings));
+    TRY(broker->request_modes_, RequestModes::open(files, settings.config_dir()));
     std::unique_ptr<Leading> leading;
     if (leads) {
         TRY(leading, broker->open_leading());
@@ -146,6 +147,7 @@ Result<> Broker::close() {
     const auto leading = stop();
     TRY_OK(topics_->close());
     TRY_OK(filters_->save());
+    TRY_OK(request_modes_->save());
     TRY_OK(groups_->save());
     auto progress = leading != nullptr ? leading->close() : Result<>();
     TRY_OK(offsets_->save());
@@ -173,6 +175,7 @@ void Broker::save_offsets_soon(std::function<void(Result<>)> done) {
 Result<> Broker::save_tables() {
     TRY_OK(save_topics());
     TRY_OK(filters_->save());
+    TRY_OK(request_modes_->save());
     return groups_->save();
 }
 

@@ -26,6 +26,7 @@
 #include "broker/groups.h"
 #include "broker/offsets.h"
 #include "broker/queue_locks.h"
+#include "broker/request_modes.h"
 #include "broker/role.h"
 #include "broker/settings.h"
 #include "broker/topics.h"
@@ -56,6 +57,7 @@ public:
     Groups& groups() { return *groups_; }
     Offsets& offsets() { return *offsets_; }
     Filters& filters() { return *filters_; }
+    RequestModes& request_modes() { return *request_modes_; }
     Clients& clients() { return clients_; }
     QueueLocks& locks() { return locks_; }
     Arrivals& arrivals() { return *arrivals_; }
@@ -151,6 +153,7 @@ private:
     std::unique_ptr<Groups> groups_;
     std::shared_ptr<Offsets> offsets_;  // the store's listener has a share
     std::unique_ptr<Filters> filters_;
+    std::unique_ptr<RequestModes> request_modes_;
     Clients clients_;
     QueueLocks locks_;
     const std::shared_ptr<Arrivals> arrivals_;  // the store's listener has a share

@@ -207,6 +207,15 @@ struct QueueChange {
     QueueOffset min, max;
 };
 
+/// A consume queue's unit (mqd-store(5), UNITS).
+struct StoredUnit {
+    QueueOffset offset;
+    PhysicalOffset at;
+    std::int32_t bytes = 0;
+    std::int64_t tags_code = 0;
+    bool is_extended = false;  ///< the code is a place in the queue's extension
+};
+
 class Store {
 public:
     virtual ~Store() = default;  ///< close() first, or the stop is unclean on purpose
@@ -266,6 +275,10 @@ public:
     virtual Result<Slice> record_at(PhysicalOffset at) const = 0;
     /// Where in the log that message lies, by the queue alone; nothing outside the queue.
     virtual std::optional<PhysicalOffset> position(Queue& queue, QueueOffset offset) const = 0;
+    /// The units of the queue from that message on, up to `count_max`, as its files have them;
+    /// fewer at the queue's end. May wait for the disk. io; not_found: the file is gone.
+    virtual Result<std::vector<StoredUnit>> units(Queue& queue, QueueOffset from,
+                                                  std::size_t count_max) const = 0;
     /// The first record at or after `at`, where a record, a file or the filling at a file's end
     /// begins; nothing at the end of the log, or before bytes that are no record.
     virtual std::optional<Slice> next_record(PhysicalOffset at) const = 0;

@@ -82,6 +82,7 @@ inline constexpr std::int32_t get_broker_consume_stats = 317;
 inline constexpr std::int32_t update_namesrv_config = 318;
 inline constexpr std::int32_t get_namesrv_config = 319;
 inline constexpr std::int32_t send_batch_message = 320;
+inline constexpr std::int32_t query_consume_queue = 321;
 inline constexpr std::int32_t query_data_version = 322;
 inline constexpr std::int32_t resume_check_half_message = 323;
 inline constexpr std::int32_t send_reply_message = 324;
@@ -97,8 +98,11 @@ inline constexpr std::int32_t get_subscriptiongroup_config = 352;
 inline constexpr std::int32_t update_and_get_group_forbidden = 353;
 inline constexpr std::int32_t lite_pull_message = 361;
 inline constexpr std::int32_t recall_message = 370;
+inline constexpr std::int32_t set_message_request_mode = 401;
+inline constexpr std::int32_t get_all_message_request_mode = 402;
 inline constexpr std::int32_t get_broker_member_group = 901;
 inline constexpr std::int32_t broker_heartbeat = 904;
+inline constexpr std::int32_t get_broker_ha_status = 907;
 }  // namespace request_code
 
 namespace response_code {

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "front/rocketmq/convert.h"
 #include "front/rocketmq/requests.h"
 #include "wire/bodies/consumers.h"
 #include "wire/headers/clients.h"
@@ -17,16 +18,6 @@ std::vector<wire::Connection> to_wire(const std::vector<broker::Clients::Connect
     for (const auto& is : connections)
         out.push_back({is.client.id, is.address, is.client.language, is.client.version});
     return out;
-}
-
-wire::SubscriptionData to_wire(const broker::Subscription& is) {
-    wire::SubscriptionData data;
-    data.topic = is.topic;
-    data.sub_string = is.expression;
-    data.expression_type = is.type;
-    data.sub_version = is.version;
-    data.tags = is.tags.tags();
-    return data;
 }
 
 }  // namespace

@@ -32,4 +32,14 @@ wire::DataVersion to_wire(const broker::DataVersion& version) {
     return {version.state_version, version.timestamp_ms, version.counter};
 }
 
+wire::SubscriptionData to_wire(const broker::Subscription& is) {
+    wire::SubscriptionData data;
+    data.topic = is.topic;
+    data.sub_string = is.expression;
+    data.expression_type = is.type;
+    data.sub_version = is.version;
+    data.tags = is.tags.tags();
+    return data;
+}
+
 }  // namespace mqd::front::rocketmq

@@ -6,8 +6,10 @@
 #include <cstdint>
 #include <optional>
 
+#include "broker/clients.h"
 #include "broker/table_file.h"
 #include "broker/topics.h"
+#include "wire/bodies/heartbeat.h"
 #include "wire/bodies/topic.h"
 
 namespace mqd::front::rocketmq {
@@ -20,5 +22,6 @@ inline std::optional<std::int64_t> since_of(const store::Queue& queue) {
 wire::TopicConfig to_wire(const broker::TopicConfig& config);
 broker::TopicConfig from_wire(const wire::TopicConfig& config);
 wire::DataVersion to_wire(const broker::DataVersion& version);
+wire::SubscriptionData to_wire(const broker::Subscription& is);
 
 }  // namespace mqd::front::rocketmq

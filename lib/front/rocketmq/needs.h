@@ -12,8 +12,10 @@
 #include "front/rocketmq/requests.h"
 #include "wire/bodies/heartbeat.h"
 #include "wire/bodies/queues.h"
+#include "wire/bodies/request_mode.h"
 #include "wire/bodies/topic.h"
 #include "wire/headers/clients.h"
+#include "wire/headers/consume_queue.h"
 #include "wire/headers/consumers.h"
 #include "wire/headers/messages.h"
 #include "wire/headers/offsets.h"
@@ -98,6 +100,14 @@ struct GroupAndTopicIfNamed {
         return call.service.gate().allow_to_group(call.caller(), (access::Actions(any_of) | ...),
                                                   *std::optional<std::string_view>(header.topic),
                                                   group_of(header));
+    }
+};
+
+struct QueueUnits {
+    static Result<> ask(const Call& call, const wire::QueryConsumeQueue& header) {
+        if (!is_named(header.group)) return Topic<Action::get>::ask(call, header);
+        return call.service.gate().allow_to_group(call.caller(), Action::get, header.topic,
+                                                  *header.group);
     }
 };
 

@@ -174,6 +174,8 @@ constexpr Request rows[] = {
         code::get_broker_consume_stats, "GET_BROKER_CONSUME_STATS", Kind::counting),
     Request::of<send_message, needs::Send>(code::send_batch_message, "SEND_BATCH_MESSAGE",
                                            Kind::send),
+    Request::of<query_consume_queue, needs::QueueUnits>(code::query_consume_queue,
+                                                        "QUERY_CONSUME_QUEUE", Kind::counting),
     Request::of<resume_check, needs::Found>(code::resume_check_half_message,
                                             "RESUME_CHECK_HALF_MESSAGE"),
     Request::of<send_reply, needs::Send>(code::send_reply_message, "SEND_REPLY_MESSAGE"),
@@ -193,6 +195,12 @@ constexpr Request rows[] = {
                                                             "UPDATE_AND_GET_GROUP_FORBIDDEN"),
     Request::of<pull_message, needs::Pull>(code::lite_pull_message, "LITE_PULL_MESSAGE"),
     Request::of<recall_message, needs::Topic<pub>>(code::recall_message, "RECALL_MESSAGE"),
+    Request::of<set_request_mode, needs::Group<update>>(code::set_message_request_mode,
+                                                        "SET_MESSAGE_REQUEST_MODE"),
+    Request::of<get_all_request_modes, needs::Cluster<get>>(code::get_all_message_request_mode,
+                                                            "GET_ALL_MESSAGE_REQUEST_MODE"),
+    Request::of<get_ha_status, needs::Cluster<get>>(code::get_broker_ha_status,
+                                                    "GET_BROKER_HA_STATUS"),
 };
 static_assert(std::is_sorted(std::begin(rows), std::end(rows),
                              [](const Request& a, const Request& b) { return a.code < b.code; }));

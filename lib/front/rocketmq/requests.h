@@ -25,12 +25,14 @@ struct HeartbeatData;
 struct LockBatchBody;
 struct ProducerGroupHeader;
 struct PullMessage;
+struct QueryConsumeQueue;
 struct QueryConsumerOffset;
 struct QueryCorrectionOffset;
 struct QueryMessage;
 struct QueueHeader;
 struct RecallMessage;
 struct RelayToConsumer;
+struct RequestMode;
 struct ResetOffset;
 struct ResumeCheck;
 struct SearchOffset;
@@ -96,6 +98,8 @@ void search_offset(const Call& call, const wire::SearchOffset& header);
 void get_max_offset(const Call& call, const wire::QueueHeader& header);
 void get_min_offset(const Call& call, const wire::QueueHeader& header);
 void get_earliest_store_time(const Call& call, const wire::QueueHeader& header);
+// consume_queue.cpp
+void query_consume_queue(const Call& call, const wire::QueryConsumeQueue& header);
 // reset_offset.cpp
 void reset_offset(const Call& call, const wire::ResetOffset& header);
 // ask_members.cpp
@@ -131,6 +135,9 @@ void delete_topic(const Call& call, const wire::TopicHeader& header);
 void get_topic_config(const Call& call, const wire::TopicHeader& header);
 void get_all_topic_config(const Call& call);
 void get_system_topics(const Call& call);
+// request_modes.cpp
+void set_request_mode(const Call& call, const wire::RequestMode& body);
+void get_all_request_modes(const Call& call);
 // groups.cpp
 void put_group(const Call& call);
 void put_groups(const Call& call);
@@ -153,5 +160,6 @@ void delete_expired_log(const Call& call);
 // runtime_info.cpp
 void get_runtime_info(const Call& call);
 void get_broker_config(const Call& call);
+void get_ha_status(const Call& call);
 
 }  // namespace mqd::front::rocketmq

@@ -1,5 +1,5 @@
 // GET_BROKER_RUNTIME_INFO 28 with the keys that tools parse (mqd-remoting(7), RUNTIME VALUES), and
-// GET_BROKER_CONFIG 26.
+// GET_BROKER_CONFIG 26, GET_BROKER_HA_STATUS 907.
 
 #include <fmt/format.h>
 
@@ -10,6 +10,7 @@
 #include "front/rocketmq/requests.h"
 #include "json/writer.h"
 #include "message/record.h"
+#include "wire/bodies/ha_status.h"
 #include "wire/bodies/topic.h"
 
 namespace mqd::front::rocketmq {
@@ -185,6 +186,13 @@ void get_broker_config(const Call& call) {
     const ConfigVersion version{json::to_text(broker::DataVersion{}.to_json())};
     call.session.reply(call.request, wire::response_code::success, version,
                        as_bytes(call.service.config_text));
+}
+
+void get_ha_status(const Call& call) {
+    wire::HaStatus status;
+    status.is_master = call.broker.leading() != nullptr;
+    status.log_end = call.broker.store().end().value;
+    call.reply_body(wire::to_body(status));
 }
 
 }  // namespace mqd::front::rocketmq

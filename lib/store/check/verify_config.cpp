@@ -41,6 +41,7 @@ std::string_view top_member(std::string_view name) {
         {"delayOffset.json", "offsetTable"},
         {"consumerFilter.json", "filterDataByTopic"},
         {"deletedTopics.json", "deletedTopics"},
+        {"messageRequestMode.json", "messageRequestModeMap"},
         {"timermetrics", "timingCount"},
         {"transactionMetrics", "transactionCount"},
     });

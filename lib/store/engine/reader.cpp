@@ -385,6 +385,24 @@ std::optional<PhysicalOffset> position_of(const StoredQueue& queue, QueueOffset 
     return PhysicalOffset{there.unit.at};
 }
 
+Result<std::vector<StoredUnit>> units_of(const StoredQueue& queue, QueueOffset from,
+                                         std::size_t count_max) {
+    std::vector<StoredUnit> out;
+    const QueueOffset max = queue.max();
+    if (from < queue.min() || from >= max) return out;
+    const auto left = static_cast<std::size_t>(max.value - from.value);
+    std::vector<QueuedUnit> found(std::min(count_max, left));
+    TRY(const auto got, queue.read(from.value, max.value, false, found));
+    out.reserve(got);
+    for (const auto& [unit, offset, count] : std::span(found).first(got))
+        out.push_back({{offset},
+                       {unit.at},
+                       unit.bytes,
+                       unit.tags_code,
+                       unit.tags_code <= Unit::extension_max});
+    return out;
+}
+
 std::optional<std::int64_t> store_time(const ReadContext& context, const StoredQueue& queue,
                                        QueueOffset offset) {
     if (offset < queue.min() || offset >= queue.max()) return std::nullopt;

@@ -34,6 +34,10 @@ Result<Slice> record_at(const ReadContext& context, PhysicalOffset at);
 /// See Store::position().
 std::optional<PhysicalOffset> position_of(const StoredQueue& queue, QueueOffset offset);
 
+/// See Store::units().
+Result<std::vector<StoredUnit>> units_of(const StoredQueue& queue, QueueOffset from,
+                                         std::size_t count_max);
+
 /// See Store::next_record().
 std::optional<Slice> next_record(const CommitLog& log, PhysicalOffset at);
 

@@ -92,6 +92,10 @@ public:
     std::optional<PhysicalOffset> position(Queue& queue, QueueOffset offset) const override {
         return position_of(own(queue), offset);
     }
+    Result<std::vector<StoredUnit>> units(Queue& queue, QueueOffset from,
+                                          std::size_t count_max) const override {
+        return units_of(own(queue), from, count_max);
+    }
     std::optional<Slice> next_record(PhysicalOffset at) const override {
         return store::next_record(*log_, at);
     }

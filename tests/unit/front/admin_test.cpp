@@ -9,12 +9,15 @@
 #include "front/rocketmq/registrar.h"
 #include "namesrv/namesrv.h"
 #include "store/check/scan_tables.h"
+#include "wire/bodies/consume_queue.h"
 #include "wire/bodies/groups.h"
+#include "wire/bodies/ha_status.h"
 #include "wire/bodies/heartbeat.h"
 #include "wire/bodies/queues.h"
 #include "wire/bodies/route.h"
 #include "wire/bodies/stats.h"
 #include "wire/headers/clients.h"
+#include "wire/headers/consume_queue.h"
 #include "wire/headers/consumers.h"
 #include "wire/headers/offsets.h"
 #include "wire/headers/topics.h"
@@ -182,6 +185,76 @@ TEST_CASE_FIXTURE(Fixture, "what lies in a topic and how far a group has come") 
         user->call(code::query_topic_consume_by_who, wire::TopicHeader{"T"}).body);
     REQUIRE(groups);
     CHECK(groups->groups == std::vector<std::string>{"G"});
+}
+
+TEST_CASE_FIXTURE(Fixture, "the units of a queue are shown from an offset on") {
+    start();
+    const auto user = client();
+    for (int i = 0; i < 3; ++i) user->call(code::send_message_v2, send_header(), "m");
+    wait_readable(3);
+    const auto ask = [&](std::int64_t index, std::int32_t count, std::int32_t queue = 0,
+                         std::optional<std::string_view> group = {}) {
+        return user->call(code::query_consume_queue,
+                          wire::QueryConsumeQueue{"T", queue, index, count, group});
+    };
+    const auto read = [](const remoting::Answer& answer) {
+        REQUIRE(answer.code == rc::success);
+        auto is = wire::ConsumeQueueAnswer::read(answer.body);
+        REQUIRE(is);
+        return *is;
+    };
+    const auto all = read(ask(0, 10));
+    CHECK(all.min == 0);
+    CHECK(all.max == 3);
+    REQUIRE(all.units.size() == 3);
+    CHECK(all.units[0].physic_offset == 0);
+    CHECK(all.units[1].physic_offset == all.units[0].physic_size);
+    CHECK(all.filter_data.empty());
+    CHECK(read(ask(0, 3)).units.size() == 3);
+    CHECK(read(ask(0, 2)).units.size() == 2);
+    CHECK(read(ask(2, 10)).units.size() == 1);
+    CHECK(read(ask(2, 10)).units[0].physic_offset == all.units[2].physic_offset);
+    constexpr auto largest = std::numeric_limits<std::int64_t>::max();
+    for (const auto beyond : std::initializer_list<std::int64_t>{3, 4, -1, largest})
+        CHECK(read(ask(beyond, 10)).units.empty());
+    for (const std::int32_t count : {0, -1}) CHECK(read(ask(0, count)).units.empty());
+    CHECK(read(ask(0, std::numeric_limits<std::int32_t>::max())).units.size() == 3);
+    CHECK(read(ask(0, 1, 0, "G")).filter_data == "G@T is not online!");
+    CHECK(ask(0, 1, 4).code == rc::system_error);
+    CHECK(ask(0, 1, 4).remark == "4@T is not exist!");
+    CHECK(ask(0, 1, -1).code == rc::system_error);
+}
+
+TEST_CASE_FIXTURE(Fixture,
+                  "how groups get their messages is kept, and a lone master has no slaves") {
+    start();
+    const auto user = client();
+    const auto set = [&](const std::string& body) {
+        return user->call(code::set_message_request_mode, wire::NoHeader{}, body).code;
+    };
+    CHECK(set(R"({"topic":"T","consumerGroup":"G","mode":"POP","popShareQueueNum":2})") ==
+          rc::success);
+    CHECK(set(R"({"topic":"T","consumerGroup":"H"})") == rc::success);
+    CHECK(set(R"({"topic":"%RETRY%G","consumerGroup":"G","mode":"POP"})") == rc::no_permission);
+    CHECK(set(R"({"topic":"T","mode":"POP"})") == rc::invalid_parameter);
+    CHECK(set(R"({"topic":"T","consumerGroup":"G","popShareQueueNum":-1})") ==
+          rc::invalid_parameter);
+    CHECK(set("no JSON") == rc::system_error);
+    const std::string all =
+        R"({"messageRequestModeMap":{"T":{"G":{"consumerGroup":"G","mode":"POP","popShareQueueNum":2,"topic":"T"},)"
+        R"("H":{"consumerGroup":"H","mode":"PULL","popShareQueueNum":0,"topic":"T"}}}})";
+    CHECK(user->call(code::get_all_message_request_mode).body == all);
+    auto saved = broker::RequestModes::open(store::posix_files(), settings.config_dir());
+    REQUIRE(saved);
+    CHECK((*saved)->find("T", "G") == broker::RequestMode{true, 2});
+    CHECK((*saved)->find("T", "H") == broker::RequestMode{});
+    CHECK((*saved)->find("U", "G") == broker::RequestMode{});
+
+    user->call(code::send_message_v2, send_header(), "m");
+    const auto status = wire::HaStatus::read(user->call(code::get_broker_ha_status).body);
+    REQUIRE(status);
+    CHECK(status->is_master);
+    CHECK(status->log_end == store->end().value);
 }
 
 TEST_CASE_FIXTURE(Fixture, "offsets of queues, by number and by time") {
