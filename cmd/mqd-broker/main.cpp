@@ -11,7 +11,6 @@
 #include "base/parse.h"
 #include "broker/broker.h"
 #include "broker/identity.h"
-#include "broker/settings.h"
 #include "cli/daemon.h"
 #include "cli/server.h"
 #include "front/rocketmq/registrar.h"
@@ -23,6 +22,15 @@
 using namespace mqd;
 
 namespace {
+
+struct Settings : broker::Settings {
+    front::rocketmq::Settings rocketmq;
+};
+
+void describe(config::Config& config, Settings& settings) {
+    broker::describe(config, settings);
+    settings.rocketmq.describe(config);
+}
 
 constexpr std::int64_t first_registration_ms = 3000;
 constexpr std::int64_t last_registration_ms = 2000;
@@ -52,33 +60,32 @@ void raise_descriptor_limit() {
 }
 
 /// Wrong addresses are said before anything is opened.
-void check_name_servers(config::Config& config, const broker::Settings& settings) {
-    if (settings.namesrv.empty()) return;
-    if (const auto servers = cli::parse_namesrv(settings.namesrv); !servers)
+void check_name_servers(config::Config& config, const Settings& settings) {
+    if (settings.network.namesrv.empty()) return;
+    if (const auto servers = cli::parse_namesrv(settings.network.namesrv); !servers)
         config.complain("namesrvAddr", servers.error().what);
 }
 
-cli::Daemon::Settle settled(broker::Settings& settings, bool standalone) {
+cli::Daemon::Settle settled(Settings& settings, bool standalone) {
     return [&settings, standalone](config::Config& config) {
         broker::settle(config, settings, standalone);
         check_name_servers(config, settings);
     };
 }
 
-std::vector<std::string> name_servers_of(const broker::Settings& settings,
-                                         const Standalone* standalone) {
+std::vector<std::string> name_servers_of(const Settings& settings, const Standalone* standalone) {
     if (standalone != nullptr) return {standalone->address()};
-    if (settings.namesrv.empty()) return {};
-    return cli::parse_namesrv(settings.namesrv).value_or(std::vector<std::string>());
+    if (settings.network.namesrv.empty()) return {};
+    return cli::parse_namesrv(settings.network.namesrv).value_or(std::vector<std::string>());
 }
 
 /// Waits for the end; nothing that concerns the broker can be changed while it runs, so a reload
 /// only says which keys would need a restart.
 void wait_for_stop(cli::Daemon& daemon, const config::Config& config, bool standalone) {
     while (daemon.wait() == cli::Daemon::Event::reload) {
-        broker::Settings next;
+        Settings next;
         config::Config next_config;
-        broker::describe(next_config, next);
+        describe(next_config, next);
         daemon.reload(next_config, config, settled(next, standalone));
     }
 }
@@ -97,15 +104,16 @@ struct Ports {
 };
 
 /// A VIP port that nobody has asked for by its number may be another program's.
-Result<Ports> listen(net::IoThreads& threads, const broker::Settings& settings,
+Result<Ports> listen(net::IoThreads& threads, const Settings& settings,
                      front::rocketmq::Service& service, bool vip_is_derived) {
     remoting::ServerOptions options;
-    options.stream.idle_ms = settings.idle_s * 1000;
+    options.stream.idle_ms = settings.network.idle_s * 1000;
     Ports out;
-    TRY(out.main, remoting::Server::listen(threads, settings.listen_address(), service, options));
-    if (settings.vip_port == 0) return out;
-    auto vip =
-        remoting::Server::listen(threads, settings.address_of(settings.vip_port), service, options);
+    TRY(out.main,
+        remoting::Server::listen(threads, settings.network.listen_address(), service, options));
+    if (settings.network.vip_port == 0) return out;
+    auto vip = remoting::Server::listen(
+        threads, settings.network.address_of(settings.network.vip_port), service, options);
     if (vip) {
         out.vip = std::move(*vip);
     } else if (vip_is_derived) {
@@ -127,29 +135,29 @@ void send_clients_away(front::rocketmq::Service& service, const Ports& ports,
 }
 
 /// Recovery has to know what kind of queues each topic has.
-Result<std::unique_ptr<store::Store>> open_store(const broker::Settings& settings) {
+Result<std::unique_ptr<store::Store>> open_store(const Settings& settings) {
     auto options = settings.store_options();
     TRY(options.batch_topics, broker::Topics::batch_topics(store::posix_files(), settings));
     return store::Store::open(store::posix_files(), system_clock(), std::move(options));
 }
 
 /// From the store upwards, and down again.
-Result<> serve(cli::Daemon& daemon, const config::Config& config, broker::Settings& settings,
+Result<> serve(cli::Daemon& daemon, const config::Config& config, Settings& settings,
                store::Store& store, bool with_namesrv) {
     access::OpenGate gate;
     TRY(const auto broker,
         broker::Broker::open(store::posix_files(), system_clock(), store, settings));
-    front::rocketmq::Service service(*broker, gate);
+    front::rocketmq::Service service(*broker, settings.rocketmq, gate);
     service.config_text = config.properties();
 
-    net::IoThreads threads(settings.io_threads, "mqd-io");
+    net::IoThreads threads(settings.network.io_threads, "mqd-io");
     std::unique_ptr<Standalone> standalone;
     if (with_namesrv) {
         TRY(standalone, Standalone::open(threads, settings, gate));
     }
     TRY(const auto ports, listen(threads, settings, service, !config.is_set("fastListenPort")));
-    settings.listen_port = ports.main->port();
-    TRY_OK(service.set_address(settings.broker_ip, settings.listen_port));
+    settings.network.listen_port = ports.main->port();
+    TRY_OK(service.set_address(settings.network.ip, settings.network.listen_port));
     TRY(const auto uuid, broker::store_uuid(store::posix_files(), settings));
     front::rocketmq::Registrar registrar(*broker, threads.at(0), {service.address(), uuid},
                                          name_servers_of(settings, standalone.get()));
@@ -167,16 +175,17 @@ Result<> serve(cli::Daemon& daemon, const config::Config& config, broker::Settin
         return registered.error();
     }
     log::info("listening", {{"role", "broker"},
-                            {"address", settings.listen_address()},
-                            {"name", settings.name},
-                            {"store", settings.store_root}});
+                            {"address", settings.network.listen_address()},
+                            {"name", settings.identity.name},
+                            {"store", settings.store.root}});
     daemon.ready();
     wait_for_stop(daemon, config, with_namesrv);
 
     ports.stop_accepting();
     if (standalone != nullptr) standalone->stop_accepting();
     registrar.stop(last_registration_ms);
-    if (settings.sends_away) send_clients_away(service, ports, settings.leave_s_max);
+    if (settings.network.sends_away)
+        send_clients_away(service, ports, settings.network.leave_s_max);
     threads.stop();
     return broker->close();
 }
@@ -189,14 +198,14 @@ int main(int argc, char** argv) {
     describe_options(daemon, with_namesrv);
     if (const auto status = daemon.parse(argc, argv)) return *status;
 
-    broker::Settings settings;
+    Settings settings;
     config::Config config;
-    broker::describe(config, settings);
+    describe(config, settings);
     if (const auto status = daemon.configure(config, settled(settings, with_namesrv)))
         return *status;
 
     raise_descriptor_limit();
-    const auto places = settings.places();
+    const auto places = settings.store.places();
     if (const auto fit = places.settle(store::posix_files()); !fit) return daemon.fail(fit.error());
     const auto apart = places.lock(store::posix_files());
     if (!apart) return daemon.fail(apart.error());

@@ -16,9 +16,9 @@ Refusal no_such_topic(std::string_view topic) {
 Refusal check_readable(Broker& broker, TopicCache& topics, std::string_view group,
                        std::string_view topic, std::int32_t queue_id, Readable& out) {
     const auto& settings = broker.settings();
-    if ((settings.permission & message::perm::read) == 0)
+    if ((settings.identity.permission & message::perm::read) == 0)
         return {Why::forbidden,
-                fmt::format("the broker[{}] pulling message is forbidden", settings.name),
+                fmt::format("the broker[{}] pulling message is forbidden", settings.identity.name),
                 By::broker};
     out.group = broker.find_or_create_group(group);
     if (out.group == nullptr)

@@ -5,7 +5,7 @@ namespace mqd::broker {
 Result<AppendedOne> append_one(Broker& broker, message::Draft draft, store::Queue& queue) {
     draft.topic = queue.topic();
     draft.queue_id = queue.id();
-    draft.append_crc = broker.settings().append_crc;
+    draft.append_crc = broker.settings().store.append_crc;
     Buffer record;
     message::encode(draft, record);
     store::Append unit;

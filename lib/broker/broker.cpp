@@ -33,27 +33,27 @@ Broker::Broker(store::Files& files, const Clock& clock, store::Store& store,
       clients_(clock),
       locks_(clock),
       arrivals_(
-          std::make_shared<Arrivals>(clock, static_cast<std::size_t>(settings.held_pulls_max))),
+          std::make_shared<Arrivals>(clock, static_cast<std::size_t>(settings.reads.held_max))),
       counters_(clock),
       durability_(store),
       role_(std::make_shared<Role>()),
-      readers_(static_cast<std::size_t>(settings.read_threads)) {
-    message::append_property(stamp_, message::property::msg_region, settings.region);
+      readers_(static_cast<std::size_t>(settings.reads.threads)) {
+    message::append_property(stamp_, message::property::msg_region, settings.identity.region);
     message::append_property(stamp_, message::property::trace_on,
-                             settings.trace_on ? "true" : "false");
-    message::append_property(stamp_, message::property::cluster, settings.cluster);
+                             settings.identity.trace_on ? "true" : "false");
+    message::append_property(stamp_, message::property::cluster, settings.identity.cluster);
 }
 
 Result<std::unique_ptr<Broker>> Broker::open(store::Files& files, const Clock& clock,
                                              store::Store& store, const Settings& settings,
                                              bool leads) {
     std::unique_ptr<Broker> broker(new Broker(files, clock, store, settings));
-    TRY_OK(files.make_directories(settings.config_dir()));
+    TRY_OK(files.make_directories(settings.store.config_dir()));
     TRY(broker->topics_, Topics::open(files, clock, store, settings));
     TRY(broker->groups_, Groups::open(files, clock, settings));
     TRY(broker->offsets_, Offsets::open(files, clock, settings));
     TRY(broker->filters_, Filters::open(files, clock, settings));
-    TRY(broker->request_modes_, RequestModes::open(files, settings.config_dir()));
+    TRY(broker->request_modes_, RequestModes::open(files, settings.store.config_dir()));
     std::unique_ptr<Leading> leading;
     if (leads) {
         TRY(leading, broker->open_leading());
@@ -116,7 +116,7 @@ Result<> Broker::lead() {
 /// In this order: once their threads sleep, those are woken by arrivals alone.
 void Broker::begin_leading(std::unique_ptr<Leading> leading) {
     role_->give(std::move(leading));
-    role_->lease()->start(settings_.timers);
+    role_->lease()->start(settings_.delays.timers);
 }
 
 Result<> Broker::follow() {
@@ -192,10 +192,10 @@ Result<> Broker::save_topics() {
 
 void Broker::run() {
     std::int64_t next_tick = clock_.monotonic_ms() + tick_ms;
-    std::int64_t next_offsets = clock_.monotonic_ms() + settings_.offsets_interval_ms;
-    std::int64_t next_delay_offsets = clock_.monotonic_ms() + settings_.delay_offsets_interval_ms;
+    std::int64_t next_offsets = clock_.monotonic_ms() + settings_.groups.offsets_interval_ms;
+    std::int64_t next_delay_offsets = clock_.monotonic_ms() + settings_.delays.offsets_interval_ms;
     std::int64_t next_transactions =
-        clock_.monotonic_ms() + settings_.transaction_counts_interval_ms;
+        clock_.monotonic_ms() + settings_.transactions.counts_interval_ms;
     std::int64_t next_scan = clock_.monotonic_ms() + client_scan_ms;
     bool holding = true;
     const auto report = [](const Result<>& saved) {
@@ -230,16 +230,16 @@ void Broker::run() {
         }
         if (now >= next_transactions) {
             if (const auto is = leading()) report(is->transactions->save_counts());
-            next_transactions = now + settings_.transaction_counts_interval_ms;
+            next_transactions = now + settings_.transactions.counts_interval_ms;
         }
         if (now >= next_offsets) {
             if (const auto is = leading()) report(is->transactions->save_progress());
             report(offsets_->save());
-            next_offsets = now + settings_.offsets_interval_ms;
+            next_offsets = now + settings_.groups.offsets_interval_ms;
         }
         if (now >= next_delay_offsets) {
             if (const auto is = leading()) report(is->delay->save());
-            next_delay_offsets = now + settings_.delay_offsets_interval_ms;
+            next_delay_offsets = now + settings_.delays.offsets_interval_ms;
         }
         if (now >= next_scan) {
             close_expired();
@@ -250,7 +250,7 @@ void Broker::run() {
 }
 
 void Broker::close_expired() {
-    for (const auto& peer : clients_.expired(settings_.client_expiry_ms)) {
+    for (const auto& peer : clients_.expired(settings_.groups.client_expiry_ms)) {
         log::info("client_expired", {{"client", peer->address()}});
         peer->close();
         disconnected(*peer);
@@ -259,7 +259,8 @@ void Broker::close_expired() {
 
 void Broker::tell_members(std::string_view group) {
     const auto settings = groups_->find(group);
-    if (!settings_.notify_members || (settings && !settings->notify_members())) return;
+    if (!settings_.groups.notify_members || (settings && !settings->notify_members()))
+        return;
     const std::string name(group);
     for (const auto& member : clients_.members(group)) member->members_changed(name);
 }
@@ -398,7 +399,7 @@ Result<> Broker::delete_unknown_topics() {
     std::set<std::string> names;
     for (const store::Queue* queue : store_.queues()) names.insert(queue->topic());
     for (const auto& name : names) {
-        if (is_system_topic(name, settings_.cluster, settings_.name)) continue;
+        if (is_system_topic(name, settings_.identity.cluster, settings_.identity.name)) continue;
         TRY(const bool removed, topics_->remove_unknown(name));
         if (!removed) continue;
         offsets_->remove_topic(name);

@@ -65,8 +65,8 @@ Delay::Delay(store::Files& files, const Clock& clock, store::Store& store, Count
       store_(store),
       delay_levels_(std::move(levels)),
       offsets_(files, clock, store, settings),
-      redelivery_(store, counters, settings.append_crc),
-      mark_(files, store, settings.config_dir() / "mqd.delay") {}
+      redelivery_(store, counters, settings.store.append_crc),
+      mark_(files, store, settings.store.config_dir() / "mqd.delay") {}
 
 Result<std::shared_ptr<Delay>> Delay::open(store::Files& files, const Clock& clock,
                                            store::Store& store, Counters& counters,

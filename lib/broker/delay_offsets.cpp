@@ -21,7 +21,7 @@ DelayOffsets::DelayOffsets(store::Files& files, const Clock& clock, store::Store
     : files_(files),
       clock_(clock),
       store_(store),
-      path_(settings.config_dir() / "delayOffset.json") {}
+      path_(settings.store.config_dir() / "delayOffset.json") {}
 
 Result<> DelayOffsets::load() {
     return load_table(files_, path_, [this](const json::Value& content) -> Result<> {

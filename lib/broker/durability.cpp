@@ -5,8 +5,8 @@
 namespace mqd::broker {
 
 Durability::Wanted Durability::promised(const Settings& settings) {
-    return {settings.flush_sync, settings.waits_for_replicas(), settings.sync_flush_timeout_ms,
-            settings.slave_timeout_ms};
+    return {settings.durability.flush_sync, settings.durability.waits_for_replicas(),
+            settings.durability.flush_timeout_ms, settings.durability.slave_timeout_ms};
 }
 
 void Durability::when(PhysicalOffset end, const Wanted& wanted, Done done) {

@@ -25,7 +25,7 @@ json::Value bloom_of(std::string_view group, std::string_view topic) {
 }  // namespace
 
 Filters::Filters(store::Files& files, const Clock& clock, const Settings& settings)
-    : files_(files), clock_(clock), path_(settings.config_dir() / "consumerFilter.json") {}
+    : files_(files), clock_(clock), path_(settings.store.config_dir() / "consumerFilter.json") {}
 
 Result<std::unique_ptr<Filters>> Filters::open(store::Files& files, const Clock& clock,
                                                const Settings& settings) {

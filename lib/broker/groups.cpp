@@ -73,7 +73,7 @@ Groups::Groups(store::Files& files, const Clock& clock, const Settings& settings
     : files_(files),
       clock_(clock),
       settings_(settings),
-      path_(settings.config_dir() / "subscriptionGroup.json") {}
+      path_(settings.store.config_dir() / "subscriptionGroup.json") {}
 
 Result<std::unique_ptr<Groups>> Groups::open(store::Files& files, const Clock& clock,
                                              const Settings& settings) {
@@ -119,7 +119,7 @@ GroupRef Groups::find(std::string_view name) const {
 GroupRef Groups::find_or_create(std::string_view name) {
     const Lock lock(mutex_);
     if (const auto found = groups_.find(name); found != groups_.end()) return found->second;
-    if (!settings_.auto_create_group && !is_system_group(name)) return nullptr;
+    if (!settings_.groups.auto_create && !is_system_group(name)) return nullptr;
     if (!check_group_name(name)) return nullptr;
     return put_locked(Group::of_name(name));
 }

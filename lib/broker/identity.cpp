@@ -26,7 +26,7 @@ Result<std::string> make_uuid() {
 }  // namespace
 
 Result<std::string> store_uuid(store::Files& files, const Settings& settings) {
-    const auto path = settings.config_dir() / "mqd.identity";
+    const auto path = settings.store.config_dir() / "mqd.identity";
     std::string uuid;
     TRY_OK(load_table(files, path, [&uuid](const json::Value& content) -> Result<> {
         uuid = content["store"].as_text();

@@ -64,16 +64,17 @@ Refusal Intake::check(const Destination& to, const Topic*& topic) {
     const auto& settings = broker_.settings();
     if (lease_ == nullptr) lease_ = broker_.leading();
     if (lease_ == nullptr)
-        return {Why::closed, fmt::format("the broker[{}] follows another one", settings.name)};
-    const std::int64_t from_ms = settings.accept_sends_from_ms;
+        return {Why::closed,
+                fmt::format("the broker[{}] follows another one", settings.identity.name)};
+    const std::int64_t from_ms = settings.sends.accept_from_ms;
     if (from_ms > 0 && broker_.clock().wall_ms() < from_ms)
         return {Why::failed,
                 fmt::format("broker unable to service, until {}", format_time(from_ms))};
     if (auto refusal = find_topic(to, topic); refusal.is_refused()) return refusal;
     const auto& config = topic->config();
-    if (config.order && (settings.permission & message::perm::write) == 0)
+    if (config.order && (settings.identity.permission & message::perm::write) == 0)
         return {Why::forbidden,
-                fmt::format("the broker[{}] sending message is forbidden", settings.name)};
+                fmt::format("the broker[{}] sending message is forbidden", settings.identity.name)};
     const std::int32_t pickable = to.queue_id < 0 ? config.write_queues : topic->queues();
     if (to.queue_id >= pickable || pickable <= 0)
         return {Why::invalid, fmt::format("request queueId[{}] is illegal, topic[{}] has {} queues",
@@ -84,10 +85,10 @@ Refusal Intake::check(const Destination& to, const Topic*& topic) {
             return {Why::no_group, fmt::format("subscription group not exist, {}", group)};
         if (to.is_batch) return {Why::illegal, "a batch cannot go to a retry topic"};
     }
-    if (static_cast<std::int64_t>(to.body_bytes) > settings.message_bytes_max)
+    if (static_cast<std::int64_t>(to.body_bytes) > settings.sends.message_bytes_max)
         return {Why::illegal,
                 fmt::format("the message body has {} bytes, more than maxMessageSize {}",
-                            to.body_bytes, settings.message_bytes_max)};
+                            to.body_bytes, settings.sends.message_bytes_max)};
     return {};
 }
 
@@ -105,7 +106,7 @@ Draft draft_of(const Broker& broker, const Publication& is) {
     draft.reconsume_times = is.reconsume_times;
     draft.body = is.body;
     draft.properties = is.properties;
-    draft.append_crc = broker.settings().append_crc;
+    draft.append_crc = broker.settings().store.append_crc;
     return draft;
 }
 
@@ -140,13 +141,13 @@ Refusal Intake::put_with_dead_letters(Aside& aside, Draft& draft) {
 Refusal Intake::check_due(const Publication& is, Kind& kind) const {
     const auto& settings = broker_.settings();
     if (kind != Kind::timed) return {};
-    if (!settings.timers)
+    if (!settings.delays.timers)
         return {Why::failed, "accurate timer is not enabled: timerWheelEnable=false"};
     const std::int64_t now = broker_.clock().wall_ms();
-    if (is.due_ms - now > settings.timer_max_s * 1000)
+    if (is.due_ms - now > settings.delays.timer_max_s * 1000)
         return {Why::illegal, fmt::format("the timer message is to be delivered in more than "
                                           "timerMaxDelaySec {}",
-                                          settings.timer_max_s)};
+                                          settings.delays.timer_max_s)};
     if (is.due_ms <= now) kind = Kind::plain;
     return {};
 }
@@ -154,10 +155,10 @@ Refusal Intake::check_due(const Publication& is, Kind& kind) const {
 /// Where a message that is not delivered yet waits, and as what.
 Refusal Intake::put_aside(const Publication& is, Kind kind, Aside& aside, Draft& draft) const {
     if (kind == Kind::plain) return {};
-    if (kind == Kind::half && broker_.settings().reject_transactions)
+    if (kind == Kind::half && broker_.settings().transactions.reject)
         return {Why::forbidden,
                 fmt::format("the broker[{}] sending transaction message is forbidden",
-                            broker_.settings().name)};
+                            broker_.settings().identity.name)};
     Place place;
     if (kind == Kind::half)
         place = lease_->transactions->place(draft.properties, draft.topic, draft.queue_id);
@@ -190,7 +191,8 @@ Refusal Intake::check_length(const Draft& draft, bool is_half) const {
                 fmt::format("the message's properties have {} bytes, with those that the broker "
                             "adds; {} are allowed",
                             bytes, message::properties_bytes_max - later)};
-    const auto file_bytes = static_cast<std::size_t>(broker_.settings().commit_log_file_bytes);
+    const auto file_bytes =
+        static_cast<std::size_t>(broker_.settings().store.commit_log_file_bytes);
     if (draft.body.size() + record_bytes_around + bytes + later > file_bytes)
         return {Why::illegal,
                 fmt::format("the message has {} bytes, more than a file of the commit log holds",
@@ -238,7 +240,7 @@ void Intake::note(const Publication& is, store::Queue& queue, std::size_t begin,
                   std::uint32_t count, std::string_view unique_key, bool is_inner_batch) {
     Pending pending;
     pending.token = is.token;
-    pending.waits = is.is_durable && broker_.settings().sends_wait();
+    pending.waits = is.is_durable && broker_.settings().durability.sends_wait();
     pending.is_inner_batch = is_inner_batch;
     pending.records_begin = begin;
     pending.records_end = records_.size();

@@ -22,7 +22,7 @@ bool has_committed(const std::map<std::int32_t, Offsets::Place>& queues) {
 }  // namespace
 
 Offsets::Offsets(store::Files& files, const Clock& clock, const Settings& settings)
-    : files_(files), clock_(clock), path_(settings.config_dir() / "consumerOffset.json") {}
+    : files_(files), clock_(clock), path_(settings.store.config_dir() / "consumerOffset.json") {}
 
 Result<std::unique_ptr<Offsets>> Offsets::open(store::Files& files, const Clock& clock,
                                                const Settings& settings) {

@@ -85,9 +85,9 @@ Result<> send_back(Broker& broker, const SendBack& wanted, const TopicRight& may
         return Error{Errc::not_found,
                      fmt::format("subscription group not exist, {}", wanted.group)};
     const auto& settings = broker.settings();
-    if (broker.leading() == nullptr || (settings.permission & message::perm::write) == 0)
+    if (broker.leading() == nullptr || (settings.identity.permission & message::perm::write) == 0)
         return Error{Errc::refused, fmt::format("the broker[{}] sending message is forbidden",
-                                                settings.broker_ip)};
+                                                settings.network.ip)};
     const std::int32_t queues = std::min(group->retry_queues(), topic_queues_max);
     if (queues <= 0) {
         // The client takes this for done, as from RocketMQ.

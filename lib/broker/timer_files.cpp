@@ -51,15 +51,15 @@ Timers::Timers(store::Files& files, const Clock& clock, store::Store& store, Cou
       clock_(clock),
       store_(store),
       counters_(counters),
-      log_dir_(std::filesystem::path(settings.store_root) / "timerlog"),
-      wheel_path_(std::filesystem::path(settings.store_root) / "timerwheel"),
-      check_path_(settings.config_dir() / "timercheck"),
-      metrics_path_(settings.config_dir() / "timermetrics"),
-      precision_ms_(settings.timer_precision_ms),
-      log_file_bytes_(settings.timer_log_file_bytes),
+      log_dir_(std::filesystem::path(settings.store.root) / "timerlog"),
+      wheel_path_(std::filesystem::path(settings.store.root) / "timerwheel"),
+      check_path_(settings.store.config_dir() / "timercheck"),
+      metrics_path_(settings.store.config_dir() / "timermetrics"),
+      precision_ms_(settings.delays.timer_precision_ms),
+      log_file_bytes_(settings.delays.timer_log_file_bytes),
       queue_(store.queue(timer_topic, 0)),
-      redelivery_(store, counters, settings.append_crc),
-      mark_(files, store, settings.config_dir() / "mqd.timers") {}
+      redelivery_(store, counters, settings.store.append_crc),
+      mark_(files, store, settings.store.config_dir() / "mqd.timers") {}
 
 Result<std::shared_ptr<Timers>> Timers::open(store::Files& files, const Clock& clock,
                                              store::Store& store, Counters& counters,

@@ -108,7 +108,7 @@ Topics::Topics(store::Files& files, const Clock& clock, store::Store& store,
       clock_(clock),
       store_(store),
       settings_(settings),
-      path_(settings.config_dir() / table_name),
+      path_(settings.store.config_dir() / table_name),
       changes_(files, path_) {}
 
 Result<std::unique_ptr<Topics>> Topics::open(store::Files& files, const Clock& clock,
@@ -145,19 +145,20 @@ void Topics::make_system_topics() {
     std::vector<TopicConfig> wanted{
         topic_config(self_test_topic, 1),
         topic_config(benchmark_topic, 1024),
-        topic_config(settings_.cluster, 16, settings_.cluster_topic ? all : perm::inherit),
-        topic_config(settings_.name, 1, settings_.broker_topic ? all : perm::inherit),
+        topic_config(settings_.identity.cluster, 16,
+                     settings_.topics.of_cluster ? all : perm::inherit),
+        topic_config(settings_.identity.name, 1, settings_.topics.of_broker ? all : perm::inherit),
         topic_config(offset_moved_topic, 1),
         topic_config(schedule_topic, 18),
-        topic_config(settings_.cluster + "_REPLY_TOPIC", 1),
+        topic_config(settings_.identity.cluster + "_REPLY_TOPIC", 1),
         topic_config(half_topic, 1),
         topic_config(op_half_topic, 1),
         topic_config(timer_topic, 1),
-        topic_config("rmq_sys_SYNC_BROKER_MEMBER_" + settings_.name, 1, perm::inherit),
+        topic_config("rmq_sys_SYNC_BROKER_MEMBER_" + settings_.identity.name, 1, perm::inherit),
     };
-    if (settings_.trace_topic) wanted.push_back(topic_config(settings_.trace_topic_name, 1));
-    if (settings_.auto_create_topic)
-        wanted.push_back(topic_config(template_topic, settings_.default_topic_queues, all));
+    if (settings_.topics.of_traces) wanted.push_back(topic_config(settings_.topics.trace_name, 1));
+    if (settings_.topics.auto_create)
+        wanted.push_back(topic_config(template_topic, settings_.topics.default_queues, all));
 
     const Lock changing(changing_);
     std::erase_if(wanted,
@@ -166,14 +167,14 @@ void Topics::make_system_topics() {
     publish(std::move(wanted), next_version());
     // Without automatic creation the template must neither be advertised nor inherited from.
     const Lock lock(mutex_);
-    if (!settings_.auto_create_topic && topics_.erase(std::string(template_topic)) > 0)
+    if (!settings_.topics.auto_create && topics_.erase(std::string(template_topic)) > 0)
         dirty_ = true;
 }
 
 Result<std::vector<std::string>> Topics::batch_topics(store::Files& files,
                                                       const Settings& settings) {
     std::vector<std::string> out;
-    const auto path = settings.config_dir() / table_name;
+    const auto path = settings.store.config_dir() / table_name;
     TRY_OK(load_table(files, path, [&](json::Value saved) -> Result<> {
         TRY(const auto content, store::with_changes(files, path, std::move(saved), table_member));
         TRY(const auto table, table_in(content, table_member));
@@ -318,7 +319,7 @@ Result<> Topics::write_down(const DataVersion& version, json::Value members) {
     const auto change = json::Value::object(
         {{"dataVersion", version.to_json()}, {std::string(table_member), std::move(members)}});
     TRY_OK(changes_.append(json::to_text(change)));
-    return settings_.flush_sync ? changes_.sync() : Result<>{};
+    return settings_.durability.flush_sync ? changes_.sync() : Result<>{};
 }
 
 DataVersion Topics::next_version() const {

@@ -7,7 +7,7 @@ namespace mqd::broker {
 
 TransactionCounts::TransactionCounts(store::Files& files, const Clock& clock,
                                      const Settings& settings)
-    : files_(files), clock_(clock), path_(settings.config_dir() / "transactionMetrics") {}
+    : files_(files), clock_(clock), path_(settings.store.config_dir() / "transactionMetrics") {}
 
 Result<> TransactionCounts::open(const std::map<std::string, std::int64_t>& counts) {
     {

@@ -87,7 +87,7 @@ std::int64_t Transactions::round() {
         log::info(
             "transactions_checked",
             {{"asked", round.asked}, {"no_producer", round.nobody}, {"given_up", round.given_up}});
-    const auto interval = is_.settings.transaction_check_interval_ms;
+    const auto interval = is_.settings.transactions.check_interval_ms;
     if (round.acted || round.wait_ms < 0) return interval;
     return std::clamp<std::int64_t>(round.wait_ms, 1, interval);
 }
@@ -124,7 +124,7 @@ void Transactions::consider(Round& round, const message::RecordView& record) {
         message::append_property(properties, message::property::stored_ms, std::to_string(now_ms));
         draft.properties = properties;
     }
-    draft.append_crc = is_.settings.append_crc;
+    draft.append_crc = is_.settings.store.append_crc;
     const auto begin = round.records.size();
     message::encode(draft, round.records);
     round.items.push_back(
@@ -143,17 +143,17 @@ Transactions::Verdict Transactions::judge(const Half& half, std::int64_t& wait_m
     const auto& record = half.record;
     const bool fits =
         record.properties.size() + copied_properties_more_max <= message::properties_bytes_max;
-    if (half.checks >= is_.settings.transaction_check_max || !fits) return Verdict::give_up;
+    if (half.checks >= is_.settings.transactions.check_max || !fits) return Verdict::give_up;
     const std::int64_t age_ms = is_.clock.wall_ms() - birth_ms(half);
     // The clock was put back.
     if (age_ms < 0) return half.immunity_ms ? Verdict::move : Verdict::ask;
-    if (age_ms > is_.settings.keep_hours * hour_ms) return Verdict::give_up;
+    if (age_ms > is_.settings.retention.keep_hours * hour_ms) return Verdict::give_up;
     if (half.immunity_ms && age_ms < *half.immunity_ms) {
         wait_ms = *half.immunity_ms - age_ms;
         const bool in_the_way = halves_.max().value - record.queue_offset.value > kept_behind_max;
         return in_the_way ? Verdict::move : Verdict::keep;
     }
-    const auto timeout_ms = is_.settings.transaction_timeout_ms;
+    const auto timeout_ms = is_.settings.transactions.timeout_ms;
     if (!half.immunity_ms && half.checks == 0 && age_ms < timeout_ms) {
         wait_ms = timeout_ms - age_ms;
         return Verdict::wait;

@@ -174,7 +174,7 @@ void Transactions::name(const message::Host& store_host, std::vector<std::int64_
         std::vector<std::int64_t> named(first, first + static_cast<std::ptrdiff_t>(count));
         begin += count;
         Buffer record;
-        encode_op(named, store_host, is_.clock.wall_ms(), is_.settings.append_crc, record);
+        encode_op(named, store_host, is_.clock.wall_ms(), is_.settings.store.append_crc, record);
         store::Append op;
         op.queue = &ops_;
         op.records = record.bytes();
@@ -199,7 +199,7 @@ Transactions::Ended Transactions::end(const End& end, const TopicRight& may_end)
     if (record->queue_offset.value != end.queue_offset || !is_plausible(record->queue_offset.value))
         return no_such("The transaction state table offset wrong");
     const std::int64_t in_time_ms =
-        std::max(half->immunity_ms.value_or(0), is_.settings.transaction_timeout_ms);
+        std::max(half->immunity_ms.value_or(0), is_.settings.transactions.timeout_ms);
     if (half->immunity_ms && !end.from_check &&
         is_.clock.wall_ms() - message::stored_ms(*record) > in_time_ms)
         return {Ended::Kind::too_late,
@@ -240,11 +240,12 @@ Transactions::Ended Transactions::end_open(const End& end, const Half& half, std
     Buffer records;
     std::vector<store::Append> units;
     if (end.commit) {
-        message::encode(Committed(half, end.at, is_.settings.append_crc).draft, records);
+        message::encode(Committed(half, end.at, is_.settings.store.append_crc).draft, records);
         add_unit(units, *is_.store.queue(half.topic, half.queue_id));
     }
     const std::size_t op_begin = records.size();
-    encode_op(named, half.record.store_host, is_.clock.wall_ms(), is_.settings.append_crc, records);
+    encode_op(named, half.record.store_host, is_.clock.wall_ms(), is_.settings.store.append_crc,
+              records);
     add_unit(units, ops_);
     units.back().records = records.bytes().subspan(op_begin);
     if (end.commit) units.front().records = records.bytes().first(op_begin);
@@ -293,7 +294,7 @@ Transactions::Ended Transactions::end_given_up(const End& end, const Half& half)
     if (!end.commit) return {};
     if (was_committed(half)) return ignored();
     Buffer record;
-    message::encode(Committed(half, end.at, is_.settings.append_crc).draft, record);
+    message::encode(Committed(half, end.at, is_.settings.store.append_crc).draft, record);
     store::Append unit;
     unit.queue = is_.store.queue(half.topic, half.queue_id);
     unit.records = record.bytes();
@@ -366,7 +367,7 @@ Result<> Transactions::resume(PhysicalOffset at, const TopicRight& may_resume) {
     draft.topic = half_topic;
     draft.queue_id = 0;
     draft.properties = properties;
-    draft.append_crc = is_.settings.append_crc;
+    draft.append_crc = is_.settings.store.append_crc;
     Buffer bytes;
     message::encode(draft, bytes);
     store::Append unit;

@@ -50,6 +50,8 @@ struct Key {
     std::string_view comment;
     std::string_view variable;  ///< environment variable that sets it, if any
     bool is_reloadable = false;
+    std::int64_t min = 0, max = 0;         ///< of a number, both included
+    std::vector<std::string_view> values;  ///< of a choice
     Origin origin;
     std::function<Result<>(std::string_view)> set;
     std::function<std::string()> get;  ///< as set() reads it back
@@ -95,6 +97,7 @@ public:
     Key& choice(std::string_view name, E& field, std::vector<std::pair<std::string_view, E>> names,
                 std::string_view comment) {
         auto& key = add(name, Type::choice, comment);
+        for (const auto& [n, value] : names) key.values.push_back(n);
         key.get = [&field, names] {
             for (const auto& [n, value] : names)
                 if (value == field) return std::string(n);
@@ -151,10 +154,11 @@ private:
     Key& number(std::string_view name, Type type, T& field, T min, T max,
                 std::string_view comment) {
         auto& key = add(name, type, comment);
+        key.min = static_cast<std::int64_t>(min);
+        key.max = static_cast<std::int64_t>(max);
         key.get = [&field] { return std::to_string(field); };
-        key.set = [&field, type, min, max](std::string_view text) -> Result<> {
-            TRY(const auto value, read_number(type, text, static_cast<std::int64_t>(min),
-                                              static_cast<std::int64_t>(max)));
+        key.set = [&field, type, min = key.min, max = key.max](std::string_view text) -> Result<> {
+            TRY(const auto value, read_number(type, text, min, max));
             field = static_cast<T>(value);
             return {};
         };

@@ -21,8 +21,8 @@ struct Place {
 
     Place() {
         log::configure(log::Level::error, log::Style::text);
-        settings.store_root = "/store";
-        settings.name = "b";
+        settings.store.root = "/store";
+        settings.identity.name = "b";
         store::Options options;
         options.root = "/store";
         options.commit_log_file_bytes = 4096;
@@ -88,7 +88,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
         {"delayOffset.json", read_delays}};
     for (const auto& [name, read] : tables) {
         FaultyFiles files;
-        put(files, place.settings.config_dir() / name, text);
+        put(files, place.settings.store.config_dir() / name, text);
         read(place, files);
     }
     return 0;

@@ -181,7 +181,7 @@ void consume_message_directly(const Call& call, const wire::RelayToConsumer& hea
         std::erase_if(fields.ext, [&](const auto& field) { return field.first == name; });
         fields.ext.emplace_back(name, std::move(value));
     };
-    add("brokerName", call.broker.settings().name);
+    add("brokerName", call.broker.settings().identity.name);
     if (const auto topic = call.broker.topics().find(header.topic.value_or("")))
         add("topicSysFlag", std::to_string(topic->config().sys_flag));
     if (const auto group = call.broker.groups().find(header.consumer_group))

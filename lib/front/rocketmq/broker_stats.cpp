@@ -58,7 +58,8 @@ std::optional<wire::BrokerStatsData> view_fall(broker::Broker& broker, std::stri
 std::optional<wire::BrokerStatsData> view(broker::Broker& broker, std::string_view name,
                                           std::string_view key) {
     if (name == fall_size || name == fall_time) return view_fall(broker, name, key);
-    if (name.starts_with("BROKER_") && key != broker.settings().cluster) return std::nullopt;
+    if (name.starts_with("BROKER_") && key != broker.settings().identity.cluster)
+        return std::nullopt;
     const auto found = broker.counters().traffic().view(name, key);
     if (!found) return std::nullopt;
     return wire::BrokerStatsData{to_wire(found->minute), to_wire(found->hour), to_wire(found->day)};

@@ -54,7 +54,7 @@ void heart_beat(const Call& call, const wire::HeartbeatData& beat) {
         consuming.push_back(membership_of(data, beat.client_id));
     call.broker.heartbeat(std::static_pointer_cast<Connection>(call.session.context), client,
                           std::move(consuming), beat.producer_groups);
-    call.reply(wire::HeartBeatResponse{call.broker.settings().message_bytes_max});
+    call.reply(wire::HeartBeatResponse{call.broker.settings().sends.message_bytes_max});
 }
 
 void unregister_client(const Call& call, const wire::UnregisterClient& header) {
@@ -76,7 +76,7 @@ void check_client_config(const Call& call, const wire::CheckClientBody& body) {
     if (!body.subscription || body.subscription->sub_string.empty()) return call.reply();
     const auto& type = body.subscription->expression_type;
     const auto subscription = subscription_of(*body.subscription);
-    if (!filters_by(type, call.broker.settings()))
+    if (!filters_by(type, call.service.settings()))
         return call.refuse(rc::system_error, no_filter_remark(type));
     if (!subscription) return call.refuse(rc::subscription_parse_failed, subscription.error().what);
     call.reply();

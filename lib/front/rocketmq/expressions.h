@@ -8,12 +8,12 @@
 #include <string>
 #include <string_view>
 
-#include "broker/settings.h"
+#include "front/rocketmq/settings.h"
 
 namespace mqd::front::rocketmq {
 
 /// TAG, which is also no type at all, and SQL92 where the operator allows it.
-inline bool filters_by(std::string_view type, const broker::Settings& settings) {
+inline bool filters_by(std::string_view type, const Settings& settings) {
     return type.empty() || type == "TAG" || (type == "SQL92" && settings.property_filter);
 }
 

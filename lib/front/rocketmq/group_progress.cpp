@@ -133,7 +133,7 @@ void query_consume_time_span(const Call& call, const wire::GroupOfTopic& header)
             if (queue != nullptr)
                 span = span_of(broker.store(), *queue,
                                place == places.end() ? -1 : place->second.committed, now);
-            span.queue = {broker.settings().name, id, topic->name()};
+            span.queue = {broker.settings().identity.name, id, topic->name()};
             spans.queues.push_back(std::move(span));
         }
         return wire::to_body(spans);

@@ -43,7 +43,7 @@ struct Cluster {
     template <class H>
     static Result<> ask(const Call& call, const H&) {
         return call.may((access::Actions(any_of) | ...),
-                        {Resource::cluster(call.broker.settings().cluster)});
+                        {Resource::cluster(call.broker.settings().identity.cluster)});
     }
 };
 using Super = Cluster<Action::super>;

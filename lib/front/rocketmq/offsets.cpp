@@ -44,27 +44,27 @@ std::int64_t memory_bytes() {
 /// queue still has its first message not too far back in the log (mqd-remoting(7), WHERE A
 /// GROUP BEGINS).
 /// Nothing: the client decides.
-std::optional<std::int64_t> first_offset(broker::Broker& broker, const broker::Topic* topic,
+std::optional<std::int64_t> first_offset(const Service& service, const broker::Topic* topic,
                                          std::int32_t queue) {
     store::Queue* handle = topic == nullptr ? nullptr : topic->find_queue(queue);
     if (handle == nullptr || handle->max().value == 0) return 0;
     if (handle->min().value > 0) return std::nullopt;
-    auto& store = broker.store();
+    auto& store = service.broker().store();
     const auto first = store.position(*handle, QueueOffset{0});
     if (!first) return std::nullopt;
     const std::int64_t distance = store.end() - *first;
-    if (distance > memory_bytes() / 100 * broker.settings().in_memory_percent) return std::nullopt;
+    if (distance > memory_bytes() / 100 * service.settings().in_memory_percent) return std::nullopt;
     return 0;
 }
 
 }  // namespace
 
 void query_consumer_offset(const Call& call, const wire::QueryConsumerOffset& header) {
-    auto look = [&broker = call.broker, group = std::string(header.consumer_group),
+    auto look = [&service = call.service, group = std::string(header.consumer_group),
                  name = std::string(header.topic), id = header.queue_id,
                  zero = header.set_zero_if_not_found.value_or(true)](const broker::Topic* topic) {
-        auto stored = broker.offsets().find(group, name, id);
-        return !stored && zero ? first_offset(broker, topic, id) : stored;
+        auto stored = service.broker().offsets().find(group, name, id);
+        return !stored && zero ? first_offset(service, topic, id) : stored;
     };
     const auto reply = [](remoting::Session& session, const remoting::Ticket& ticket,
                           std::optional<std::int64_t> offset) {

@@ -69,7 +69,7 @@ std::optional<Answer> refused(const broker::Refusal& refusal) {
 }
 
 std::optional<Answer> check_type(const Pull& pull, std::string_view type) {
-    if (filters_by(type, pull.service.broker().settings())) return std::nullopt;
+    if (filters_by(type, pull.service.settings())) return std::nullopt;
     return refused(rc::system_error, no_filter_remark(type));
 }
 
@@ -170,7 +170,7 @@ std::string_view name_of(ReadStatus status) {
 }
 
 store::ReadLimits limits_of(const Pull& pull) {
-    const auto& settings = pull.service.broker().settings();
+    const auto& settings = pull.service.settings();
     store::ReadLimits limits;
     limits.messages = std::clamp(pull.header.max_msg_nums, 1, settings.pull_messages_max);
     limits.bytes =
@@ -193,7 +193,7 @@ struct Asked {
 
 std::int64_t hold_until(const Pull& pull) {
     if (!pull.header.has(wire::pull_flag::suspend) || pull.is_oneway) return 0;
-    const auto& settings = pull.service.broker().settings();
+    const auto& settings = pull.service.settings();
     const std::int64_t wait_ms =
         settings.long_polling
             ? std::clamp<std::int64_t>(pull.header.suspend_timeout_ms, 0, hold_max_ms)
@@ -205,7 +205,7 @@ std::int64_t hold_until(const Pull& pull) {
 std::optional<Answer> prepare(const Pull& pull, bool is_first, bool may_wait, Asked& out) {
     const auto& header = pull.header;
     auto& broker = pull.service.broker();
-    if (pull.is_lite && !broker.settings().lite_pull)
+    if (pull.is_lite && !pull.service.settings().lite_pull)
         return refused(rc::no_permission, "the broker for lite pull message is forbidden", 1);
     broker::Readable readable;
     if (const auto refusal =

@@ -114,7 +114,7 @@ void Registrar::State::open(const std::vector<std::string>& name_servers) {
 std::string Registrar::State::body_of(const std::set<std::string>* only) const {
     wire::RegisterBrokerBody body;
     body.data_version = to_wire(broker.topics().data_version());
-    const std::int32_t permission = broker.settings().permission;
+    const std::int32_t permission = broker.settings().identity.permission;
     const auto add = [&](const broker::TopicRef& topic) {
         auto config = to_wire(topic->config());
         // What the broker as a whole does not do, no topic of it does.
@@ -138,15 +138,16 @@ void Registrar::State::register_at(std::size_t index, const std::set<std::string
     const auto& settings = broker.settings();
     const std::string body = body_of(only);
     wire::RegisterBroker header;
-    header.broker_name = settings.name;
+    header.broker_name = settings.identity.name;
     header.broker_addr = who.address;
-    header.cluster_name = settings.cluster;
+    header.cluster_name = settings.identity.cluster;
     header.ha_server_addr = who.address;
     header.store = who.store;
-    header.broker_id = settings.id;
+    header.broker_id = settings.identity.id;
     header.body_crc32 = crc31(as_bytes(body));
     servers[index].channel->call(
-        wire::request_code::register_broker, header, as_bytes(body), settings.register_timeout_ms,
+        wire::request_code::register_broker, header, as_bytes(body),
+        settings.network.register_timeout_ms,
         [weak = weak_from_this(), index, done](const Result<remoting::Answer>& answer) {
             if (const auto self = weak.lock(); self != nullptr && !self->stopped)
                 self->answered(index, answer);
@@ -178,8 +179,8 @@ void Registrar::State::taken(std::size_t index, const remoting::Answer& answer) 
     set_refused(index, {});
     if (const auto other = answer.find("mqdSameName"); !other.empty())
         log::warn("same_name", {{"namesrv", server.address},
-                                {"name", broker.settings().name},
-                                {"id", broker.settings().id},
+                                {"name", broker.settings().identity.name},
+                                {"id", broker.settings().identity.id},
                                 {"refused", other}});
     // One of them decides: two that differ would have the topics change for ever.
     const auto before = std::span(servers).first(index);
@@ -244,7 +245,7 @@ void Registrar::State::every(std::int64_t ms) {
         if (self == nullptr || self->stopped) return;
         self->register_everywhere(nullptr);
         const auto timer = std::move(self->period);
-        self->every(self->broker.settings().register_interval_ms);
+        self->every(self->broker.settings().network.register_interval_ms);
     });
 }
 
@@ -253,8 +254,8 @@ void Registrar::State::give_life_signs() {
         const auto self = weak.lock();
         if (self == nullptr || self->stopped) return;
         const auto& settings = self->broker.settings();
-        const wire::BrokerHeartbeat header{settings.cluster, settings.name, self->who.address,
-                                           settings.id, std::nullopt};
+        const wire::BrokerHeartbeat header{settings.identity.cluster, settings.identity.name,
+                                           self->who.address, settings.identity.id, std::nullopt};
         for (const auto& server : self->servers)
             if (server.knows_us)
                 server.channel->oneway(wire::request_code::broker_heartbeat, header);
@@ -272,7 +273,8 @@ void Registrar::State::unregister(std::int64_t wait_ms, const std::function<void
             done();
             continue;
         }
-        const wire::BrokerHeader header{settings.name, who.address, settings.cluster, settings.id};
+        const wire::BrokerHeader header{settings.identity.name, who.address,
+                                        settings.identity.cluster, settings.identity.id};
         server.channel->call(wire::request_code::unregister_broker, header, {}, wait_ms,
                              [done](const Result<remoting::Answer>&) { done(); });
     }
@@ -331,7 +333,7 @@ Result<> Registrar::start(std::int64_t wait_ms) {
     const auto& settings = state_->broker.settings();
     return Error{Errc::refused,
                  fmt::format("{}: stop one of the two, or give this one another brokerName than {}",
-                             refused, settings.name)};
+                             refused, settings.identity.name)};
 }
 
 void Registrar::changed(const std::string& topic) {

@@ -32,7 +32,7 @@ struct Place {
 Place store_reply(const Call& call, const broker::Publication& reply) {
     Place place;
     place.queue_id = reply.queue_id;
-    if (!call.broker.settings().store_replies) return place;
+    if (!call.service.settings().store_replies) return place;
     const auto stored = broker::append_one(call.broker, broker::draft_of(call.broker, reply),
                                            reply.topic->queue(reply.queue_id));
     if (!stored) {
@@ -102,8 +102,8 @@ void send_reply(const Call& call, const wire::SendMessage& header) {
             out.msg_id = place.msg_id;
             out.queue_id = place.queue_id;
             out.queue_offset = place.queue_offset;
-            out.region = settings.region;
-            out.trace_on = settings.trace_on;
+            out.region = settings.identity.region;
+            out.trace_on = settings.identity.trace_on;
             session.reply(ticket, failure ? rc::system_error : rc::success, out, {},
                           failure.value_or(""));
         });

@@ -41,7 +41,7 @@ wire::ResetOffsetBody body_of(const broker::Broker& broker, const std::string& t
                               const Targets& targets) {
     wire::ResetOffsetBody body;
     for (const auto& [queue, offset] : targets)
-        body.offsets.push_back({{broker.settings().name, queue, topic}, offset});
+        body.offsets.push_back({{broker.settings().identity.name, queue, topic}, offset});
     return body;
 }
 
@@ -181,7 +181,7 @@ void reset_there(const Call& call, const Wanted& wanted) {
 void reset_offset(const Call& call, const wire::ResetOffset& header) {
     const Wanted wanted{std::string(header.topic), std::string(header.group), header.timestamp,
                         header.is_force, call.session.ticket(call.request)};
-    if (call.broker.settings().resets_offsets) return reset_here(call, header, wanted);
+    if (call.service.settings().resets_offsets) return reset_here(call, header, wanted);
     reset_there(call, wanted);
 }
 

@@ -67,7 +67,7 @@ std::int64_t earliest_message_ms(store::Store& store) {
 void add_store(broker::Broker& broker, std::int64_t earliest_ms, Table& out) {
     auto& store = broker.store();
     const auto disk = store.disk_use();
-    const auto log_dir = (broker.settings().places() / "commitlog").string();
+    const auto log_dir = (broker.settings().store.places() / "commitlog").string();
     out["earliestMessageTimeStamp"] = std::to_string(earliest_ms);
     out["commitLogMinOffset"] = std::to_string(store.begin().value);
     out["commitLogMaxOffset"] = std::to_string(store.end().value);
@@ -164,7 +164,7 @@ std::string runtime_info(broker::Broker& broker, bool is_active, std::int64_t ea
     }
     add_pools(out.table);
     out.table["startAcceptSendRequestTimeStamp"] =
-        std::to_string(broker.settings().accept_sends_from_ms);
+        std::to_string(broker.settings().sends.accept_from_ms);
     add_latencies(counters, out.table);
     return wire::to_body(out);
 }

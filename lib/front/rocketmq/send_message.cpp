@@ -56,7 +56,7 @@ Refusal set_kind(const Call& call, const SendProperties& properties, Publication
     } else if (properties.delay_level > 0) {
         message.kind = Kind::delayed;
         message.delay_level = properties.delay_level;
-    } else if (properties.is_timed() && call.broker.settings().timers) {
+    } else if (properties.is_timed() && call.broker.settings().delays.timers) {
         const auto due = properties.deliver_ms(call.broker.clock().wall_ms());
         if (!due) return {Why::illegal, due.error().what};
         message.kind = Kind::timed;
@@ -107,7 +107,7 @@ void refuse(const Call& call, const wire::SendMessage& header, const Refusal& re
     if (refusal.why != Why::illegal) return call.refuse(code, refusal.text);
     // A client whose batch is too long makes smaller ones then.
     call.session.reply(call.request, code,
-                       wire::SendRefusal{call.broker.settings().message_bytes_max}, {},
+                       wire::SendRefusal{call.broker.settings().sends.message_bytes_max}, {},
                        refusal.text);
 }
 

@@ -96,9 +96,10 @@ void Sends::set(Answer& answer, const broker::Published& is) const {
     answer.unique_key = is.unique_key;
     answer.recall_handle.clear();
     if (is.due_ms > 0 && !broker::is_retry_topic(is.timed_topic))
-        answer.recall_handle = RecallHandle{std::string(is.timed_topic), broker.settings().name,
-                                            is.due_ms, std::string(is.unique_key)}
-                                   .text();
+        answer.recall_handle =
+            RecallHandle{std::string(is.timed_topic), broker.settings().identity.name, is.due_ms,
+                         std::string(is.unique_key)}
+                .text();
     answer.queue_id = is.queue_id;
     answer.is_inner_batch = is.is_inner_batch;
     answer.queue_offset = is.unit.queue_offset.value;
@@ -114,9 +115,9 @@ void Sends::give(const Service& service, remoting::Session& session, const Answe
     header.transaction_id = answer.unique_key;
     if (!answer.recall_handle.empty()) header.recall_handle = answer.recall_handle;
     if (answer.is_inner_batch) header.batch_id = answer.unique_key;
-    header.region = settings.region;
-    header.trace_on = settings.trace_on;
-    header.message_bytes_max = settings.message_bytes_max;
+    header.region = settings.identity.region;
+    header.trace_on = settings.identity.trace_on;
+    header.message_bytes_max = settings.sends.message_bytes_max;
     session.reply(ticket_of(answer.token), code, header, {},
                   code == rc::success ? std::string_view() : wire::response_name(code));
 }

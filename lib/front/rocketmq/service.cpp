@@ -40,7 +40,7 @@ Worker::Worker(Service& service, broker::Broker& broker)
     : topics(broker.topics()),
       traffic(broker.counters().traffic()),
       sends(service, topics, traffic),
-      broker_name(broker.settings().name) {}
+      broker_name(broker.settings().identity.name) {}
 
 Connection::Connection(remoting::Session& session, Service& service, Worker& of)
     : Connection(session, service.broker(), of, std::make_shared<SessionCaller>(session)) {}
@@ -70,7 +70,8 @@ void refuse_reads(remoting::Session& session, const remoting::Ticket& ticket,
     session.reply(ticket, wire::response_code::system_busy, wire::NoHeader{}, {}, why);
 }
 
-Service::Service(broker::Broker& broker, access::Gate& gate) : broker_(broker), gate_(gate) {}
+Service::Service(broker::Broker& broker, const Settings& settings, access::Gate& gate)
+    : broker_(broker), settings_(settings), gate_(gate) {}
 
 Result<> Service::set_address(std::string_view ip, std::uint16_t port) {
     const auto host = message::Host::make(ip, port);

@@ -21,6 +21,7 @@
 #include "broker/broker.h"
 #include "broker/disk_reads.h"
 #include "broker/fetch.h"
+#include "front/rocketmq/settings.h"
 #include "front/rocketmq/sends.h"
 #include "remoting/session.h"
 
@@ -126,7 +127,7 @@ struct Call {
 
 class Service final : public remoting::Service {
 public:
-    Service(broker::Broker& broker, access::Gate& gate);
+    Service(broker::Broker& broker, const Settings& settings, access::Gate& gate);
 
     /// Where clients find the broker; before open(). invalid: not an IP address.
     Result<> set_address(std::string_view ip, std::uint16_t port);
@@ -142,6 +143,7 @@ public:
     const std::string& address() const { return address_; }
 
     broker::Broker& broker() const { return broker_; }
+    const Settings& settings() const { return settings_; }
     access::Gate& gate() const { return gate_; }
 
     /// GET_BROKER_CONFIG's text.
@@ -160,6 +162,7 @@ private:
     Worker& worker_of(net::Loop& loop);
 
     broker::Broker& broker_;
+    const Settings& settings_;
     access::Gate& gate_;
     std::string address_;
     enum class State { starting, open, leaving };

@@ -91,7 +91,7 @@ void add_progress(broker::Broker& broker, std::string_view group, const std::str
             out.pull_offset = std::max(out.consumer_offset, place->second.pulled);
         }
         out.last_timestamp = store_time(broker, queue, out.consumer_offset - 1);
-        stats.offsets.push_back({{broker.settings().name, id, name}, out});
+        stats.offsets.push_back({{broker.settings().identity.name, id, name}, out});
     }
 }
 
@@ -104,7 +104,7 @@ void get_topic_stats(const Call& call, const wire::TopicHeader& header) {
     reply_body_elsewhere(call, [&broker = call.broker, topic] {
         wire::TopicStatsTable stats;
         for (std::int32_t id = 0; id < topic->queues(); ++id)
-            stats.offsets.push_back({{broker.settings().name, id, topic->name()},
+            stats.offsets.push_back({{broker.settings().identity.name, id, topic->name()},
                                      offset_of(broker, topic->find_queue(id))});
         stats.topic_put_tps = broker.counters().traffic().put_tps(topic->name());
         return wire::to_body(stats);

@@ -49,9 +49,9 @@ Result<broker::AppendedOne> store_removal(const Call& call, const broker::Place&
 
 void recall_message(const Call& call, const wire::RecallMessage& header) {
     const auto& settings = call.broker.settings();
-    if (!settings.recall || !settings.timers)
+    if (!call.service.settings().recall || !settings.delays.timers)
         return call.refuse(rc::no_permission, "recall failed, operation is forbidden");
-    if ((settings.permission & message::perm::write) == 0)
+    if ((settings.identity.permission & message::perm::write) == 0)
         return call.refuse(rc::service_not_available,
                            "recall failed, broker service not available");
     if (call.connection.worker.topics.find(header.topic) == nullptr)
@@ -61,10 +61,10 @@ void recall_message(const Call& call, const wire::RecallMessage& header) {
     if (!handle) return call.refuse(rc::illegal_operation, handle.error().what);
     if (handle->topic != header.topic)
         return call.refuse(rc::illegal_operation, "recall failed, topic not match");
-    if (handle->broker != settings.name)
+    if (handle->broker != settings.identity.name)
         return call.refuse(rc::illegal_operation, "recall failed, broker service not available");
     const std::int64_t left_ms = handle->out_ms - call.broker.clock().wall_ms();
-    if (left_ms <= 0 || left_ms > settings.timer_max_s * 1000)
+    if (left_ms <= 0 || left_ms > settings.delays.timer_max_s * 1000)
         return call.refuse(rc::illegal_operation, "recall failed, timestamp invalid");
     const auto leading = call.leading();
     if (leading == nullptr) return;
@@ -72,7 +72,7 @@ void recall_message(const Call& call, const wire::RecallMessage& header) {
                                               handle->out_ms, handle->topic, 0);
     const auto stored = store_removal(call, place);
     if (!stored) return call.refuse(rc::system_error, "recall failed, execute error");
-    if (!settings.sends_wait() || call.request.is_oneway())
+    if (!settings.durability.sends_wait() || call.request.is_oneway())
         return call.reply(wire::RecallMessageResponse{handle->unique_key});
     // Whoever is told that it is called back will not see it after a power cut either.
     call.broker.durability().when(

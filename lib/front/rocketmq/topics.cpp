@@ -66,8 +66,8 @@ Result<> change_attributes(broker::TopicConfig& config, std::string_view changes
 Result<> check_changeable(const Call& call, std::string_view topic) {
     TRY_OK(broker::check_topic_name(topic));
     const auto& settings = call.broker.settings();
-    if (settings.check_system_topics &&
-        broker::is_system_topic(topic, settings.cluster, settings.name))
+    if (call.service.settings().check_system_topics &&
+        broker::is_system_topic(topic, settings.identity.cluster, settings.identity.name))
         return Error{Errc::invalid,
                      fmt::format("The topic[{}] is conflict with system topic.", topic)};
     return {};
@@ -119,8 +119,8 @@ void delete_topic(const Call& call, const wire::TopicHeader& header) {
     if (header.topic.empty())
         return call.refuse(rc::invalid_parameter, "The specified topic is blank.");
     const auto& settings = call.broker.settings();
-    if (settings.check_system_topics &&
-        broker::is_system_topic(header.topic, settings.cluster, settings.name))
+    if (call.service.settings().check_system_topics &&
+        broker::is_system_topic(header.topic, settings.identity.cluster, settings.identity.name))
         return call.refuse(
             rc::invalid_parameter,
             fmt::format("The topic[{}] is conflict with system topic.", header.topic));
@@ -149,7 +149,8 @@ void get_system_topics(const Call& call) {
     const auto& settings = call.broker.settings();
     wire::TopicList list;
     for (const auto& topic : call.broker.topics().all()) {
-        if (broker::is_system_topic(topic->name(), settings.cluster, settings.name))
+        if (broker::is_system_topic(topic->name(), settings.identity.cluster,
+                                    settings.identity.name))
             list.topics.push_back(topic->name());
     }
     std::sort(list.topics.begin(), list.topics.end());

@@ -20,7 +20,7 @@ namespace {
 struct Delayed : WaitingStore {
     std::shared_ptr<broker::Delay> delay;
 
-    Delayed() { settings.delay_levels = "1s 5s 1m"; }
+    Delayed() { settings.delays.levels = "1s 5s 1m"; }
     ~Delayed() { close(); }
 
     void open() {
@@ -64,9 +64,9 @@ struct Delayed : WaitingStore {
             out += fmt::format("{}:{},{} ", is.level, is.next, is.max);
         return out;
     }
-    std::filesystem::path file() const { return settings.config_dir() / "delayOffset.json"; }
+    std::filesystem::path file() const { return settings.store.config_dir() / "delayOffset.json"; }
     void write_file(std::string_view text) const {
-        std::filesystem::create_directories(settings.config_dir());
+        std::filesystem::create_directories(settings.store.config_dir());
         std::ofstream(file()) << text;
     }
 };
@@ -216,7 +216,8 @@ TEST_CASE_FIXTURE(Delayed, "an end in the middle of a delivery delivers nothing 
     close(false);
     open_store();
     // As run_due() does it, as far as the second message.
-    broker::DeliveryMark mark(store::posix_files(), *store, settings.config_dir() / "mqd.delay");
+    broker::DeliveryMark mark(store::posix_files(), *store,
+                              settings.store.config_dir() / "mqd.delay");
     REQUIRE(mark.write(true, std::array<std::int64_t, 3>{0, 0, 0}));
     broker::Redelivery redelivery(*store, counters, false);
     const auto read =
@@ -458,7 +459,7 @@ TEST_CASE_FIXTURE(Delayed, "of a queue with the progress of another, what is not
     send(1, "c");
     close();
     write_file(R"({"offsetTable":{"1":7}})");
-    std::filesystem::remove(settings.config_dir() / "mqd.delay");
+    std::filesystem::remove(settings.store.config_dir() / "mqd.delay");
     open();
     CHECK(progress() == "1:1,3 ");
     clock.now_ms += 1000;
@@ -500,7 +501,7 @@ TEST_CASE_FIXTURE(Delayed, "a topic deleted meanwhile is no reason to stop") {
 TEST_CASE("the service's thread delivers by itself, close to the time") {
     Folder folder;
     auto settings = settings_in(folder);
-    settings.delay_levels = "30ms 80ms";
+    settings.delays.levels = "30ms 80ms";
     broker::Counters counters(system_clock());
     const OpenStore store(settings);
     auto made =

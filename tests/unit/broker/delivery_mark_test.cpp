@@ -78,7 +78,7 @@ TEST_CASE_FIXTURE(Fixture,
     CHECK(left() == Values{7});
     // The same mark beside a log that is shorter: a power cut.
     close_store();
-    fs::remove_all(settings.store_root);
+    fs::remove_all(settings.store.root);
     open_store();
     CHECK_FALSE(left());
     append_one();

@@ -19,7 +19,7 @@ struct Filtering {
     std::unique_ptr<Filters> filters;
 
     Filtering() {
-        std::filesystem::create_directories(settings.config_dir());
+        std::filesystem::create_directories(settings.store.config_dir());
         open();
     }
     void open() {
@@ -27,7 +27,9 @@ struct Filtering {
         REQUIRE(opened);
         filters = std::move(*opened);
     }
-    std::filesystem::path path() const { return settings.config_dir() / "consumerFilter.json"; }
+    std::filesystem::path path() const {
+        return settings.store.config_dir() / "consumerFilter.json";
+    }
     void write(std::string_view text) const {
         REQUIRE(store::save_config(store::posix_files(), path(), text));
     }

@@ -89,16 +89,16 @@ TEST_CASE_FIXTURE(Running, "a publication is acknowledged when it is as safe as 
         CHECK(ask("put! T 0 a") == "0");
     }
     SUBCASE("on the disk") {
-        settings.flush_sync = true;
+        settings.durability.flush_sync = true;
         start();
         CHECK(ask("put! T 0 a") == "0 safe");
         CHECK(broker->store().synced() == broker->store().end());
     }
     SUBCASE("on replicas") {
-        settings.sync_master = true;
-        settings.in_sync_replicas = 2;
+        settings.durability.sync_master = true;
+        settings.durability.in_sync_replicas = 2;
         SUBCASE("in time") {
-            settings.slave_timeout_ms = 60'000;
+            settings.durability.slave_timeout_ms = 60'000;
             start();
             auto waiting = front->ask("put! T 0 a");
             CHECK(ask("put T 0 b") == "1");  // it has been stored by then
@@ -106,7 +106,7 @@ TEST_CASE_FIXTURE(Running, "a publication is acknowledged when it is as safe as 
             CHECK(waiting.get() == "0 safe");
         }
         SUBCASE("too late") {
-            settings.slave_timeout_ms = 10;
+            settings.durability.slave_timeout_ms = 10;
             start();
             CHECK(ask("put! T 0 a") == "0 not safe yet");
         }

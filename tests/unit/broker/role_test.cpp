@@ -14,7 +14,7 @@ using namespace mqd::test;
 TEST_CASE_FIXTURE(Running, "a broker that follows takes nothing in and delivers nothing" *
                                doctest::test_suite("slow")) {
     auto& ask = *this;
-    settings.delay_levels = "3s";
+    settings.delays.levels = "3s";
     start();
     CHECK(ask("put T 0 a") == "0");
     CHECK(ask("later T 1 b") == "0");
@@ -53,7 +53,7 @@ TEST_CASE_FIXTURE(Running, "nothing is delivered twice because the broker has fo
 TEST_CASE_FIXTURE(Running, "a broker can begin as a follower, and stop as one" *
                                doctest::test_suite("slow")) {
     auto& ask = *this;
-    settings.delay_levels = "4s";
+    settings.delays.levels = "4s";
     start();
     CHECK(ask("later T 1 a") == "0");
     stop();

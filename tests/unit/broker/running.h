@@ -19,7 +19,7 @@ struct Running {
     std::unique_ptr<PlainFront> front;
     bool leads = true;
 
-    Running() { settings.delay_levels = "50ms 1h"; }
+    Running() { settings.delays.levels = "50ms 1h"; }
     ~Running() { stop(); }
     void start() {
         store = std::make_unique<OpenStore>(settings);

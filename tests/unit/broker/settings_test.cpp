@@ -59,23 +59,6 @@ private:
 
 }  // namespace
 
-TEST_CASE("RocketMQ's keys are honoured where the table says so, and no others") {
-    const std::set<std::string_view> of_name_servers = {
-        "kvConfigPath",        "configStorePath",
-        "configBlackList",     "scanNotActiveBrokerInterval",
-        "orderMessageEnable",  "returnOrderTopicConfigToBroker",
-        "supportActingMaster", "enableAllTopicList",
-        "enableTopicList",     "deleteTopicWithBrokerRegistration",
-        "needWaitForService",  "waitSecondsForService"};
-    const Described is({});
-    for (const auto& key : config::rocketmq_keys()) {
-        CAPTURE(key.name);
-        const bool is_honoured = key.meaning == config::RocketmqKey::Meaning::honoured;
-        const bool is_ours = is.config.find(key.name) != nullptr;
-        CHECK(is_honoured == (is_ours || of_name_servers.contains(key.name)));
-    }
-}
-
 TEST_CASE("slaves, and a commit log in several directories, are refused with what to write") {
     for (const auto& [key, value] : {std::pair{"brokerRole", "SLAVE"},
                                      {"brokerId", "1"},
@@ -100,7 +83,7 @@ TEST_CASE("the parts of a store lie where the keys say") {
                         {"storePathConsumeQueue", "/r/consumequeue", 3},
                         {"storePathIndex", "/disk2/../disk3/index", 4}});
     CHECK(is.config.problems().empty());
-    const auto places = is.settings.places();
+    const auto places = is.settings.store.places();
     CHECK(places / "commitlog" == "/disk1/log");
     CHECK(places / "commitlog/00000000000000000000" == "/disk1/log/00000000000000000000");
     CHECK(places / "consumequeue/T/0" == "/r/consumequeue/T/0");
@@ -135,13 +118,13 @@ TEST_CASE("without a home and a path there is no store") {
 }
 
 TEST_CASE("the VIP port is 2 below the port, as long as nobody says another") {
-    CHECK(Described({}).settings.vip_port == 10909);
-    CHECK(Described({{"listenPort", "20000", 1}}).settings.vip_port == 19998);
-    CHECK(Described({{"listenPort", "3", 1}}).settings.vip_port == 1);
-    CHECK(Described({{"listenPort", "2", 1}}).settings.vip_port == 0);
-    CHECK(Described({{"listenPort", "0", 1}}).settings.vip_port == 0);
-    CHECK(Described({{"fastListenPort", "0", 1}}).settings.vip_port == 0);
-    CHECK(Described({{"fastListenPort", "7", 1}}).settings.vip_port == 7);
+    CHECK(Described({}).settings.network.vip_port == 10909);
+    CHECK(Described({{"listenPort", "20000", 1}}).settings.network.vip_port == 19998);
+    CHECK(Described({{"listenPort", "3", 1}}).settings.network.vip_port == 1);
+    CHECK(Described({{"listenPort", "2", 1}}).settings.network.vip_port == 0);
+    CHECK(Described({{"listenPort", "0", 1}}).settings.network.vip_port == 0);
+    CHECK(Described({{"fastListenPort", "0", 1}}).settings.network.vip_port == 0);
+    CHECK(Described({{"fastListenPort", "7", 1}}).settings.network.vip_port == 7);
     CHECK(Described({{"fastListenPort", "10911", 1}}).complains_of("fastListenPort"));
 }
 
@@ -155,12 +138,12 @@ TEST_CASE("a standalone broker is on the loopback, and registers nowhere but at 
     };
     const Environment somewhere("NAMESRV_ADDR", "10.0.0.9:9876");
     const auto is = alone({});
-    CHECK(is->settings.bind_address == "127.0.0.1");
-    CHECK(is->settings.broker_ip == "127.0.0.1");
-    CHECK(is->settings.namesrv.empty());
-    CHECK(alone({{"bindAddress", "0.0.0.0", 1}})->settings.bind_address == "0.0.0.0");
+    CHECK(is->settings.network.bind_address == "127.0.0.1");
+    CHECK(is->settings.network.ip == "127.0.0.1");
+    CHECK(is->settings.network.namesrv.empty());
+    CHECK(alone({{"bindAddress", "0.0.0.0", 1}})->settings.network.bind_address == "0.0.0.0");
     const auto told = alone({{"namesrvAddr", "10.0.0.8:9876", 1}});
-    CHECK(told->settings.namesrv.empty());
+    CHECK(told->settings.network.namesrv.empty());
     CHECK(alone({{"brokerIP1", "10.1.1.1", 1}})->config.warnings().size() == 1);
 }
 

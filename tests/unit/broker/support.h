@@ -52,9 +52,9 @@ struct FakeQueue final : store::Queue {
 
 inline broker::Settings settings_in(const Folder& folder) {
     broker::Settings settings;
-    settings.store_root = folder.path / "store";
-    settings.name = "b";
-    settings.commit_log_file_bytes = 8 << 20;
+    settings.store.root = folder.path / "store";
+    settings.identity.name = "b";
+    settings.store.commit_log_file_bytes = 8 << 20;
     return settings;
 }
 

@@ -26,9 +26,9 @@ struct Place {
     ManualClock clock;
     OpenStore store{settings};
     store::Files& files = store::posix_files();
-    Place() { REQUIRE(files.make_directories(settings.config_dir())); }
+    Place() { REQUIRE(files.make_directories(settings.store.config_dir())); }
 
-    fs::path path(const std::string& name) const { return settings.config_dir() / name; }
+    fs::path path(const std::string& name) const { return settings.store.config_dir() / name; }
     void write(const std::string& name, std::string_view text) const {
         std::ofstream(path(name)) << text;
     }

@@ -23,7 +23,7 @@ struct Fixture {
     OpenStore store{settings};
     store::Files& files = store::posix_files();
 
-    Fixture() { REQUIRE(files.make_directories(settings.config_dir())); }
+    Fixture() { REQUIRE(files.make_directories(settings.store.config_dir())); }
     std::unique_ptr<Topics> topics() {
         auto opened = Topics::open(files, clock, *store.is, settings);
         REQUIRE(opened);
@@ -40,10 +40,10 @@ struct Fixture {
         return std::move(*opened);
     }
     void write(const char* name, std::string_view text) const {
-        std::ofstream(settings.config_dir() / name) << text;
+        std::ofstream(settings.store.config_dir() / name) << text;
     }
     json::Value content(const char* name) const {
-        std::ifstream in(settings.config_dir() / name);
+        std::ifstream in(settings.store.config_dir() / name);
         const std::string text((std::istreambuf_iterator<char>(in)), {});
         auto value = json::parse(text);
         REQUIRE(value);
@@ -86,7 +86,7 @@ TEST_CASE_FIXTURE(Fixture, "a retry topic is made with one queue whatever the te
 
 TEST_CASE_FIXTURE(Fixture, "without automatic creation there is no template") {
     CHECK(topics()->save());
-    settings.auto_create_topic = false;
+    settings.topics.auto_create = false;
     const auto table = topics();
     CHECK(table->find(template_topic) == nullptr);
     CHECK_FALSE(table->find_or_create("T", {template_topic, 4}));
@@ -145,14 +145,14 @@ TEST_CASE_FIXTURE(Fixture, "a topic that was made outlives a process that never 
     // What the changes said is in the table now, and a stop leaves nothing but the table.
     REQUIRE(table->save());
     CHECK(content("topics.json")["topicConfigTable"]["Listed"]["readQueueNums"].as_int() == 5);
-    CHECK(std::filesystem::file_size(settings.config_dir() / "topics.json.changes") == 0);
+    CHECK(std::filesystem::file_size(settings.store.config_dir() / "topics.json.changes") == 0);
     REQUIRE(table->put(config_of("Late", 1)));
     REQUIRE(table->close());
-    CHECK_FALSE(std::filesystem::exists(settings.config_dir() / "topics.json.changes"));
+    CHECK_FALSE(std::filesystem::exists(settings.store.config_dir() / "topics.json.changes"));
     CHECK(topics()->find("Late"));
 
     // And should that rot, the copy beside it has what no change says any more.
-    std::filesystem::resize_file(settings.config_dir() / "topics.json", 100);
+    std::filesystem::resize_file(settings.store.config_dir() / "topics.json", 100);
     const auto again = topics();
     CHECK(again->find("Late"));
     CHECK(again->find("Listed"));
@@ -172,11 +172,11 @@ TEST_CASE_FIXTURE(Fixture, "of a list of topics all are made or none") {
 TEST_CASE_FIXTURE(Fixture, "a topic that cannot be written down is not made") {
     const auto table = topics();
     // A directory where the changes belong: even root cannot write there.
-    std::filesystem::create_directory(settings.config_dir() / "topics.json.changes");
+    std::filesystem::create_directory(settings.store.config_dir() / "topics.json.changes");
     CHECK_FALSE(table->find_or_create("T", {template_topic, 4}));
     CHECK_FALSE(table->put(config_of("T", 1)));
     CHECK_FALSE(table->find("T"));
-    std::filesystem::remove(settings.config_dir() / "topics.json.changes");
+    std::filesystem::remove(settings.store.config_dir() / "topics.json.changes");
     CHECK(table->find_or_create("T", {template_topic, 4}));
 }
 
@@ -351,7 +351,7 @@ TEST_CASE_FIXTURE(Fixture,
         CHECK(table->find_or_create("not a name") == nullptr);
         CHECK(table->save());
     }
-    settings.auto_create_group = false;
+    settings.groups.auto_create = false;
     const auto table = groups();
     const auto group = table->find("G");
     REQUIRE(group);

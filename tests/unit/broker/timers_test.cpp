@@ -21,7 +21,7 @@ struct Timed : WaitingStore {
 
     Timed() {
         clock.now_ms = 1'700'000'000'000;
-        settings.timer_log_file_bytes = 1024;  // 19 units
+        settings.delays.timer_log_file_bytes = 1024;  // 19 units
     }
     ~Timed() { close(); }
 

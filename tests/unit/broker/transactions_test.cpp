@@ -73,7 +73,7 @@ struct Fixture {
         auto opened = store::Store::open(files, clock, settings.store_options());
         REQUIRE(opened);
         store = std::move(*opened);
-        REQUIRE(files.make_directories(settings.config_dir()));
+        REQUIRE(files.make_directories(settings.store.config_dir()));
         open_transactions();
     }
     void open_transactions() {
@@ -124,7 +124,7 @@ struct Fixture {
         draft.topic = topic;
         draft.queue_id = id;
         draft.store_host = *message::Host::make("127.0.0.1", 10911);
-        draft.append_crc = settings.append_crc;
+        draft.append_crc = settings.store.append_crc;
         Buffer record;
         message::encode(draft, record);
         store::Append unit;
@@ -180,7 +180,7 @@ struct Fixture {
     }
     /// A round, some time after the last one.
     std::int64_t next_round() {
-        clock.now_ms += settings.transaction_check_interval_ms;
+        clock.now_ms += settings.transactions.check_interval_ms;
         return run_due();
     }
     std::vector<std::shared_ptr<const broker::HalfCheck>> asked() const {
@@ -348,9 +348,9 @@ TEST_CASE_FIXTURE(Fixture, "threads that end one transaction deliver it once") {
 }
 
 TEST_CASE_FIXTURE(Fixture, "ends and rounds at the same time settle each transaction once") {
-    settings.transaction_timeout_ms = 0;
-    settings.transaction_check_interval_ms = 10;
-    settings.transaction_check_max = 1'000'000;
+    settings.transactions.timeout_ms = 0;
+    settings.transactions.check_interval_ms = 10;
+    settings.transactions.check_max = 1'000'000;
     open();
     std::vector<Place> halves;
     for (int i = 0; i < 300; ++i) halves.push_back(half(std::to_string(i)));
@@ -451,7 +451,7 @@ TEST_CASE_FIXTURE(Fixture, "an end of a copy in between settles it too") {
 }
 
 TEST_CASE_FIXTURE(Fixture, "asked so many times without an answer it is given up") {
-    settings.transaction_check_max = 3;
+    settings.transactions.check_max = 3;
     open();
     const auto a = half("a");
     for (int i = 1; i <= 3; ++i) {
@@ -480,7 +480,7 @@ TEST_CASE_FIXTURE(Fixture, "asked so many times without an answer it is given up
 }
 
 TEST_CASE_FIXTURE(Fixture, "what was given up is delivered when its producer commits it, once") {
-    settings.transaction_check_max = 1;
+    settings.transactions.check_max = 1;
     open();
     const auto b = half("b");
     const auto a = half("a");
@@ -521,7 +521,7 @@ TEST_CASE_FIXTURE(Fixture, "what was given up is delivered when its producer com
 }
 
 TEST_CASE_FIXTURE(Fixture, "of what was given up and rolled back then nothing comes") {
-    settings.transaction_check_max = 1;
+    settings.transactions.check_max = 1;
     open();
     const auto a = half("a");
     next_round();
@@ -532,7 +532,7 @@ TEST_CASE_FIXTURE(Fixture, "of what was given up and rolled back then nothing co
 }
 
 TEST_CASE_FIXTURE(Fixture, "what was given up and taken up again is one transaction") {
-    settings.transaction_check_max = 1;
+    settings.transactions.check_max = 1;
     open();
     const auto a = half("a");
     next_round();
@@ -572,7 +572,7 @@ TEST_CASE_FIXTURE(Fixture, "what was given up and taken up again is one transact
 TEST_CASE_FIXTURE(Fixture, "a half message that was too old is delivered when it is committed") {
     open();
     const auto a = half("a");
-    clock.now_ms += settings.keep_hours * std::int64_t{3'600'000} + 1;
+    clock.now_ms += settings.retention.keep_hours * std::int64_t{3'600'000} + 1;
     run_due();
     REQUIRE(all(broker::check_max_topic).size() == 1);
     CHECK(commit(a) == Kind::settled);
@@ -603,7 +603,7 @@ TEST_CASE_FIXTURE(Fixture, "after a clock that was ahead, producers are asked in
     const auto late = half_now("late", "10");
     run_due();
     CHECK(asked_bodies() == "old ");
-    clock.now_ms += settings.transaction_timeout_ms;
+    clock.now_ms += settings.transactions.timeout_ms;
     run_due();
     CHECK(asked_bodies() == "");  // the next round is not due
     next_round();
@@ -632,7 +632,7 @@ TEST_CASE_FIXTURE(Fixture, "a progress beyond the ends of its queues settles not
 }
 
 TEST_CASE_FIXTURE(Fixture, "what was given up can be taken up again") {
-    settings.transaction_check_max = 1;
+    settings.transactions.check_max = 1;
     open();
     half("a");
     next_round();
@@ -655,7 +655,7 @@ TEST_CASE_FIXTURE(Fixture, "what was given up can be taken up again") {
 }
 
 TEST_CASE_FIXTURE(Fixture, "without a producer the questions count all the same") {
-    settings.transaction_check_max = 2;
+    settings.transactions.check_max = 2;
     open();
     clients.leave_all(*producer);
     half("a");
@@ -696,8 +696,8 @@ TEST_CASE_FIXTURE(Fixture, "a round goes up to the first one that is too young")
 }
 
 TEST_CASE_FIXTURE(Fixture, "copies of a round are asked about in the next one") {
-    settings.transaction_timeout_ms = 0;
-    settings.transaction_check_interval_ms = 50;
+    settings.transactions.timeout_ms = 0;
+    settings.transactions.check_interval_ms = 50;
     open();
     for (int i = 0; i < 200; ++i) half(std::to_string(i));
     next_round();
@@ -745,7 +745,7 @@ TEST_CASE_FIXTURE(Fixture, "an end that comes later than the message's own time 
 }
 
 TEST_CASE_FIXTURE(Fixture, "an immune message that many wait behind is put behind them") {
-    settings.commit_log_file_bytes = 64 << 20;
+    settings.store.commit_log_file_bytes = 64 << 20;
     open();
     const auto a = half("a", {{property::check_immunity, "3600"}});
     {
@@ -794,7 +794,7 @@ TEST_CASE_FIXTURE(Fixture, "an immune message that many wait behind is put behin
 }
 
 TEST_CASE_FIXTURE(Fixture, "what is older than the log is kept is given up, immune or not") {
-    settings.keep_hours = 2;
+    settings.retention.keep_hours = 2;
     open();
     half("a", {{property::check_immunity, "36000"}});
     clock.now_ms += 7'200'000;
@@ -807,7 +807,7 @@ TEST_CASE_FIXTURE(Fixture, "what is older than the log is kept is given up, immu
 }
 
 TEST_CASE_FIXTURE(Fixture, "records that end with a CRC keep their own") {
-    settings.append_crc = true;
+    settings.store.append_crc = true;
     open();
     const auto a = half("a");
     next_round();
@@ -938,7 +938,7 @@ TEST_CASE_FIXTURE(Fixture, "the progress is saved when what it rests on is on di
     CHECK(commit(a) == Kind::settled);
     save();
     CHECK(store->synced() == store->end());
-    std::ifstream in(settings.config_dir() / "consumerOffset.json");
+    std::ifstream in(settings.store.config_dir() / "consumerOffset.json");
     const auto saved = json::parse(std::string(std::istreambuf_iterator<char>(in), {}));
     REQUIRE(saved);
     const auto& table = (*saved)["offsetTable"];
@@ -955,7 +955,7 @@ TEST_CASE_FIXTURE(Fixture, "open transactions are counted by topic, as RocketMQ 
     CHECK(open_becomes(1, "U"));
     save();
     const auto content = [&] {
-        std::ifstream in(settings.config_dir() / "transactionMetrics");
+        std::ifstream in(settings.store.config_dir() / "transactionMetrics");
         return std::string(std::istreambuf_iterator<char>(in), {});
     };
     CHECK(content().find('\n') == std::string::npos);
@@ -1023,13 +1023,13 @@ TEST_CASE_FIXTURE(Fixture, "a full disk keeps what is open open") {
     const auto a = half("a");
     const auto b = half("b");
     close();
-    settings.disk_full_percent = 0;
+    settings.retention.disk_full_percent = 0;
     open();
     CHECK(commit(a) == Kind::not_stored);
     next_round();
     CHECK(asked().empty());
     close();
-    settings.disk_full_percent = 100;
+    settings.retention.disk_full_percent = 100;
     open();
     CHECK(commit(a) == Kind::settled);
     CHECK(roll_back(b) == Kind::settled);
@@ -1037,7 +1037,7 @@ TEST_CASE_FIXTURE(Fixture, "a full disk keeps what is open open") {
 }
 
 TEST_CASE_FIXTURE(Fixture, "the thread sleeps until a half message comes, and asks in time") {
-    settings.transaction_timeout_ms = 0;
+    settings.transactions.timeout_ms = 0;
     open();
     transactions->start();
     half("a");

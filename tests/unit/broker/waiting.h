@@ -23,7 +23,7 @@ struct WaitingStore {
         auto opened = store::Store::open(store::posix_files(), clock, settings.store_options());
         REQUIRE(opened);
         store = std::move(*opened);
-        REQUIRE(store::posix_files().make_directories(settings.config_dir()));
+        REQUIRE(store::posix_files().make_directories(settings.store.config_dir()));
     }
     void close_store() {
         if (store != nullptr) CHECK(store->close());

@@ -85,7 +85,7 @@ TEST_CASE_FIXTURE(Fixture, "a topic by request is on disk when the answer comes"
     auto header = new_topic("T");
     header.attributes = "+message.type=FIFO";
     CHECK(user->call(code::update_and_create_topic, header).code == rc::success);
-    const auto saved = store::scan_topics(settings.store_root);
+    const auto saved = store::scan_topics(settings.store.root);
     REQUIRE(saved);
     CHECK(std::ranges::count(*saved, "T", &store::StoredTopic::name) == 1);
     const auto config =
@@ -244,7 +244,7 @@ TEST_CASE_FIXTURE(Fixture,
         R"({"messageRequestModeMap":{"T":{"G":{"consumerGroup":"G","mode":"POP","popShareQueueNum":2,"topic":"T"},)"
         R"("H":{"consumerGroup":"H","mode":"PULL","popShareQueueNum":0,"topic":"T"}}}})";
     CHECK(user->call(code::get_all_message_request_mode).body == all);
-    auto saved = broker::RequestModes::open(store::posix_files(), settings.config_dir());
+    auto saved = broker::RequestModes::open(store::posix_files(), settings.store.config_dir());
     REQUIRE(saved);
     CHECK((*saved)->find("T", "G") == broker::RequestMode{true, 2});
     CHECK((*saved)->find("T", "H") == broker::RequestMode{});
@@ -327,7 +327,7 @@ TEST_CASE_FIXTURE(Fixture, "ordered consumers lock queues, SQL expressions are r
 }
 
 TEST_CASE_FIXTURE(Fixture, "an SQL92 consumer is told at its start what its expression lacks") {
-    settings.property_filter = true;
+    settings.rocketmq.property_filter = true;
     start();
     const auto user = client();
     const auto check_config = [&](const char* expression) {

@@ -22,8 +22,6 @@ using namespace mqd::test;
 
 namespace {
 
-using Settings = broker::Settings;
-
 struct Case {
     std::string_view what;
     std::int32_t code;
@@ -139,7 +137,7 @@ std::int32_t code_for_version(const Fixture& fixture, std::string_view version) 
 }
 
 const auto nothing = [](Settings&) {};
-const auto sql_allowed = [](Settings& settings) { settings.property_filter = true; };
+const auto sql_allowed = [](Settings& settings) { settings.rocketmq.property_filter = true; };
 
 }  // namespace
 
@@ -177,11 +175,11 @@ TEST_CASE("sends are answered as the table of admission says" * doctest::test_su
     check_all({
         {"accepted", rc::success, nothing, sending([](auto&) {})},
         {"before startAcceptSendRequestTimeStamp", rc::system_error,
-         [](Settings& s) { s.accept_sends_from_ms = wall_ms() + 600'000; }, sending([](auto&) {})},
-        {"after it", rc::success, [](Settings& s) { s.accept_sends_from_ms = wall_ms() - 1; },
+         [](Settings& s) { s.sends.accept_from_ms = wall_ms() + 600'000; }, sending([](auto&) {})},
+        {"after it", rc::success, [](Settings& s) { s.sends.accept_from_ms = wall_ms() - 1; },
          sending([](auto&) {})},
         {"no write permission, ordered topic", rc::no_permission,
-         [](Settings& s) { s.permission = 4; },
+         [](Settings& s) { s.identity.permission = 4; },
          [](Fixture& fixture, Client& user) {
              auto config = topic_named("T");
              config.order = true;
@@ -189,8 +187,8 @@ TEST_CASE("sends are answered as the table of admission says" * doctest::test_su
              return user.call(code::send_message_v2, send_header(), "m");
          }},
         // The others go by the route alone.
-        {"no write permission, any other topic", rc::success, [](Settings& s) { s.permission = 4; },
-         sending([](auto&) {})},
+        {"no write permission, any other topic", rc::success,
+         [](Settings& s) { s.identity.permission = 4; }, sending([](auto&) {})},
         {"the topic has no write permission", rc::success, nothing,
          [](Fixture& fixture, Client& user) {
              auto config = topic_named("T");
@@ -219,7 +217,7 @@ TEST_CASE("sends are answered as the table of admission says" * doctest::test_su
         {"OFFSET_MOVED_EVENT", rc::no_permission, nothing,
          sending([](auto& header) { header.topic = broker::offset_moved_topic; })},
         {"topics are not made by themselves", rc::topic_not_exist,
-         [](Settings& s) { s.auto_create_topic = false; }, sending([](auto&) {})},
+         [](Settings& s) { s.topics.auto_create = false; }, sending([](auto&) {})},
         {"the template does not exist", rc::topic_not_exist, nothing,
          sending([](auto& header) { header.default_topic = "U"; })},
         {"no such queue", rc::invalid_parameter, nothing,
@@ -233,20 +231,21 @@ TEST_CASE("sends are answered as the table of admission says" * doctest::test_su
              return user.call(code::send_message_v2, send_header({}, 1), "m");
          }},
         {"the retry topic of no group", rc::subscription_group_not_exist,
-         [](Settings& s) { s.auto_create_group = false; },
+         [](Settings& s) { s.groups.auto_create = false; },
          sending([](auto& header) { header.topic = "%RETRY%G"; })},
         {"a batch to a retry topic", rc::message_illegal, nothing, sending([](auto& header) {
              header.topic = "%RETRY%G";
              header.batch = true;
          })},
         {"transactions are not wanted", rc::no_permission,
-         [](Settings& s) { s.reject_transactions = true; },
+         [](Settings& s) { s.transactions.reject = true; },
          sending_with(properties({{"TRAN_MSG", "true"}, {"PGROUP", "P"}}))},
         {"the disk is full", rc::service_not_available,
-         [](Settings& s) { s.disk_full_percent = -1; }, sending([](auto&) {})},
+         [](Settings& s) { s.retention.disk_full_percent = -1; }, sending([](auto&) {})},
         {"the body is a byte too long", rc::message_illegal,
-         [](Settings& s) { s.message_bytes_max = 1000; }, sending([](auto&) {}, too_long(1001))},
-        {"as long as it may be", rc::success, [](Settings& s) { s.message_bytes_max = 1000; },
+         [](Settings& s) { s.sends.message_bytes_max = 1000; },
+         sending([](auto&) {}, too_long(1001))},
+        {"as long as it may be", rc::success, [](Settings& s) { s.sends.message_bytes_max = 1000; },
          sending([](auto&) {}, too_long(1000))},
         {"the properties are too long", rc::message_illegal, nothing,
          sending_with(properties({{"k", too_long(32'768)}}))},
@@ -257,9 +256,9 @@ TEST_CASE("sends are answered as the table of admission says" * doctest::test_su
         // FLUSH_DISK_TIMEOUT needs a disk that hangs: late_test.cpp.
         {"no replica acknowledges", rc::flush_slave_timeout,
          [](Settings& s) {
-             s.sync_master = true;
-             s.in_sync_replicas = 2;
-             s.slave_timeout_ms = 1;
+             s.durability.sync_master = true;
+             s.durability.in_sync_replicas = 2;
+             s.durability.slave_timeout_ms = 1;
          },
          sending([](auto&) {})},
         {"a header without a topic", rc::system_error, nothing,
@@ -269,13 +268,14 @@ TEST_CASE("sends are answered as the table of admission says" * doctest::test_su
 
 TEST_CASE("pulls are refused as the table of checks says" * doctest::test_suite("slow")) {
     check_all({
-        {"no read permission", rc::no_permission, [](Settings& s) { s.permission = 2; },
+        {"no read permission", rc::no_permission, [](Settings& s) { s.identity.permission = 2; },
          pulling([](auto&) {})},
-        {"lite pulls are not wanted", rc::no_permission, [](Settings& s) { s.lite_pull = false; },
+        {"lite pulls are not wanted", rc::no_permission,
+         [](Settings& s) { s.rocketmq.lite_pull = false; },
          pulling([](auto&) {}, code::lite_pull_message)},
         {"lite pulls are", rc::success, nothing, pulling([](auto&) {}, code::lite_pull_message)},
         {"no such group", rc::subscription_group_not_exist,
-         [](Settings& s) { s.auto_create_group = false; }, pulling([](auto&) {})},
+         [](Settings& s) { s.groups.auto_create = false; }, pulling([](auto&) {})},
         {"consumeEnable=false", rc::no_permission, nothing,
          [](Fixture& fixture, Client& user) {
              fixture.broker->groups().put(group_with("consumeEnable", false));

@@ -17,7 +17,7 @@ struct Delaying : Fixture {
     std::unique_ptr<Client> user;
 
     void go() {
-        settings.delay_levels = "1ms 2ms 3ms 4ms 1h";
+        settings.delays.levels = "1ms 2ms 3ms 4ms 1h";
         start();
         user = client();
         REQUIRE(broker->find_or_create_group("G") != nullptr);
@@ -155,8 +155,8 @@ TEST_CASE_FIXTURE(Delaying, "what cannot be delayed is refused") {
 }
 
 TEST_CASE_FIXTURE(Delaying, "without timers a timer message is refused, and none is recalled") {
-    settings.timers = false;
-    settings.recall = true;
+    settings.delays.timers = false;
+    settings.rocketmq.recall = true;
     go();
     CHECK(send(properties({{"TIMER_DELAY_SEC", "1"}})).code == rc::system_error);
     wire::RecallMessage recall;
@@ -167,7 +167,7 @@ TEST_CASE_FIXTURE(Delaying, "without timers a timer message is refused, and none
 }
 
 TEST_CASE_FIXTURE(Delaying, "a timer message is recalled by the handle in its answer") {
-    settings.recall = true;
+    settings.rocketmq.recall = true;
     go();
     CHECK(send({}).find("recallHandle").empty());
     CHECK(send(properties({{"TIMER_DELIVER_MS", "1"}})).find("recallHandle").empty());
@@ -279,8 +279,8 @@ TEST_CASE_FIXTURE(Delaying, "a level below zero and too many retries go to the d
 }
 
 TEST_CASE_FIXTURE(Delaying, "sending back is refused with the codes that clients know") {
-    settings.auto_create_group = false;
-    settings.delay_levels = "1h";
+    settings.groups.auto_create = false;
+    settings.delays.levels = "1h";
     start();
     user = client();
     put_group([](json::Value&) {});
@@ -326,14 +326,14 @@ TEST_CASE_FIXTURE(Delaying, "one message of a batch that is one record is not ta
 }
 
 TEST_CASE_FIXTURE(Delaying, "a broker without write permission takes nothing back") {
-    settings.permission = 4;
+    settings.identity.permission = 4;
     go();
     REQUIRE(send("").code == rc::success);
     CHECK(send_back(0).code == rc::no_permission);
 }
 
 TEST_CASE_FIXTURE(Delaying, "whatever is accepted can be delayed, sent back, retried and buried") {
-    settings.append_crc = true;
+    settings.store.append_crc = true;
     go();
     const std::string topic(broker::topic_name_max, 't');
     const std::string group(broker::group_name_max, 'g');
@@ -376,8 +376,8 @@ TEST_CASE_FIXTURE(Delaying, "whatever is accepted can be delayed, sent back, ret
 }
 
 TEST_CASE_FIXTURE(Delaying, "a message must fit into a file of the log with what a retry adds") {
-    settings.commit_log_file_bytes = 1 << 20;
-    settings.message_bytes_max = (1 << 20) - 1;
+    settings.store.commit_log_file_bytes = 1 << 20;
+    settings.sends.message_bytes_max = (1 << 20) - 1;
     go();
     CHECK(send("", std::string((1 << 20) - 1200, 'x')).code == rc::message_illegal);
     CHECK(send("", std::string((1 << 20) - 2000, 'x')).code == rc::success);

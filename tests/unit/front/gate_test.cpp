@@ -264,8 +264,8 @@ struct Gated : Fixture {
 
     void go() {
         gate = &recording;
-        settings.offsets_interval_ms = 3'600'000;
-        settings.transaction_timeout_ms = 3'600'000;
+        settings.groups.offsets_interval_ms = 3'600'000;
+        settings.transactions.timeout_ms = 3'600'000;
         start();
         user = client();
         member = client();

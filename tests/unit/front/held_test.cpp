@@ -56,7 +56,7 @@ struct Held : Fixture {
     }
     std::int64_t committed() const { return broker->offsets().find("G", "T", 0).value_or(-1); }
     std::string saved() const {
-        std::ifstream file(settings.config_dir() / "consumerOffset.json");
+        std::ifstream file(settings.store.config_dir() / "consumerOffset.json");
         return {std::istreambuf_iterator<char>(file), {}};
     }
 };
@@ -108,7 +108,7 @@ TEST_CASE_FIXTURE(Held, "a first commit changes nothing where there is one") {
 }
 
 TEST_CASE_FIXTURE(Held, "a durable commit is on disk when it is answered") {
-    settings.offsets_interval_ms = 3'600'000;
+    settings.groups.offsets_interval_ms = 3'600'000;
     go();
     CHECK(one->call(code::update_consumer_offset, to(1)).code == rc::success);
     auto header = to(1);

@@ -87,7 +87,7 @@ struct SlowDisk {
 struct Late : SlowDisk, Fixture {
     Late() {
         files = &slow;
-        settings.sync_flush_timeout_ms = settings.slave_timeout_ms = 50;
+        settings.durability.flush_timeout_ms = settings.durability.slave_timeout_ms = 50;
     }
     ~Late() {
         slow.hold(false);
@@ -98,7 +98,7 @@ struct Late : SlowDisk, Fixture {
 }  // namespace
 
 TEST_CASE_FIXTURE(Late, "a disk that hangs is a FLUSH_DISK_TIMEOUT, and the message is stored") {
-    settings.flush_sync = true;
+    settings.durability.flush_sync = true;
     start();
     const auto user = client();
     const auto no_wait = properties({{"WAIT", "false"}});
@@ -160,8 +160,8 @@ TEST_CASE_FIXTURE(
 }
 
 TEST_CASE_FIXTURE(Late, "who has gone gets no late answer, and nobody else does") {
-    settings.flush_sync = true;
-    settings.sync_flush_timeout_ms = 10'000;
+    settings.durability.flush_sync = true;
+    settings.durability.flush_timeout_ms = 10'000;
     start();
     const auto stays = client();
     REQUIRE(stays->call(code::send_message_v2, send_header(), "m0").code == rc::success);
@@ -179,16 +179,16 @@ TEST_CASE_FIXTURE(Late, "who has gone gets no late answer, and nobody else does"
 }
 
 TEST_CASE_FIXTURE(Late, "replicas that are wanted and not there are a FLUSH_SLAVE_TIMEOUT") {
-    settings.sync_master = true;
-    settings.in_sync_replicas = 2;
+    settings.durability.sync_master = true;
+    settings.durability.in_sync_replicas = 2;
     SUBCASE("with asynchronous flush") {}
     SUBCASE("with synchronous flush") {
-        settings.flush_sync = true;
+        settings.durability.flush_sync = true;
     }
     bool hangs = false;
     SUBCASE("with a disk that hangs too") {
-        settings.flush_sync = hangs = true;
-        settings.sync_flush_timeout_ms = 10;
+        settings.durability.flush_sync = hangs = true;
+        settings.durability.flush_timeout_ms = 10;
     }
     start();
     const auto user = client();
@@ -209,23 +209,23 @@ TEST_CASE_FIXTURE(Late, "replicas that are wanted and not there are a FLUSH_SLAV
 
 TEST_CASE_FIXTURE(Late, "a master that wants no copy but its own waits for nobody") {
     SUBCASE("SYNC_MASTER") {
-        settings.sync_master = true;
+        settings.durability.sync_master = true;
     }
     SUBCASE("ASYNC_MASTER") {
-        settings.in_sync_replicas = 2;
+        settings.durability.in_sync_replicas = 2;
     }
-    settings.slave_timeout_ms = 60'000;
+    settings.durability.slave_timeout_ms = 60'000;
     start();
     const auto user = client();
     CHECK(user->call(code::send_message_v2, send_header(), "m").code == rc::success);
 }
 
 TEST_CASE_FIXTURE(Late, "a recall is answered when it is on disk, as a send is") {
-    settings.flush_sync = settings.recall = true;
+    settings.durability.flush_sync = settings.rocketmq.recall = true;
     SUBCASE("a disk that hangs") {}
     SUBCASE("replicas that are not there") {
-        settings.sync_master = true;
-        settings.in_sync_replicas = 2;
+        settings.durability.sync_master = true;
+        settings.durability.in_sync_replicas = 2;
     }
     start();
     const auto user = client();
@@ -235,11 +235,12 @@ TEST_CASE_FIXTURE(Late, "a recall is answered when it is on disk, as a send is")
     slow.hold(true);
     const wire::RecallMessage recall{"P", "T", sent.find("recallHandle")};
     const auto late = user->call(code::recall_message, recall);
-    CHECK(late.code == (settings.sync_master ? rc::flush_slave_timeout : rc::flush_disk_timeout));
+    CHECK(late.code ==
+          (settings.durability.sync_master ? rc::flush_slave_timeout : rc::flush_disk_timeout));
     CHECK(late.find("msgId") == sent.find("transactionId"));
 
     slow.hold(false);
-    if (settings.sync_master) return;
+    if (settings.durability.sync_master) return;
     const auto give_up = monotonic_ms() + 10'000;
     while (user->call(code::recall_message, recall).code != rc::success)
         REQUIRE(monotonic_ms() < give_up);

@@ -113,9 +113,9 @@ TEST_CASE_FIXTURE(Members, "a reset is on disk when it is answered, whoever is c
     go();
     member.reset();
     CHECK(reset(wanted_offset(3)).code == rc::success);
-    const auto saved =
-        store::load_config(store::posix_files(), settings.config_dir() / "consumerOffset.json",
-                           [](std::string_view) { return Result<>(); });
+    const auto saved = store::load_config(store::posix_files(),
+                                          settings.store.config_dir() / "consumerOffset.json",
+                                          [](std::string_view) { return Result<>(); });
     REQUIRE(saved);
     CHECK(saved->find("\"0\":3") != std::string::npos);
 
@@ -194,7 +194,7 @@ TEST_CASE_FIXTURE(Members, "a deleted group or topic takes its pending reset alo
 }
 
 TEST_CASE_FIXTURE(Members, "without useServerSideResetOffset the members are told") {
-    settings.resets_offsets = false;
+    settings.rocketmq.resets_offsets = false;
     go();
     for (std::int32_t queue = 1; queue < 4; ++queue) commit(0, queue);
     const auto answer = reset(wanted(0));

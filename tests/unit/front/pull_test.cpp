@@ -108,7 +108,7 @@ TEST_CASE_FIXTURE(PullFixture, "who asks for a queue that is made whole waits, a
     start_with(3);
     store::test::HeldFiles held;
     files = &held;
-    settings.consume_queue_file_bytes = 4000;
+    settings.store.consume_queue_file_bytes = 4000;
     restart();
     wire::QueueHeader queue;
     queue.topic = "T";
@@ -186,7 +186,7 @@ TEST_CASE_FIXTURE(PullFixture, "tags are filtered, and an offset moves over what
 }
 
 TEST_CASE_FIXTURE(PullFixture, "SQL92 filters by properties, from the request or the heartbeat") {
-    settings.property_filter = true;
+    settings.rocketmq.property_filter = true;
     start_with(1);
     for (const char* price : {"5", "15", "x", "25"}) send_with("price", price);
     wait_readable(5);
@@ -218,7 +218,7 @@ TEST_CASE_FIXTURE(PullFixture, "SQL92 filters by properties, from the request or
 }
 
 TEST_CASE_FIXTURE(PullFixture, "a heartbeat's SQL92 that cannot be parsed gives no filter") {
-    settings.property_filter = true;
+    settings.rocketmq.property_filter = true;
     start_with(1);
     REQUIRE(user->call(code::heart_beat, sql_beat("price >")).code == rc::success);
     auto header = pull_header(0, 0);
@@ -226,7 +226,7 @@ TEST_CASE_FIXTURE(PullFixture, "a heartbeat's SQL92 that cannot be parsed gives 
 }
 
 TEST_CASE_FIXTURE(PullFixture, "an SQL92 filter serves pulls that come before the heartbeat") {
-    settings.property_filter = true;
+    settings.rocketmq.property_filter = true;
     start_with(1);
     REQUIRE(other->call(code::heart_beat, sql_beat("price < 10")).code == rc::success);
     other.reset();
@@ -250,7 +250,7 @@ TEST_CASE_FIXTURE(PullFixture, "without enablePropertyFilter there is no SQL92")
 }
 
 TEST_CASE_FIXTURE(PullFixture, "a held SQL92 pull is woken by a message that it lets through") {
-    settings.property_filter = true;
+    settings.rocketmq.property_filter = true;
     start_with(1);
     Waiting waiting;
     auto header = pull_header(1, 2 + 4);
@@ -271,7 +271,7 @@ TEST_CASE_FIXTURE(PullFixture, "a held SQL92 pull is woken by a message that it 
 }
 
 TEST_CASE_FIXTURE(PullFixture, "as many messages as asked for, within count and bytes") {
-    settings.pull_messages_max = 50;
+    settings.rocketmq.pull_messages_max = 50;
     start_with(60);
     auto header = pull_header(0);
     header.max_msg_nums = 40;
@@ -283,8 +283,8 @@ TEST_CASE_FIXTURE(PullFixture, "as many messages as asked for, within count and 
 }
 
 TEST_CASE_FIXTURE(PullFixture, "a pull gets more bytes when it asks for them, up to the maximum") {
-    settings.pull_bytes = 10'000;
-    settings.pull_bytes_max = 40'000;
+    settings.rocketmq.pull_bytes = 10'000;
+    settings.rocketmq.pull_bytes_max = 40'000;
     start_with(1);
     const std::string body(1000, 'x');
     for (int i = 0; i < 100; ++i)
@@ -436,7 +436,7 @@ TEST_CASE_FIXTURE(PullFixture, "a commit on a pull counts once, and 14 tells it"
 
 TEST_CASE_FIXTURE(PullFixture,
                   "a queue whose beginning lies far back is for the client to decide on") {
-    settings.in_memory_percent = 0;
+    settings.rocketmq.in_memory_percent = 0;
     start_with(2);
     wire::QueryConsumerOffset query;
     query.consumer_group = "G";

@@ -13,8 +13,8 @@ struct Indexed : Fixture {
     std::unique_ptr<Client> user;
 
     Indexed() {
-        settings.index_slots = 100;
-        settings.index_entries = 1000;
+        settings.store.index_slots = 100;
+        settings.store.index_entries = 1000;
         start();
         user = client();
     }

@@ -169,7 +169,7 @@ TEST_CASE_FIXTURE(Replying, "a client's replies follow it to its new connection"
 }
 
 TEST_CASE_FIXTURE(Replying, "without storeReplyMessageEnable a reply is only handed over") {
-    settings.store_replies = false;
+    settings.rocketmq.store_replies = false;
     go();
     asker_is("me");
     const auto sent = reply_to("me");

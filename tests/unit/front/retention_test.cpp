@@ -20,13 +20,13 @@ void wait_for(Condition condition) {
 }  // namespace
 
 TEST_CASE_FIXTURE(Fixture, "expired log files go on request, and readers of them move on") {
-    settings.commit_log_file_bytes = 65'536;
-    settings.consume_queue_file_bytes = 200;
-    settings.flush_sync = true;  // only what is on disk goes
-    settings.keep_hours = 0;
-    settings.delete_hours = "";
-    settings.delete_pause_ms = 0;
-    settings.disk_begin_percent = settings.disk_force_percent = 100;
+    settings.store.commit_log_file_bytes = 65'536;
+    settings.store.consume_queue_file_bytes = 200;
+    settings.durability.flush_sync = true;  // only what is on disk goes
+    settings.retention.keep_hours = 0;
+    settings.retention.delete_hours = "";
+    settings.retention.delete_pause_ms = 0;
+    settings.retention.disk_begin_percent = settings.retention.disk_force_percent = 100;
     start();
     const auto user = client();
     const std::string body(10'000, 'x');

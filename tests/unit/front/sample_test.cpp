@@ -56,15 +56,15 @@ struct SampleBroker : Fixture {
                                          (dir / sample.archive).string(), folder.path.string());
         REQUIRE(::system(command.c_str()) == 0);
         const bool is_extras = &sample == &samples[1];
-        settings.cluster = "mqdCluster";
-        settings.name = "broker-a";
-        settings.commit_log_file_bytes = is_extras ? 65'536 : 262'144;
-        settings.message_bytes_max = is_extras ? 32'768 : 131'072;
-        settings.consume_queue_file_bytes = 400;
-        settings.batch_queue_file_bytes = 460;
-        settings.index_slots = 500;
-        settings.index_entries = 300;
-        settings.keep_hours = 1'000'000;
+        settings.identity.cluster = "mqdCluster";
+        settings.identity.name = "broker-a";
+        settings.store.commit_log_file_bytes = is_extras ? 65'536 : 262'144;
+        settings.sends.message_bytes_max = is_extras ? 32'768 : 131'072;
+        settings.store.consume_queue_file_bytes = 400;
+        settings.store.batch_queue_file_bytes = 460;
+        settings.store.index_slots = 500;
+        settings.store.index_entries = 300;
+        settings.retention.keep_hours = 1'000'000;
         start();
         const auto give_up = monotonic_ms() + 10'000;
         while (store->indexed() < store->end() || store->dispatched() < store->end()) {
@@ -174,7 +174,7 @@ struct SampleBroker : Fixture {
 
     /// Each group's offsets, as RocketMQ saved them.
     int check_groups() {
-        std::ifstream file(settings.config_dir() / "consumerOffset.json");
+        std::ifstream file(settings.store.config_dir() / "consumerOffset.json");
         const auto table = json::parse(std::string{std::istreambuf_iterator<char>(file), {}});
         REQUIRE(table);
         int offsets = 0;

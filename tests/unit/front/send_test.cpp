@@ -106,7 +106,7 @@ TEST_CASE_FIXTURE(Fixture, "each message of a batch keeps its own key and gets w
 }
 
 TEST_CASE_FIXTURE(Fixture, "a topic of batch queues gets a batch as one record") {
-    settings.append_crc = true;
+    settings.store.append_crc = true;
     start();
     const auto user = client();
     wire::CreateTopic topic;
@@ -169,7 +169,7 @@ TEST_CASE_FIXTURE(Fixture, "a topic of batch queues gets a batch as one record")
 }
 
 TEST_CASE_FIXTURE(Fixture, "with enabledAppendPropCRC every record ends with its own CRC") {
-    settings.append_crc = true;
+    settings.store.append_crc = true;
     start();
     const auto user = client();
     user->call(code::send_message_v2,
@@ -212,7 +212,7 @@ TEST_CASE_FIXTURE(Fixture, "a torn or empty batch stores nothing at all") {
 }
 
 TEST_CASE_FIXTURE(Fixture, "sends are refused with the codes that clients know") {
-    settings.message_bytes_max = 1000;
+    settings.sends.message_bytes_max = 1000;
     start();
     const auto user = client();
     REQUIRE(user->call(code::send_message_v2, send_header(), "x").code == rc::success);
@@ -241,7 +241,7 @@ TEST_CASE_FIXTURE(Fixture, "sends are refused with the codes that clients know")
 }
 
 TEST_CASE_FIXTURE(Fixture, "answers to heartbeats and sends say how long a body may be") {
-    settings.message_bytes_max = 1000;
+    settings.sends.message_bytes_max = 1000;
     start();
     const auto user = client();
     const auto says = [](const remoting::Answer& answer) {
@@ -268,7 +268,7 @@ TEST_CASE_FIXTURE(Fixture,
 }
 
 TEST_CASE_FIXTURE(Fixture, "with synchronous flush an answer means that it is on disk") {
-    settings.flush_sync = true;
+    settings.durability.flush_sync = true;
     start();
     const auto user = client();
     for (int i = 0; i < 5; ++i) {
@@ -312,7 +312,7 @@ TEST_CASE_FIXTURE(Fixture, "a body is nobody's business but its consumers'") {
 
 TEST_CASE_FIXTURE(Fixture,
                   "a namespace is a part of the name, and the trace topic one like others") {
-    settings.trace_topic = true;
+    settings.topics.of_traces = true;
     start();
     const auto user = client();
     for (const std::string_view topic : {"ns%T", "%RETRY%ns%G", "RMQ_SYS_TRACE_TOPIC"}) {

@@ -112,9 +112,13 @@ private:
     std::vector<remoting::Answer> pushes_;
 };
 
+struct Settings : broker::Settings {
+    front::rocketmq::Settings rocketmq;
+};
+
 struct Fixture {
     Folder folder;
-    broker::Settings settings;
+    Settings settings;
     store::Files* files = &store::posix_files();
     access::OpenGate open_gate;
     access::Gate* gate = &open_gate;
@@ -126,9 +130,9 @@ struct Fixture {
     bool opens = true;  ///< start() lets requests in
 
     Fixture() {
-        settings.store_root = folder.path / "store";
-        settings.name = "b";
-        settings.commit_log_file_bytes = 8 << 20;
+        settings.store.root = folder.path / "store";
+        settings.identity.name = "b";
+        settings.store.commit_log_file_bytes = 8 << 20;
     }
     ~Fixture() {
         threads.stop();
@@ -145,7 +149,7 @@ struct Fixture {
         auto made = broker::Broker::open(*files, system_clock(), *store, settings);
         REQUIRE(made);
         broker = std::move(*made);
-        service = std::make_unique<front::rocketmq::Service>(*broker, *gate);
+        service = std::make_unique<front::rocketmq::Service>(*broker, settings.rocketmq, *gate);
         auto listening = remoting::Server::listen(threads, "127.0.0.1:0", *service);
         REQUIRE(listening);
         server = std::move(*listening);

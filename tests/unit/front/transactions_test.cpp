@@ -74,7 +74,7 @@ std::string value(const message::RecordView& record, std::string_view name) {
 
 TEST_CASE_FIXTURE(Transacting,
                   "a half message that did not wait for the disk can be ended at once") {
-    settings.flush_sync = true;
+    settings.durability.flush_sync = true;
     go();
     for (int i = 0; i < 50; ++i) {
         CAPTURE(i);
@@ -172,15 +172,15 @@ TEST_CASE_FIXTURE(Transacting, "a half message cannot be delayed, nor be part of
 }
 
 TEST_CASE_FIXTURE(Transacting, "rejectTransactionMessage refuses half messages") {
-    settings.reject_transactions = true;
+    settings.transactions.reject = true;
     go();
     CHECK(send_half().code == rc::no_permission);
 }
 
 TEST_CASE_FIXTURE(Transacting, "a producer is asked, and what was given up is taken up again") {
-    settings.transaction_timeout_ms = 0;
-    settings.transaction_check_interval_ms = 20;
-    settings.transaction_check_max = 1;
+    settings.transactions.timeout_ms = 0;
+    settings.transactions.check_interval_ms = 20;
+    settings.transactions.check_max = 1;
     go();
     beat();
     const auto sent = send_half();
@@ -210,10 +210,10 @@ TEST_CASE_FIXTURE(Transacting, "a producer is asked, and what was given up is ta
 }
 
 TEST_CASE_FIXTURE(Transacting, "the longest half message is asked about as often as any") {
-    settings.transaction_timeout_ms = 0;
-    settings.transaction_check_interval_ms = 20;
-    settings.transaction_check_max = 3;
-    settings.append_crc = true;
+    settings.transactions.timeout_ms = 0;
+    settings.transactions.check_interval_ms = 20;
+    settings.transactions.check_max = 3;
+    settings.store.append_crc = true;
     go();
     const auto half_of = [&](std::size_t bytes) {
         return send(properties({{"TRAN_MSG", "true"},
