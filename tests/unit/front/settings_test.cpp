@@ -71,7 +71,7 @@ TEST_CASE("each number is taken at its bounds and refused beyond them, by its na
         CHECK_FALSE(key.set(""));
         CHECK_FALSE(key.set("x"));
     }
-    CHECK(numbers > 50);
+    CHECK(numbers > 40);
 }
 
 TEST_CASE("each choice takes its own values and no other") {

@@ -154,7 +154,7 @@ TEST_CASE("what a session throws ends it at most, not the server") {
 TEST_CASE("a session that cannot be made costs its connection only") {
     net::IoThreads threads{2, "test"};
     Counts counts;
-    int made = 0;
+    std::atomic<int> made = 0;
     auto server = net::Server::listen(
         threads, "127.0.0.1:0", {}, 1,
         [&](std::unique_ptr<net::Stream> stream, std::size_t) -> std::shared_ptr<net::Session> {
@@ -162,7 +162,11 @@ TEST_CASE("a session that cannot be made costs its connection only") {
             return std::make_shared<EchoSession>(std::move(stream), counts, false);
         });
     REQUIRE(server);
-    for (int i = 0; i < 3; ++i) CHECK(Peer::connected((*server)->port()).is_closed());
+    for (int i = 0; i < 3; ++i) {
+        CHECK(Peer::connected((*server)->port()).is_closed());
+        REQUIRE(eventually([&] { return (*server)->connections() == 0; }));
+    }
+    CHECK(made == 3);
     auto peer = Peer::connected((*server)->port());
     CHECK(echo(peer, "hello\n") == "hello\n");
     CHECK((*server)->connections() == 1);
