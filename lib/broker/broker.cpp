@@ -259,8 +259,7 @@ void Broker::close_expired() {
 
 void Broker::tell_members(std::string_view group) {
     const auto settings = groups_->find(group);
-    if (!settings_.groups.notify_members || (settings && !settings->notify_members()))
-        return;
+    if (!settings_.groups.notify_members || (settings && !settings->notify_members())) return;
     const std::string name(group);
     for (const auto& member : clients_.members(group)) member->members_changed(name);
 }
