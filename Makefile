@@ -4,6 +4,7 @@
 #: make check              builds and runs all tests; SAN=address or SAN=thread with sanitizers
 #: make quick              builds, and runs in less than a minute what a change breaks first
 #: make install            installs below PREFIX=/usr/local; DESTDIR=pkg puts pkg/ before all paths
+#: make uninstall          removes what the last make install has installed
 #: make lint               formatting, clang-tidy, thread safety, shellcheck, man pages
 #: make fmt                formats all sources
 #: make interop            official clients against our daemons; SERVER=rocketmq against RocketMQ's own
@@ -31,7 +32,7 @@ SANITIZE_address := address,undefined
 SANITIZE_thread  := thread
 SETUP := $(if $(SAN),-Db_sanitize=$(SANITIZE_$(SAN)) -Db_lundef=false -Doptimization=1 -Ddebug=true)
 
-.PHONY: all help demo check quick lint fmt interop soak bench fuzz crashes mutate nightly install deps clean
+.PHONY: all help demo check quick lint fmt interop soak bench fuzz crashes mutate nightly install uninstall deps clean
 all: $(BUILD)/build.ninja
 	@meson compile -C $(BUILD)
 
@@ -88,8 +89,14 @@ mutate:
 nightly:
 	@FUZZ_SECONDS=600 $(MAKE) -k --no-print-directory fuzz crashes soak mutate MINUTES=60 NAMES=
 
+# Whatever prefix build/ was made with; without PREFIX= that one.
 install: all
+	@$(if $(filter command environment,$(firstword $(origin PREFIX))),meson configure $(BUILD) --prefix $(abspath $(PREFIX)))
 	@meson install -C $(BUILD) $(if $(DESTDIR),--destdir $(abspath $(DESTDIR)))
+
+# What the last install from this build/ has put there; folders stay.
+uninstall:
+	@ninja -C $(BUILD) uninstall
 
 clean:
 	@rm -rf build build-address build-thread build-fuzz build-clang build-mutate
