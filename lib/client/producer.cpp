@@ -370,6 +370,7 @@ void Producer::finish() {
     flush();
     while (!flying_.empty()) wait();
     oneways_.finish();
+    topics_.await_new();
 }
 
 void Producer::tell_of_wait() {
@@ -440,6 +441,7 @@ void Producer::answered(Batch& batch, const Result<remoting::Answer>& answer) {
             line_.goes_on();
             silent_since_ms_ = monotonic_ms();
             window_ = std::min(options_.window, window_ + 1);
+            lane.topic->has_taken = true;
             return settle(batch, verdict, &*answer, nullptr);
         case Verdict::refused:
         case Verdict::unknown:

@@ -94,7 +94,8 @@ public:
     /// Takes in the answers that have come, and does what is due. Never waits for a broker; while
     /// one is away it asks the name servers every 2 s where it is, for Client's timeout at most.
     void pump();
-    /// flush(), then waits until every message's fate is known.
+    /// flush(), then waits until every message's fate is known, and the name servers know the
+    /// topics that were made by the way.
     void finish();
 
     /// Readable when pump() has something to do.

@@ -64,8 +64,10 @@ std::vector<Queue> subscribe_queues(std::string_view topic, const wire::TopicRou
     return queues;
 }
 
-Result<wire::TopicRouteData> publish_route(Client& client, std::string_view topic) {
+Result<wire::TopicRouteData> publish_route(Client& client, std::string_view topic,
+                                           bool* by_template) {
     auto own = client.route(topic);
+    if (by_template != nullptr) *by_template = !own;
     if (own || own.error().code != Errc::not_found) return own;
     auto base = client.route(template_topic);
     if (!base) return base.error().code == Errc::not_found ? std::move(own) : std::move(base);

@@ -36,8 +36,9 @@ std::vector<Queue> publish_queues(std::string_view topic, const wire::TopicRoute
 std::vector<Queue> subscribe_queues(std::string_view topic, const wire::TopicRouteData& route);
 
 /// The route to send a topic by: its own, or that of the template for new topics with at most
-/// default_queues queues a broker. not_found: neither.
-Result<wire::TopicRouteData> publish_route(Client& client, std::string_view topic);
+/// default_queues queues a broker, which `by_template` tells. not_found: neither.
+Result<wire::TopicRouteData> publish_route(Client& client, std::string_view topic,
+                                           bool* by_template = nullptr);
 
 inline constexpr std::string_view template_topic = "TBW102";
 inline constexpr std::int32_t default_queues = 4;

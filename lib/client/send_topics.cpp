@@ -3,8 +3,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <chrono>
 #include <numeric>
 #include <set>
+#include <thread>
 
 #include "base/clock.h"
 
@@ -12,6 +14,7 @@ namespace mqd::client {
 namespace {
 
 constexpr std::int64_t refresh_every_ms = 2000;
+constexpr std::int64_t await_ms = 1000;
 
 }  // namespace
 
@@ -33,8 +36,10 @@ Result<SendTopic*> SendTopics::find(std::string_view name, std::optional<std::in
     const std::string key = only ? fmt::format("{}/{}", name, *only) : fmt::format("{}", name);
     const auto known = index_.find(key);
     if (known != index_.end()) return known->second;
-    TRY(const auto route, publish_route(client_, name));
+    bool is_new = false;
+    TRY(const auto route, publish_route(client_, name, &is_new));
     auto topic = std::make_unique<SendTopic>();
+    topic->is_new = is_new;
     topic->name = name;
     topic->only = only;
     topic->queues = publish_queues(name, route);
@@ -86,6 +91,21 @@ void SendTopics::refresh(SendTopic& topic) {
     if (!route) return;
     topic.route = publish_queues(topic.name, *route);
     take_over(topic);
+}
+
+void SendTopics::await_new() const {
+    const auto give_up_ms = monotonic_ms() + await_ms;
+    for (const auto& topic : topics_) {
+        if (!topic->is_new || !topic->has_taken) continue;
+        for (;;) {
+            const auto route = client_.route(topic->name);
+            // What is wrong otherwise is not for us to wait for.
+            if (route || route.error().code != Errc::not_found) break;
+            if (monotonic_ms() >= give_up_ms) return;
+            std::this_thread::sleep_for(std::chrono::milliseconds(5));
+        }
+        topic->is_new = false;
+    }
 }
 
 void SendTopics::look() {

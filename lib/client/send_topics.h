@@ -33,6 +33,8 @@ struct SendTopic {
     std::vector<Queue> route;          ///< all that it has now, also of brokers that do not agree
     std::size_t next = 0;
     std::int64_t routed_ms = 0;
+    bool is_new = false;     ///< the name servers did not know it: the first send makes it
+    bool has_taken = false;  ///< a broker has acknowledged a message
 
     /// In turn; of another broker where there is one.
     const Queue& next_queue(std::string_view not_this_broker = {});
@@ -55,6 +57,10 @@ public:
     /// The same for all topics, every few seconds and without a wait. Brokers of which it is not
     /// known whether they wait for the Ack are left out until they say so.
     void look();
+
+    /// Waits, a second at most, until the name servers know the topics that these sends have made:
+    /// brokers acknowledge a message before they have told of its topic.
+    void await_new() const;
 
     /// How long a broker may wait before it answers, beside its work.
     std::int64_t ack_wait_ms() const { return acks_.wait_ms(); }

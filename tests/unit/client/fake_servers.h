@@ -114,6 +114,8 @@ public:
     std::atomic<bool> is_busy = false;          ///< as a name server, what nobody waits for
     std::atomic<bool> is_silent = false;        ///< answers no route
     std::atomic<bool> knows_topic = true;       ///< the same: "T"
+    std::atomic<int> not_yet = 0;               ///< so many more asks for "T" before it is known
+    std::atomic<bool> has_template = false;     ///< the same: "TBW102"
     std::atomic<bool> knows_brokers = true;     ///< else an empty cluster is what there is
     std::atomic<int> asked_for_routes = 0;
     std::string address;
@@ -155,7 +157,9 @@ public:
 private:
     void route(remoting::Session& session, const wire::Command& request) {
         const auto topic = request.find("topic").value_or("");
-        if (topic != "T" || !knows_topic)
+        const bool is_known =
+            topic == "T" ? knows_topic && --not_yet < 0 : has_template && topic == "TBW102";
+        if (!is_known)
             return session.reply(request, wire::response_code::topic_not_exist, "no such topic");
         wire::TopicRouteData data;
         std::string where;

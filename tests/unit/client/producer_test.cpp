@@ -187,6 +187,39 @@ TEST_CASE("an unknown topic is not found, and its message is in no sum") {
     CHECK(producer.totals().settled() == 0);
 }
 
+TEST_CASE("a topic that a send has made is known when the producer is finished") {
+    FakeServers servers;
+    servers.has_template = true;
+    servers.not_yet = 4;
+    const auto client = servers.client();
+    Producer producer(*client, {});
+    REQUIRE(producer.send(message_of("a")));
+    CHECK(servers.not_yet == 3);
+    producer.finish();
+    CHECK(producer.totals().acknowledged == 1);
+    CHECK(servers.not_yet == -1);
+    // Of one that is known nobody asks again.
+    producer.finish();
+    CHECK(servers.not_yet == -1);
+}
+
+TEST_CASE("a topic that never comes keeps the end for a second, and one without messages not") {
+    FakeServers servers;
+    servers.has_template = true;
+    servers.knows_topic = false;
+    const auto client = servers.client();
+    Producer producer(*client, {});
+    bool is_taken = false;
+    SUBCASE("with a message") {
+        is_taken = true;
+    }
+    SUBCASE("without") {}
+    if (is_taken) REQUIRE(producer.send(message_of("a")));
+    const auto asked = servers.asked_for_routes.load();
+    producer.finish();
+    CHECK((servers.asked_for_routes > asked + 2) == is_taken);
+}
+
 TEST_CASE("too long bodies and properties are not taken") {
     FakeServers servers;
     const auto client = servers.client();
