@@ -87,6 +87,32 @@ Result<std::vector<Target>> Admin::masters_of(const std::string& cluster) {
     return targets;
 }
 
+Result<std::vector<Target>> Admin::all_masters() {
+    TRY(const auto info, clusters());
+    std::vector<Target> all;
+    for (const auto& [cluster, brokers] : info.clusters) {
+        TRY(const auto of_cluster, masters({{}, cluster}));
+        all.insert(all.end(), of_cluster.begin(), of_cluster.end());
+    }
+    return all;
+}
+
+std::vector<Target> Admin::servers() const {
+    std::vector<Target> all;
+    for (const auto& address : server_.namesrv) all.push_back({{}, {}, address, 0});
+    return all;
+}
+
+Result<std::vector<Target>> Admin::brokers_of(std::string_view topic, const std::string& cluster) {
+    TRY(auto brokers, brokers_of(topic));
+    if (cluster.empty()) return brokers;
+    std::erase_if(brokers, [&](const Target& t) { return t.cluster != cluster; });
+    if (brokers.empty())
+        return Error{Errc::not_found,
+                     fmt::format("no broker of cluster '{}' has topic '{}'", cluster, topic)};
+    return brokers;
+}
+
 Result<std::vector<Target>> Admin::brokers_of(std::string_view topic) {
     TRY(const auto found, route(topic));
     std::vector<Target> targets;
@@ -111,6 +137,12 @@ int Admin::each(const std::vector<Target>& targets,
     return failures == 0 || failures == targets.size() ? status : cli::exit_status::failed;
 }
 
+int Admin::print(int status, const cli::Rows& rows) const {
+    if (status != 0 && rows.size() == 0 && out == cli::RowsOut::table) return status;
+    const int printed = cli.finish(rows.print());
+    return status != 0 ? status : printed;
+}
+
 bool Admin::confirmed(std::string_view question) {
     if (yes_ || ::isatty(STDIN_FILENO) == 0) return true;
     std::cerr << question << " [y/N] " << std::flush;
@@ -131,6 +163,17 @@ std::string time_cell(std::int64_t ms) {
     text[10] = ' ';
     text[19] = ',';
     return text;
+}
+
+Result<std::int64_t> parse_admin_time(std::string_view text) {
+    // `yyyy-MM-dd#HH:mm:ss:SSS` is ISO 8601 but for two marks.
+    if (text.size() == 23 && text[10] == '#' && text[19] == ':') {
+        std::string iso(text);
+        iso[10] = 'T';
+        iso[19] = '.';
+        return cli::parse_time(iso);
+    }
+    return cli::parse_time(text);
 }
 
 std::string_view topic_type(std::string_view topic) {

@@ -13,6 +13,7 @@
 
 #include "cli/parser.h"
 #include "cli/table.h"
+#include "client/calls.h"
 #include "client/client.h"
 #include "client/patience.h"
 #include "wire/bodies/route.h"
@@ -80,6 +81,34 @@ public:
     int each(const std::vector<Target>& targets,
              const std::function<Result<>(const Target&)>& work);
 
+    /// The same, with one request that all targets are asked at once.
+    template <class H>
+    int ask(const std::vector<Target>& targets, std::int32_t code, const H& header, Bytes body,
+            const std::function<Result<>(const Target&, const remoting::Answer&)>& take) {
+        client::Calls calls(*client_);
+        for (const auto& target : targets) calls.add(target.address, code, header, body);
+        auto answers = calls.wait();
+        std::size_t next = 0;
+        return each(targets, [&](const Target& target) -> Result<> {
+            auto answer = std::move(answers[next++]);
+            if (!answer && answer.error().code == Errc::unavailable)
+                answer = call(target.address, code, header, body);
+            if (!answer) return std::move(answer).error();
+            return take(target, *answer);
+        });
+    }
+
+    /// The masters of all clusters.
+    Result<std::vector<Target>> all_masters();
+    /// The name servers, to be asked with each() or ask().
+    std::vector<Target> servers() const;
+    /// Brokers of the topic that are to be asked: all, or one cluster's. not_found: it has none.
+    Result<std::vector<Target>> brokers_of(std::string_view topic, const std::string& cluster);
+
+    /// Prints the rows and gives `status`, or that of the printing. Where nothing was found because
+    /// all has failed, a table has no header.
+    int print(int status, const cli::Rows& rows) const;
+
     /// Asks on the terminal, if standard input is one and --yes was not given. False: no.
     bool confirmed(std::string_view question);
     void yes_option() { cli.flag("--yes", yes_, "do not ask"); }
@@ -104,11 +133,15 @@ private:
 Result<bool> parse_bool(std::string_view text);
 /// `2026-11-21 10:00:00,123` in local time as the reference prints it; "" for 0 and below.
 std::string time_cell(std::int64_t ms);
+/// What the reference's options take: milliseconds, `now`, `yyyy-MM-dd#HH:mm:ss:SSS` in local time;
+/// besides, whatever parse_time() takes.
+Result<std::int64_t> parse_admin_time(std::string_view text);
 /// normal, retry, dlq or system.
 std::string_view topic_type(std::string_view topic);
 
 inline constexpr std::string_view retry_prefix = "%RETRY%";
 inline constexpr std::string_view dlq_prefix = "%DLQ%";
+inline constexpr std::string_view order_namespace = "ORDER_TOPIC_CONFIG";
 
 /// Requests without a header.
 struct NoHeader {

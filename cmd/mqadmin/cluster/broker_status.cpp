@@ -36,8 +36,7 @@ int broker_status(const Arguments& arguments) {
         }
         return {};
     });
-    const int printed = cli.finish(rows.print());
-    return status != 0 ? status : printed;
+    return admin.print(status, rows);
 }
 
 }  // namespace mqd::admin

@@ -12,13 +12,7 @@ namespace {
 
 Result<std::vector<Target>> targets_of(Admin& admin, const Where& where) {
     if (!where.broker.empty() || !where.cluster.empty()) return admin.masters(where);
-    TRY(const auto info, admin.clusters());
-    std::vector<Target> all;
-    for (const auto& [cluster, brokers] : info.clusters) {
-        TRY(const auto masters, admin.masters({{}, cluster}));
-        all.insert(all.end(), masters.begin(), masters.end());
-    }
-    return all;
+    return admin.all_masters();
 }
 
 struct Cleaning {
@@ -46,8 +40,7 @@ int clean(const Cleaning& is, const Arguments& arguments) {
         rows.add({"success"}, json::Value::object({{"addr", target.address}, {"ok", true}}));
         return {};
     });
-    const int printed = cli.finish(rows.print());
-    return status != 0 ? status : printed;
+    return admin.print(status, rows);
 }
 
 }  // namespace

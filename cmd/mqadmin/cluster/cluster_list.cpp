@@ -166,8 +166,7 @@ int list_once(Admin& admin, const std::string& cluster, bool more_stats) {
                  as_value(target, values));
         return {};
     });
-    const int printed = admin.cli.finish(rows.print());
-    return status != 0 ? status : printed;
+    return admin.print(status, rows);
 }
 
 }  // namespace

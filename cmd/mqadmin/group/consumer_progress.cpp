@@ -226,8 +226,7 @@ int one_group(Admin& admin, const Options& options) {
                  fmt::format("Consume Diff Total: {}", progress.diff_total()),
                  fmt::format("Consume Inflight Total: {}", progress.inflight_total())},
                 std::move(totals));
-    const int printed = cli.finish(rows.print());
-    return status != 0 ? status : printed;
+    return admin.print(status, rows);
 }
 
 Result<> add_group(Admin& admin, const Options& options, const std::string& group,
@@ -280,8 +279,7 @@ int all_groups(Admin& admin, const Options& options) {
                    {"#Group", "#Count", "#Version", "#Type", "#Model", "#TPS", "#Diff Total"});
     const int status = admin.each(
         groups, [&](const Target& group) { return add_group(admin, options, group.name, rows); });
-    const int printed = admin.cli.finish(rows.print());
-    return status != 0 ? status : printed;
+    return admin.print(status, rows);
 }
 
 }  // namespace

@@ -113,8 +113,7 @@ int topic_list(const Arguments& arguments) {
         for (const auto& topic : *topics)
             rows.add({topic}, json::Value::object({{"topic", topic}, {"type", type_of(topic)}}));
     }
-    const int printed = cli.finish(rows.print());
-    return status != 0 ? status : printed;
+    return admin.print(status, rows);
 }
 
 }  // namespace mqd::admin

@@ -64,8 +64,7 @@ int topic_status(const Arguments& arguments) {
             std::move(object));
     }
     rows.totals({fmt::format("Topic Put TPS: {}", tps)}, json::Value::object({{"putTps", tps}}));
-    const int printed = cli.finish(rows.print());
-    return status != 0 ? status : printed;
+    return admin.print(status, rows);
 }
 
 }  // namespace mqd::admin

@@ -14,8 +14,6 @@
 namespace mqd::admin {
 namespace {
 
-constexpr std::string_view order_namespace = "ORDER_TOPIC_CONFIG";
-
 std::string perm_text(std::int32_t perm) {
     return fmt::format("{}{}{}", (perm & 4) != 0 ? 'R' : '-', (perm & 2) != 0 ? 'W' : '-',
                        (perm & 1) != 0 ? 'X' : '-');
@@ -172,8 +170,7 @@ int update_topic(const Arguments& arguments) {
     int status = admin.each(
         *targets, [&](const Target& target) { return create(admin, options, target, rows); });
     if (status == 0 && options.order) status = cli.finish(set_order(admin, options, *targets));
-    const int printed = cli.finish(rows.print());
-    return status != 0 ? status : printed;
+    return admin.print(status, rows);
 }
 
 }  // namespace mqd::admin
