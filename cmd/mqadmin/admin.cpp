@@ -166,6 +166,8 @@ std::string time_cell(std::int64_t ms) {
 }
 
 Result<std::int64_t> parse_admin_time(std::string_view text) {
+    // The reference knows no seconds, and -1 as what comes after the last message.
+    if (const auto ms = parse_int<std::int64_t>(text)) return *ms;
     // `yyyy-MM-dd#HH:mm:ss:SSS` is ISO 8601 but for two marks.
     if (text.size() == 23 && text[10] == '#' && text[19] == ':') {
         std::string iso(text);

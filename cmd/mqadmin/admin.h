@@ -66,6 +66,8 @@ public:
         return patience_->until_settled([&] { return client_->route(topic); });
     }
 
+    /// For what asks many at once: ask_all.h.
+    client::Client& client() { return *client_; }
     std::string namesrv() const;  ///< for messages: all of them
     const std::vector<std::string>& namesrvs() const { return server_.namesrv; }
 
@@ -134,7 +136,7 @@ Result<bool> parse_bool(std::string_view text);
 /// `2026-11-21 10:00:00,123` in local time as the reference prints it; "" for 0 and below.
 std::string time_cell(std::int64_t ms);
 /// What the reference's options take: milliseconds, `now`, `yyyy-MM-dd#HH:mm:ss:SSS` in local time;
-/// besides, whatever parse_time() takes.
+/// besides, what parse_time() takes and is no bare number.
 Result<std::int64_t> parse_admin_time(std::string_view text);
 /// normal, retry, dlq or system.
 std::string_view topic_type(std::string_view topic);

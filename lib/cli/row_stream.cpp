@@ -12,6 +12,8 @@ namespace mqd::cli {
 Result<> RowStream::add(const std::vector<std::string>& cells, const json::Value& object) {
     switch (out_) {
         case RowsOut::table:
+            // Lines of text have no widths to be known first.
+            if (columns_.empty() && !settled_) settle();
             if (settled_) {
                 put_line(cells);
             } else {
@@ -55,7 +57,7 @@ void RowStream::settle() {
     };
     measure(columns_);
     for (const auto& row : first_rows_) measure(row);
-    put_line(columns_);
+    if (!columns_.empty()) put_line(columns_);
     for (const auto& row : first_rows_) put_line(row);
     first_rows_.clear();
 }

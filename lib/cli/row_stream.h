@@ -17,7 +17,8 @@ namespace mqd::cli {
 
 class RowStream {
 public:
-    /// Writes to `fd`, which stays the caller's; `name` stands in messages.
+    /// No columns: in the table a row is a line of text. Writes to `fd`, which stays the caller's;
+    /// `name` stands in messages.
     RowStream(RowsOut out, std::vector<std::string> columns, int fd = 1,
               std::string name = "standard output")
         : out_(out), fd_(fd), name_(std::move(name)), columns_(std::move(columns)) {}
