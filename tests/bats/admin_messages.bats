@@ -46,7 +46,7 @@ has_route() { mqadmin topicRoute -t "$1" > /dev/null 2>&1; }
   run -4 --separate-stderr mqadmin queryMsgByKey -t orders -k key-2 -e 1000
   [ "$stderr" = "mqadmin: topic 'orders' has no message with the key 'key-2' on the brokers of $namesrv" ]
   run -2 --separate-stderr mqadmin queryMsgByKey -t orders -k all -b yesterday
-  [[ $stderr == *"'yesterday' is no time"* ]]
+  [[ $stderr == *"'yesterday'"* ]]
   run -4 mqadmin queryMsgByKey -t none -k all
   run -4 mqadmin queryMsgByKey -t orders -k all -c none
 }
@@ -95,12 +95,14 @@ has_route() { mqadmin topicRoute -t "$1" > /dev/null 2>&1; }
   is_online() { mqadmin consumerConnection -g direct --out jsonl > "$BATS_TEST_TMPDIR/members" 2> /dev/null; }
   wait_until is_online
   client=$(jq -r .clientId "$BATS_TEST_TMPDIR/members")
+  [ -n "$client" ]
   # mqpull does not know the request: what it says, or that it says nothing, is an error with one line.
   run --separate-stderr mqadmin queryMsgById -t orders -i "$id" -g direct -d "$client" --timeout 1s
   [ "$status" != 0 ]
   [ ${#stderr_lines[@]} -ge 1 ]
-  run -1 --separate-stderr mqadmin queryMsgById -t orders -i "$id" -g direct -d nobody
-  [ ${#stderr_lines[@]} = 1 ]
+  run --separate-stderr mqadmin queryMsgById -t orders -i "$id" -g direct -d nobody
+  [ "$status" = 3 ]
+  [ "$stderr" = "mqadmin: $broker: The Consumer <direct> <nobody> not online (SYSTEM_ERROR)" ]
   kill "$member"
   wait "$member" || true
 }

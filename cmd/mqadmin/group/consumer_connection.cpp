@@ -11,24 +11,26 @@
 namespace mqd::admin {
 namespace {
 
-json::Value object_of(const std::string& group, const wire::ConsumerConnection& is) {
-    std::vector<json::Value> members, subscriptions;
-    for (const auto& member : is.connections)
-        members.push_back(
-            json::Value::object({{"clientId", member.client_id},
-                                 {"addr", member.client_addr},
-                                 {"language", std::string(wire::language_name(member.language))},
-                                 {"version", member.version}}));
-    for (const auto& subscription : is.subscriptions)
+json::Value object_of(const std::string& group, const wire::ConsumerConnection& is,
+                      const wire::Connection& member) {
+    std::vector<json::Value> subscriptions;
+    for (const auto& subscription : is.subscriptions) {
+        std::vector<json::Value> tags(subscription.tags.begin(), subscription.tags.end());
         subscriptions.push_back(json::Value::object({{"topic", subscription.topic},
                                                      {"expression", subscription.sub_string},
-                                                     {"type", subscription.expression_type}}));
+                                                     {"type", subscription.expression_type},
+                                                     {"tags", json::Value::array(std::move(tags))},
+                                                     {"subVersion", subscription.sub_version}}));
+    }
     return json::Value::object(
         {{"group", group},
+         {"clientId", member.client_id},
+         {"clientAddr", member.client_addr},
+         {"language", std::string(wire::language_name(member.language))},
+         {"version", member.version},
          {"consumeType", std::string(wire::name_of(is.consume_type))},
          {"messageModel", std::string(wire::name_of(is.message_model))},
          {"consumeFromWhere", std::string(wire::name_of(is.consume_from_where))},
-         {"members", json::Value::array(std::move(members))},
          {"subscriptions", json::Value::array(std::move(subscriptions))}});
 }
 
@@ -57,7 +59,7 @@ int consumer_connection(const Arguments& arguments) {
     cli.required("-g,--consumerGroup", group, "GROUP", "name of the group");
     cli.option("-b,--brokerAddr", broker, "HOST:PORT", "as this broker knows it");
     cli.example("mqadmin consumerConnection -g billing", "its members and subscriptions");
-    cli.example("mqadmin consumerConnection -g billing --out json | jq -r '.[].members[].addr'",
+    cli.example("mqadmin consumerConnection -g billing --out json | jq -r '.[].clientAddr'",
                 "the addresses of its members");
     cli.example("mqadmin consumerConnection -g billing -b 127.0.0.1:10911",
                 "as one broker knows it");
@@ -84,7 +86,11 @@ int consumer_connection(const Arguments& arguments) {
         }
         const auto is = wire::ConsumerConnection::read(answer->body);
         if (!is) return cli.fail(is.error());
-        rows.add_lines(lines_of(*is), object_of(group, *is));
+        // A record for each member; for people all of them are one block.
+        for (const auto& member : is->connections)
+            rows.add_lines(
+                rows.size() == 0 ? lines_of(*is) : std::vector<std::vector<std::string>>(),
+                object_of(group, *is, member));
         return cli.finish(rows.print());
     }
     if (last.error().remote_code == wire::response_code::consumer_not_online)
