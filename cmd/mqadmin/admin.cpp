@@ -115,12 +115,7 @@ Result<std::vector<Target>> Admin::brokers_of(std::string_view topic, const std:
 
 Result<std::vector<Target>> Admin::brokers_of(std::string_view topic) {
     TRY(const auto found, route(topic));
-    std::vector<Target> targets;
-    for (const auto& broker : found.brokers)
-        if (!broker.address().empty())
-            targets.push_back({broker.cluster, broker.broker_name, std::string(broker.address()),
-                               broker.broker_addrs.begin()->first});
-    return targets;
+    return targets_of(found);
 }
 
 int Admin::each(const std::vector<Target>& targets,
@@ -149,6 +144,15 @@ bool Admin::confirmed(std::string_view question) {
     std::string answer;
     std::getline(std::cin, answer);
     return answer == "y" || answer == "Y" || answer == "yes";
+}
+
+std::vector<Target> targets_of(const wire::TopicRouteData& route) {
+    std::vector<Target> targets;
+    for (const auto& broker : route.brokers)
+        if (!broker.address().empty())
+            targets.push_back({broker.cluster, broker.broker_name, std::string(broker.address()),
+                               broker.broker_addrs.begin()->first});
+    return targets;
 }
 
 Result<bool> parse_bool(std::string_view text) {

@@ -131,6 +131,8 @@ private:
     std::optional<client::Patience> patience_;
 };
 
+/// The brokers of a route, each with its master where there is one.
+std::vector<Target> targets_of(const wire::TopicRouteData& route);
 /// `true` or `false`, as the reference's options want them.
 Result<bool> parse_bool(std::string_view text);
 /// `2026-11-21 10:00:00,123` in local time as the reference prints it; "" for 0 and below.

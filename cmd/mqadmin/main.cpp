@@ -83,6 +83,9 @@ int main(int argc, char** argv) {
         {"sendMessage", "send one message", admin::send_message},
         {"sendMsgStatus", "send probes to a broker", admin::send_msg_status},
         {"checkMsgSendRT", "send probes to the queues of a topic", admin::check_msg_send_rt},
+        {"lag", "print what a group has left to read, or check it", admin::lag},
+        {"offset", "show, set, export and import the offsets of a group", admin::offset},
+        {"dlq", "list, export, resend and purge dead letters", admin::dlq},
     });
     cli::install_signals();
     cli::watch_standard_output();

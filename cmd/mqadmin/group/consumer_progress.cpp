@@ -7,6 +7,7 @@
 #include <algorithm>
 
 #include "../admin.h"
+#include "../ask_all.h"
 #include "../commands.h"
 #include "base/clock.h"
 #include "base/parse.h"
@@ -14,7 +15,9 @@
 #include "wire/bodies/stats.h"
 #include "wire/bodies/topic.h"
 #include "wire/codes.h"
+#include "progress.h"
 #include "wire/headers/clients.h"
+#include "wire/headers/topics.h"
 
 namespace mqd::admin {
 namespace {
@@ -33,92 +36,9 @@ struct RunningInfoHeader {
     }
 };
 
-struct Options {
-    std::string group, topic, cluster;
+struct Options : ProgressQuery {
     bool show_client = false;
 };
-
-struct Progress {
-    std::vector<std::pair<wire::MessageQueue, wire::ConsumeOffset>> offsets;
-    double tps = 0;
-    /// By broker: retries that wait for their delay, where there are some. Only mqd's brokers tell.
-    std::vector<std::pair<std::string, std::int64_t>> delayed;
-
-    std::int64_t diff_total() const {
-        std::int64_t total = 0;
-        for (const auto& [broker, count] : delayed) total += count;
-        for (const auto& [queue, o] : offsets) total += o.broker_offset - o.consumer_offset;
-        return total;
-    }
-    std::int64_t inflight_total() const {
-        std::int64_t total = 0;
-        for (const auto& [queue, o] : offsets) total += inflight(o);
-        return total;
-    }
-    // Pulled and not yet acknowledged; of brokers that do not say it the pull offset is the smaller
-    // one.
-    static std::int64_t inflight(const wire::ConsumeOffset& o) {
-        return std::max<std::int64_t>(0, o.pull_offset - o.consumer_offset);
-    }
-};
-
-// Where the group's offsets may lie: the brokers of its retry topic. A group that never had a
-// push consumer has none; then all masters are asked.
-Result<std::vector<Target>> brokers_of_group(Admin& admin, const Options& options,
-                                             const std::string& group) {
-    auto brokers = admin.brokers_of(fmt::format("{}{}", retry_prefix, group));
-    if (!brokers && brokers.error().remote_code == wire::response_code::topic_not_exist) {
-        TRY(const auto info, admin.clusters());
-        std::vector<Target> all;
-        for (const auto& [name, broker] : info.brokers)
-            if (!broker.address().empty())
-                all.push_back({broker.cluster, name, std::string(broker.address()), 0});
-        brokers = std::move(all);
-    }
-    if (!brokers) return brokers;
-    if (!options.cluster.empty())
-        std::erase_if(*brokers, [&](const Target& t) { return t.cluster != options.cluster; });
-    return brokers;
-}
-
-bool wants_retries(const Options& options, const std::string& group) {
-    return options.topic.empty() || options.topic == fmt::format("{}{}", retry_prefix, group);
-}
-
-Result<> add_offsets(Admin& admin, const Target& broker, const Options& options,
-                     const std::string& group, Progress& into) {
-    wire::GetConsumeStats header;
-    header.consumer_group = group;
-    if (!options.topic.empty()) header.topic = options.topic;
-    header.wants_delayed_retries = wants_retries(options, group);
-    TRY(const auto answer,
-        admin.call(broker.address, wire::request_code::get_consume_stats, header));
-    TRY(const auto stats, wire::ConsumeStats::read(answer.body));
-    into.offsets.insert(into.offsets.end(), stats.offsets.begin(), stats.offsets.end());
-    into.tps += stats.consume_tps;
-    const auto delayed = parse_int<std::int64_t>(answer.find("mqdDelayedRetries"));
-    if (delayed.value_or(0) > 0) into.delayed.emplace_back(broker.name, *delayed);
-    return {};
-}
-
-/// Nothing: nobody is online.
-Result<std::optional<wire::ConsumerConnection>> members(Admin& admin,
-                                                        const std::vector<Target>& brokers,
-                                                        const std::string& group) {
-    for (const auto& broker : brokers) {
-        wire::ConsumerGroupHeader header;
-        header.consumer_group = group;
-        auto answer =
-            admin.call(broker.address, wire::request_code::get_consumer_connection_list, header);
-        if (!answer) {
-            if (answer.error().remote_code == wire::response_code::consumer_not_online) continue;
-            return std::move(answer).error();
-        }
-        TRY(auto connection, wire::ConsumerConnection::read(answer->body));
-        return std::optional(std::move(connection));
-    }
-    return std::optional<wire::ConsumerConnection>();
-}
 
 // Which member has which queue, as the members themselves say.
 std::map<wire::MessageQueue, std::string> owners(Admin& admin, const std::vector<Target>& brokers,
@@ -185,21 +105,16 @@ void add_delayed_row(cli::Rows& rows, const Options& options, const std::string&
 
 int one_group(Admin& admin, const Options& options) {
     auto& cli = admin.cli;
-    const auto brokers = brokers_of_group(admin, options, options.group);
+    const auto brokers = brokers_of_group(admin, options);
     if (!brokers) return cli.fail(brokers.error());
     Progress progress;
-    const int status = admin.each(*brokers, [&](const Target& broker) {
-        return add_offsets(admin, broker, options, options.group, progress);
-    });
+    const int status = add_all_offsets(admin, *brokers, options, progress);
     if (progress.offsets.empty() && progress.delayed.empty() && status == 0)
         return cli.fail(
             {Errc::not_found,
              fmt::format("group '{}' has no offsets{} on {}", options.group,
                          options.topic.empty() ? "" : " of topic '" + options.topic + "'",
                          admin.namesrv())});
-    std::ranges::sort(progress.offsets, {}, [](const auto& entry) {
-        return std::tie(entry.first.topic, entry.first.broker_name, entry.first.queue_id);
-    });
     const auto online = members(admin, *brokers, options.group);
     std::map<wire::MessageQueue, std::string> clients;
     if (options.show_client && online && *online)
@@ -229,12 +144,93 @@ int one_group(Admin& admin, const Options& options) {
     return admin.print(status, rows);
 }
 
-Result<> add_group(Admin& admin, const Options& options, const std::string& group,
-                   cli::Rows& rows) {
-    TRY(const auto brokers, brokers_of_group(admin, options, group));
+/// A group on its way through the rounds of questions.
+struct Group {
+    std::string name;
+    std::vector<Target> brokers;
     Progress progress;
-    for (const auto& broker : brokers) TRY_OK(add_offsets(admin, broker, options, group, progress));
-    TRY(const auto online, members(admin, brokers, group));
+    std::optional<wire::ConsumerConnection> online;
+    std::optional<Error> failed;
+};
+/// What is asked: a group, of one of its brokers.
+struct Question {
+    Group* group;
+    Target broker;
+};
+
+/// One request for each question, all at once; `take` gets what came, or fails its group.
+template <class MakeHeader, class Take>
+void ask_round(Admin& admin, const std::vector<Question>& questions, std::int32_t code,
+               const MakeHeader& make, const Take& take) {
+    auto answers = ask_all(
+        admin, questions,
+        [&](client::Calls& calls, const Question& q) {
+            calls.add(q.broker.address, code, make(*q.group));
+        },
+        [&](const Question& q) { return admin.call(q.broker.address, code, make(*q.group)); });
+    for (std::size_t i = 0; i < questions.size(); ++i)
+        if (auto took = take(questions[i], std::move(answers[i])); !took)
+            questions[i].group->failed = took.error();
+}
+
+void find_brokers(Admin& admin, std::vector<Group>& groups) {
+    const auto header = [](const std::string& topic) {
+        wire::GetRouteInfo is;
+        is.topic = topic;
+        is.accept_standard_json_only = true;
+        return is;
+    };
+    const auto code = wire::request_code::get_routeinfo_by_topic;
+    std::vector<std::string> topics;
+    for (const auto& group : groups)
+        topics.push_back(fmt::format("{}{}", retry_prefix, group.name));
+    const auto answers = ask_all(
+        admin, topics,
+        [&](client::Calls& calls, const std::string& topic) {
+            calls.add(admin.client().namesrv(), code, header(topic));
+        },
+        [&](const std::string& topic) { return admin.call_namesrv(code, header(topic)); });
+    for (std::size_t i = 0; i < groups.size(); ++i) {
+        const auto route = answers[i] ? wire::TopicRouteData::read(answers[i]->body)
+                                      : Result<wire::TopicRouteData>(answers[i].error());
+        if (route)
+            groups[i].brokers = targets_of(*route);
+        else
+            groups[i].failed = route.error();
+    }
+}
+
+void ask_groups(Admin& admin, const Options& options, std::vector<Group>& groups) {
+    find_brokers(admin, groups);
+    std::vector<Question> all;
+    for (auto& group : groups) {
+        if (!options.cluster.empty())
+            std::erase_if(group.brokers,
+                          [&](const Target& t) { return t.cluster != options.cluster; });
+        for (const auto& broker : group.brokers) all.push_back({&group, broker});
+    }
+    ask_round(
+        admin, all, wire::request_code::get_consume_stats,
+        [&](const Group& group) { return stats_header(options, group.name); },
+        [](const Question& q, Result<remoting::Answer> answer) -> Result<> {
+            if (!answer) return answer.error();
+            return q.group->progress.add(q.broker, *answer);
+        });
+    // All brokers of a group know all of its members.
+    std::vector<Question> firsts;
+    for (auto& group : groups)
+        if (!group.brokers.empty()) firsts.push_back({&group, group.brokers.front()});
+    ask_round(
+        admin, firsts, wire::request_code::get_consumer_connection_list,
+        [](const Group& group) { return wire::ConsumerGroupHeader{group.name}; },
+        [](const Question& q, const Result<remoting::Answer>& answer) -> Result<> {
+            TRY(q.group->online, members_in(answer));
+            return {};
+        });
+}
+
+void add_group(const Group& group, cli::Rows& rows) {
+    const auto& online = group.online;
     std::int64_t count = 0;
     std::int32_t version = 0;
     std::string type, model;
@@ -246,19 +242,19 @@ Result<> add_group(Admin& admin, const Options& options, const std::string& grou
         model = online->message_model == wire::MessageModel::broadcasting ? "BROADCASTING"
                                                                           : "CLUSTERING";
     }
-    auto object = json::Value::object({{"group", group},
+    auto object = json::Value::object({{"group", group.name},
                                        {"members", count},
-                                       {"consumeTps", progress.tps},
-                                       {"diff", progress.diff_total()}});
+                                       {"consumeTps", group.progress.tps},
+                                       {"diff", group.progress.diff_total()}});
     if (online) {
         object.set("version", version);
         object.set("type", type);
         object.set("model", model);
     }
-    rows.add({group, std::to_string(count), online ? std::to_string(version) : "OFFLINE", type,
-              model, fmt::format("{:.2f}", progress.tps), std::to_string(progress.diff_total())},
+    rows.add({group.name, std::to_string(count), online ? std::to_string(version) : "OFFLINE", type,
+              model, fmt::format("{:.2f}", group.progress.tps),
+              std::to_string(group.progress.diff_total())},
              std::move(object));
-    return {};
 }
 
 int all_groups(Admin& admin, const Options& options) {
@@ -271,14 +267,23 @@ int all_groups(Admin& admin, const Options& options) {
     auto topics = wire::TopicList::read(answer->body);
     if (!topics) return admin.cli.fail(topics.error());
     std::ranges::sort(topics->topics);
-    std::vector<Target> groups;
+    std::vector<Group> groups;
     for (const auto& topic : topics->topics)
         if (topic.starts_with(retry_prefix))
-            groups.push_back({{}, topic.substr(retry_prefix.size()), {}, 0});
+            groups.push_back({topic.substr(retry_prefix.size()), {}, {}, {}, {}});
+    ask_groups(admin, options, groups);
     cli::Rows rows(admin.out,
                    {"#Group", "#Count", "#Version", "#Type", "#Model", "#TPS", "#Diff Total"});
-    const int status = admin.each(
-        groups, [&](const Target& group) { return add_group(admin, options, group.name, rows); });
+    std::vector<Target> names;
+    for (const auto& group : groups) names.push_back({{}, group.name, {}, 0});
+    std::size_t next = 0;
+    const int status = admin.each(names, [&](const Target&) -> Result<> {
+        const auto& group = groups[next++];
+        if (group.failed) return *group.failed;
+        // With a cluster: only groups that are there.
+        if (!group.brokers.empty()) add_group(group, rows);
+        return {};
+    });
     return admin.print(status, rows);
 }
 
