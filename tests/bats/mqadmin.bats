@@ -156,7 +156,7 @@ delete topic [orders] from NameServer [$namesrv] success." ]
     [ "$(sed '1,/^examples:/d' <<< "$output" | grep -c '^  [^ ]')" = 3 ]
     # ... and stands in the man page with all of its own options.
     for option in $(sed -n "/^options of this command:/,/^\$/p" <<< "$output" | grep -o -- '--[a-zA-Z]*'); do
-      sed -n "/^\.It Cm $command/,/^\.It Cm/p" "$BATS_TEST_DIRNAME/../../man/mqadmin.1" | grep -q -- "Fl -${option#--}" ||
+      sed -n "/^\.It Cm $command\$/,/^\.It Cm/p" "$BATS_TEST_DIRNAME/../../man/mqadmin.1" | grep -q -- "Fl -${option#--}" ||
         { echo "mqadmin(1) does not have $command $option" >&2; return 1; }
     done
   done

@@ -150,11 +150,10 @@ int clone_group_offset(const Arguments& arguments) {
                       }
                       return {};
                   });
-    const int printed = cli.finish(rows.print());
-    if (status != 0 || printed != 0) return status != 0 ? status : printed;
-    if (rows.size() > 0) return status;
-    return cli.fail(
-        {Errc::not_found, fmt::format("group '{}' has no offsets of topic '{}'", from, topic)});
+    if (status == 0 && rows.size() == 0)
+        return cli.fail(
+            {Errc::not_found, fmt::format("group '{}' has no offsets of topic '{}'", from, topic)});
+    return admin.print(status, rows);
 }
 
 }  // namespace mqd::admin
