@@ -35,7 +35,7 @@ completed() {
   [ "$(completed mqdump stat --out "")" = "text json" ]
   [ "$(completed mqdump log -t "")" = "" ]
   source "$completions/bash/mqadmin"
-  [ "$(completed mqadmin updateT)" = updateTopic ]
+  [ "$(completed mqadmin updateTopicP)" = updateTopicPerm ]
   [ "$(completed mqadmin topicRoute --li)" = --list ]
   [ "$(completed mqadmin topicRoute --out j)" = "json jsonl" ]
 }
