@@ -23,8 +23,10 @@ setup() {
 @test "haStatus of a lone master has no slaves" {
   mqsend -q -t orders <<< a
   run -0 mqadmin haStatus -b "$broker"
-  [[ ${lines[0]} =~ ^'#MasterAddr '\ *'#MasterCommitLogMaxOffset  #SlaveNum  #InSyncSlaveNum'$ ]]
-  [[ ${lines[1]} =~ ^$broker\ +[1-9][0-9]*\ +0\ +0$ ]]
+  [ "${lines[0]}" = $'#MasterAddr\t'"$broker" ]
+  [[ ${lines[1]} =~ ^'#MasterCommitLogMaxOffset'$'\t'[1-9][0-9]*$ ]]
+  [ "${lines[2]}" = $'#SlaveNum\t0' ]
+  [ "${lines[3]}" = $'#InSyncSlaveNum\t0' ]
   fits haStatus -c DefaultCluster
   run -3 mqadmin haStatus -b 127.0.0.1:1 --timeout 200ms
 }

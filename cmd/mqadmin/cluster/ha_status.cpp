@@ -24,11 +24,6 @@ json::Value slave_value(const json::Value& is) {
 }
 
 void add_master(cli::Rows& rows, const Target& target, const json::Value& is) {
-    cli::TextTable master(
-        {"#MasterAddr", "#MasterCommitLogMaxOffset", "#SlaveNum", "#InSyncSlaveNum"});
-    master.add({target.address, std::to_string(is["masterCommitLogMaxOffset"].as_int()),
-                std::to_string(is["haConnectionInfo"].items().size()),
-                std::to_string(is["inSyncSlaveNums"].as_int())});
     cli::TextTable all({"#SlaveAddr", "#SlaveAckOffset", "#Diff", "#TransferSpeed(KB/s)", "#Status",
                         "#TransferFromWhere"});
     std::vector<json::Value> slaves;
@@ -39,7 +34,11 @@ void add_master(cli::Rows& rows, const Target& target, const json::Value& is) {
                  std::to_string(slave["transferFromWhere"].as_int())});
         slaves.push_back(slave_value(slave));
     }
-    std::vector<std::vector<std::string>> lines = {{master.text()}};
+    std::vector<std::vector<std::string>> lines = {
+        {fmt::format("#MasterAddr\t{}", target.address)},
+        {fmt::format("#MasterCommitLogMaxOffset\t{}", is["masterCommitLogMaxOffset"].as_int())},
+        {fmt::format("#SlaveNum\t{}", slaves.size())},
+        {fmt::format("#InSyncSlaveNum\t{}", is["inSyncSlaveNums"].as_int())}};
     if (!slaves.empty()) lines.push_back({all.text()});
     rows.add_lines(std::move(lines),
                    json::Value::object({{"addr", target.address},

@@ -14,6 +14,7 @@ final class Five {
     private Five() {}
 
     static void add(Suite suite) {
+        Mqadmin.addFive(suite);
         for (CompressionType type : CompressionType.values()) {
             suite.java("a Java body compressed by " + type + " reaches a Java consumer", context -> {
                 context.createTopic(1);

@@ -68,6 +68,53 @@ final class Mqadmin {
             matches(progress, "Diff Total: 0\\b");
             matches(run(context, "consumerProgress"), "(?m)^" + context.group + " +1 +V\\d\\S* +PUSH ");
         });
+        suite.alone("the original mqadmin queryCq shows the units of a queue", context -> {
+            context.createTopic(1);
+            context.send(Samples.numbered(3));
+            String units = run(context, "queryCq", "-t", context.topic, "-q", "0", "-i", "1", "-g", context.group);
+            contains(units, "max: 3, min: 0");
+            contains(units, context.group + "@" + context.topic + " is not online!");
+            matches(units, "(?m)^idx: 1$");
+            matches(units, "ConsumeQueueData\\{physicOffset=[1-9]\\d*, physicSize=[1-9]\\d*, tagsCode=");
+            Check.that(!units.contains("idx: 0") && !units.contains("idx: 3"), "other units: " + Check.brief(units));
+        });
+        suite.alone("the original mqadmin takes a broker out for writing and puts it back", context -> {
+            context.createTopic(1);
+            String name = context.server.brokerName();
+            matches(run(context, "wipeWritePerm", "-b", name), Pattern.quote("[" + name + "]") + ".*OK, [1-9]");
+            matches(run(context, "addWritePerm", "-b", name), Pattern.quote("[" + name + "]") + ".*OK, [1-9]");
+            context.send(Samples.numbered(1));
+        });
+        suite.alone("the original mqadmin makes, shows and deletes a group", context -> {
+            String cluster = context.server.cluster();
+            contains(run(context, "updateSubGroup", "-c", cluster, "-g", context.group, "-r", "3"), "create subscription group to");
+            matches(run(context, "getConsumerConfig", "-g", context.group), "retryMaxTimes *= *3\\b");
+            contains(run(context, "deleteSubGroup", "-c", cluster, "-g", context.group), context.group);
+        });
+        suite.alone("the original mqadmin moves a group back and to the end", context -> {
+            context.createTopic(1);
+            context.send(Samples.numbered(5));
+            DefaultMQPushConsumer consumer = context.pushConsumer();
+            Inbox.push(consumer, context.topic, "*").await(5);
+            context.awaitCommitted(List.of(consumer));
+            matches(run(context, "resetOffsetByTime", "-g", context.group, "-t", context.topic, "-s", "1000"),
+                    "(?m)^\\S+ +0 +0 *$");
+            matches(run(context, "skipAccumulatedMessage", "-g", context.group, "-t", context.topic), "(?m)^\\S+ +0 +5 *$");
+        });
+    }
+
+    /** Commands that 4.x does not have, or that ask what its servers do not answer. */
+    static void addFive(Suite suite) {
+        suite.alone("the original mqadmin haStatus shows a master without slaves", context -> {
+            String status = run(context, "haStatus", "-b", context.server.broker);
+            matches(status, "#MasterAddr\\s+" + Pattern.quote(context.server.broker) + "\\s");
+            matches(status, "#SlaveNum\\s+0\\s");
+        });
+        suite.alone("the original mqadmin setConsumeMode is taken", context -> {
+            context.createTopic(1);
+            contains(run(context, "setConsumeMode", "-b", context.server.broker, "-t", context.topic, "-g", context.group,
+                    "-m", "POP", "-q", "1"), "success");
+        });
     }
 
     private static String run(Context context, String command, String... options) {

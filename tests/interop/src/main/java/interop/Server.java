@@ -75,6 +75,11 @@ final class Server {
         return table == null || table.isEmpty() ? "" : table.keySet().iterator().next();
     }
 
+    /** The name of the one broker. */
+    String brokerName() throws Exception {
+        return admin.examineBrokerClusterInfo().getBrokerAddrTable().keySet().iterator().next();
+    }
+
     void createTopic(String topic, int queues) throws Exception {
         admin.createAndUpdateTopicConfig(broker, new TopicConfig(topic, queues, queues, 6));
         Check.until("a route to " + topic, 10, () -> readQueues(topic) == queues);
