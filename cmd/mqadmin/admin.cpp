@@ -140,7 +140,8 @@ int Admin::print(int status, const cli::Rows& rows) const {
 
 bool Admin::confirmed(std::string_view question) {
     if (yes_ || ::isatty(STDIN_FILENO) == 0) return true;
-    std::cerr << question << " [y/N] " << std::flush;
+    // One write: what is typed ahead does not show up inside it.
+    std::cerr << fmt::format("{} [y/N] ", question) << std::flush;
     std::string answer;
     std::getline(std::cin, answer);
     return answer == "y" || answer == "Y" || answer == "yes";

@@ -86,6 +86,10 @@ int main(int argc, char** argv) {
         {"lag", "print what a group has left to read, or check it", admin::lag},
         {"offset", "show, set, export and import the offsets of a group", admin::offset},
         {"dlq", "list, export, resend and purge dead letters", admin::dlq},
+        {"consumerStatus", "print what the members of a group say of themselves",
+         admin::consumer_status},
+        {"updateSubGroupList", "create or overwrite the consumer groups of a file",
+         admin::update_sub_group_list},
     });
     cli::install_signals();
     cli::watch_standard_output();

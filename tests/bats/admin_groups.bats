@@ -128,3 +128,48 @@ offset_of() { mqadmin offset show -g "$1" -t orders --out jsonl | jq .offset; }
   refused 2 'neither PULL nor POP' setConsumeMode -b "$broker" -t orders -g billing -m PUSH
   run -3 mqadmin setConsumeMode -b 127.0.0.1:1 -t orders -g billing -m POP --timeout 200ms
 }
+
+@test "updateSubGroupList makes the groups of a file" {
+  echo '[{"groupName":"list-a","retryMaxTimes":2},{"groupName":"list-b"}]' > groups.json
+  run -0 mqadmin updateSubGroupList -c DefaultCluster -f groups.json
+  [ "${lines[0]}" = "submit subscription group list-a to $broker success." ]
+  [ "$(mqadmin getConsumerConfig -g list-a --out json | jq '.[0].retryMaxTimes')" = 2 ]
+  fits updateSubGroupList -b "$broker" -f groups.json
+  echo '[{"groupName":"no good name"}]' > bad.json
+  refused 1 INVALID_PARAMETER updateSubGroupList -b "$broker" -f bad.json
+  echo '{}' > bad.json
+  refused 2 'bad.json: it is no JSON array' updateSubGroupList -b "$broker" -f bad.json
+  refused 4 'none.json: No such file' updateSubGroupList -b "$broker" -f none.json
+}
+
+# answer BODY: to the frame that was taken.
+answer() {
+  local LC_ALL=C header
+  header="{\"code\":0,\"language\":\"JAVA\",\"version\":479,\"opaque\":$(sed -E 's/.*"opaque":(-?[0-9]+).*/\1/' <<< "$answer_header"),\"flag\":1,\"extFields\":{}}"
+  { put_int $((4 + ${#header} + ${#1})); put_int ${#header}; printf '%s%s' "$header" "$1"; } >&"$socket"
+}
+
+# beat GROUP EXPRESSION: a member with its heartbeat.
+beat() {
+  ask 34 '{}' '{"clientID":"10.0.0.1@1","consumerDataSet":[{"groupName":"'"$1"'","consumeType":"CONSUME_PASSIVELY","messageModel":"CLUSTERING","consumeFromWhere":"CONSUME_FROM_LAST_OFFSET","subscriptionDataSet":[{"topic":"orders","subString":"'"$2"'","expressionType":"TAG","subVersion":1}],"unitMode":false}],"producerDataSet":[]}'
+}
+
+@test "consumerStatus prints what the members say of themselves" {
+  connect "$broker"
+  beat asked '*'
+  mqadmin consumerStatus -g asked --out json > told 2> err &
+  local asking=$!
+  # The broker may also tell of a change of the group.
+  until take_frame && [ "$answer_code" = 307 ]; do :; done
+  answer '{"mqTable":{{"brokerName":"b","queueId":0,"topic":"orders"}:{"cachedMsgCount":3,"commitOffset":7,"droped":false,"locked":true,"lastPullTimestamp":1700000000000}},"properties":{"PROP_CONSUME_TYPE":"CONSUME_PASSIVELY"},"statusTable":{"orders":{"consumeOKTPS":1.5,"consumeFailedMsgs":2}},"subscriptionSet":[{"topic":"orders","subString":"*","expressionType":"TAG"}]}'
+  wait "$asking"
+  fits_schema consumerStatus < told
+  [ "$(jq -c '.[0] | [.clientId, .queues[0].commitOffset, .queues[0].cachedCount, .rates[0].failedLastHour, .problems]' told)" = '["10.0.0.1@1",7,3,2,[]]' ]
+  refused 4 "group 'asked' has no member 'nobody'" consumerStatus -g asked -i nobody
+  # A member that says nothing.
+  run -1 mqadmin consumerStatus -g asked -b "$broker" --timeout 300ms --out json
+  [ "$(jq -r '.[0].problems[0]' <<< "$(grep '^\[' <<< "$output")")" = "it does not say how it is: $broker did not answer within 300 ms" ]
+  disconnect
+  has_no_members() { run ! mqadmin consumerStatus -g asked; [[ $output == *"group 'asked' has no members now"* ]]; }
+  wait_until has_no_members
+}
