@@ -26,7 +26,7 @@ teardown_file() {
 
 setup() {
   export HOME=$BATS_FILE_TMPDIR NAMESRV_ADDR=$namesrv
-  cd "$BATS_TEST_TMPDIR"
+  cd "$BATS_TEST_TMPDIR" || return 1
 }
 # The broker belongs to the file.
 teardown() { :; }

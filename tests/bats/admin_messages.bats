@@ -27,7 +27,7 @@ teardown_file() {
   wait_until is_gone "$broker_pid"
 }
 
-setup() { export HOME=$BATS_FILE_TMPDIR TMPDIR=$BATS_TEST_TMPDIR NAMESRV_ADDR=$namesrv; cd "$BATS_TEST_TMPDIR"; }
+setup() { export HOME=$BATS_FILE_TMPDIR TMPDIR=$BATS_TEST_TMPDIR NAMESRV_ADDR=$namesrv; cd "$BATS_TEST_TMPDIR" || return 1; }
 # The broker belongs to the file.
 teardown() { :; }
 

@@ -42,7 +42,7 @@ int broker_consume_stats(const Arguments& arguments) {
     auto& cli = admin.cli;
     cli.required("-b,--brokerAddr", broker, "HOST:PORT", "this broker");
     cli.option("-t,--timeoutMillis", timeout_ms, "MS", "taken, and not needed: --timeout counts");
-    cli.option("-l,--level", level, "N", "only queues with so many messages left (default: 0)");
+    cli.option("-l,--level", level, "N", "only queues with N messages left or more (default: 0)");
     cli.option("-o,--order", is_order, parse_bool, "true|false", "only ordered topics");
     cli.example("mqadmin brokerConsumeStats -b 127.0.0.1:10911", "all groups");
     cli.example("mqadmin brokerConsumeStats -b 127.0.0.1:10911 -l 1000",

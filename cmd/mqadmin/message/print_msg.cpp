@@ -240,7 +240,7 @@ int consume_message(const Arguments& arguments) {
     cli.option("-o,--offset", wanted.offset, "N", "begin at this offset; needs -i");
     cli.option("-g,--consumerGroup", wanted.group, "GROUP", "ask in the name of this group");
     time_options(admin, wanted, "-s,--beginTimestamp", "-e,--endTimestamp");
-    cli.option("-c,--MessageNumber", wanted.count, "N", "at most so many (default: 128)");
+    cli.option("-c,--MessageNumber", wanted.count, "N", "up to N messages (default: 128)");
     cli.example("mqadmin consumeMessage -t orders -c 1", "any message");
     cli.example("mqadmin consumeMessage -t orders -b broker-a -i 0 -o 42 -c 3",
                 "three from an offset on");

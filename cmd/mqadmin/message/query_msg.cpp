@@ -154,7 +154,8 @@ void id_options(Admin& admin, ById& options) {
 int query_msg_by_id(const Arguments& arguments) {
     ById options;
     options.query.max = 1;
-    Admin admin("queryMsgById", "print a message by either kind of id, and who has consumed it");
+    Admin admin("queryMsgById",
+                "print a message by either kind of id, and the groups that have consumed it");
     auto& cli = admin.cli;
     id_options(admin, options);
     cli.option("-s,--sendMessage", options.sends_again, parse_bool, "true|false",
@@ -179,8 +180,9 @@ int query_msg_by_id(const Arguments& arguments) {
 int query_msg_by_unique_key(const Arguments& arguments) {
     ById options;
     bool shows_all = false;
-    Admin admin("queryMsgByUniqueKey",
-                "print a message by the id that its sender made, and who has consumed it");
+    Admin admin(
+        "queryMsgByUniqueKey",
+        "print a message by the id that its sender made, and the groups that have consumed it");
     auto& cli = admin.cli;
     id_options(admin, options);
     cli.flag("-a,--showAll", shows_all, "print up to 32 messages with this id, not only one");
@@ -207,7 +209,7 @@ int query_msg_by_key(const Arguments& arguments) {
                "stored then or later");
     cli.option("-e,--endTimestamp", query.end_ms, parse_admin_time, "TIME",
                "stored then or before");
-    cli.option("-m,--maxNum", query.max, "N", "at most so many messages (default: 64)");
+    cli.option("-m,--maxNum", query.max, "N", "up to N messages (default: 64)");
     cli.option("-c,--cluster", query.cluster, "CLUSTER", "only the brokers of this cluster");
     cli.example("mqadmin queryMsgByKey -t orders -k order-7", "where they are");
     cli.example("mqadmin queryMsgByKey -t orders -k order-7 -b 2026-12-01#00:00:00:000",

@@ -63,8 +63,8 @@ int query_msg_trace_by_id(const Arguments& arguments) {
                "traced then or later");
     cli.option("-e,--endTimestamp", query.end_ms, parse_admin_time, "TIME",
                "traced then or before");
-    cli.option("-c,--maxNum", query.max, "N", "at most so many trace messages (default: 64)");
-    cli.example("mqadmin queryMsgTraceById -i ID", "who sent it, and who consumed it");
+    cli.option("-c,--maxNum", query.max, "N", "up to N trace messages (default: 64)");
+    cli.example("mqadmin queryMsgTraceById -i ID", "its producer and its consumers");
     cli.example("mqadmin queryMsgTraceById -i ID -t my_traces", "from a topic of one's own");
     cli.example("mqadmin queryMsgTraceById -i ID --out jsonl | jq .costMs", "how long each took");
     if (const auto status = admin.start(arguments)) return *status;

@@ -1,5 +1,5 @@
 #pragma once
-// Which groups of a topic have consumed a message (admin.md of the reference: MessageTrack).
+// Which groups of a topic have consumed a message (RocketMQ's MessageTrack).
 //
 // Threads: the tool's one thread.
 

@@ -261,7 +261,7 @@ int dlq(const Arguments& arguments) {
     auto& cli = admin.cli;
     cli.positional("ACTION", action, "list, export, resend or purge");
     cli.option("-g,--group", options.group, "GROUP", "name of the group (list: default all)");
-    cli.option("-c,--count", options.count, "N", "at most so many messages (export, resend)");
+    cli.option("-c,--count", options.count, "N", "up to N messages (export, resend)");
     cli.flag("--all", options.all, "resend what has been sent again before, too");
     cli.flag("--dry-run", options.is_dry_run, "print what would be done, and do nothing");
     admin.yes_option();
