@@ -16,7 +16,6 @@ inline constexpr std::int32_t update_consumer_offset = 15;
 inline constexpr std::int32_t update_and_create_topic = 17;
 inline constexpr std::int32_t update_and_create_topic_list = 18;
 inline constexpr std::int32_t get_all_topic_config = 21;
-inline constexpr std::int32_t update_broker_config = 25;
 inline constexpr std::int32_t get_broker_config = 26;
 inline constexpr std::int32_t get_broker_runtime_info = 28;
 inline constexpr std::int32_t search_offset_by_timestamp = 29;

@@ -11,6 +11,9 @@
 namespace mqd::admin {
 namespace {
 
+/// RocketMQ's brokers answer it, mqd's do not yet.
+constexpr std::int32_t update_broker_config_code = 25;
+
 /// A line a key: in the table `key = value`, after a line for each server.
 void add_rows(cli::Rows& rows, const std::string& address, std::string_view properties) {
     std::vector<std::vector<std::string>> lines;
@@ -108,7 +111,7 @@ int update_broker_config(const Arguments& arguments) {
     if (const auto status = admin.start(arguments)) return *status;
     const auto targets = admin.masters(where);
     if (!targets) return admin.cli.fail(targets.error());
-    return change(admin, *targets, wire::request_code::update_broker_config, is, "broker");
+    return change(admin, *targets, update_broker_config_code, is, "broker");
 }
 
 int update_namesrv_config(const Arguments& arguments) {
