@@ -35,6 +35,7 @@ fits_schema() {
 }
 
 # refused STATUS MESSAGE COMMAND...: it ends so, prints nothing, and one line of error, which has the message.
+# shellcheck disable=SC2154  # run sets them
 refused() {
   local status=$1 message=$2
   shift 2
