@@ -35,7 +35,8 @@ int send_message(const Arguments& arguments) {
 
     const auto queues = writeable_queues(admin, message.topic, broker);
     if (!queues) return cli.fail(queues.error());
-    auto queue = (*queues)[random_below(static_cast<std::int32_t>(queues->size()))];
+    const auto any = random_below(static_cast<std::int32_t>(queues->size()));
+    auto queue = (*queues)[static_cast<std::size_t>(any)];
     if (queue_id) queue.id = *queue_id;
     const auto sent = send_to(admin, queue, message);
     if (!sent) return cli.fail(sent.error());
