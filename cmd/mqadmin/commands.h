@@ -58,6 +58,7 @@ int update_order_conf(const Arguments& arguments);
 int update_sub_group(const Arguments& arguments);
 int update_sub_group_list(const Arguments& arguments);
 int update_topic(const Arguments& arguments);
+int update_topic_list(const Arguments& arguments);
 int update_topic_perm(const Arguments& arguments);
 int wipe_write_perm(const Arguments& arguments);
 

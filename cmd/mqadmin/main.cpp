@@ -28,6 +28,8 @@ int main(int argc, char** argv) {
          admin::consumer_progress},
         {"updateTopicPerm", "change who may use a topic, and nothing else of it",
          admin::update_topic_perm},
+        {"updateTopicList", "create or overwrite the topics of a file, all or none",
+         admin::update_topic_list},
         {"topicClusterList", "print the clusters that have a topic", admin::topic_cluster_list},
         {"updateOrderConf", "print, set or delete which queues an ordered topic has",
          admin::update_order_conf},

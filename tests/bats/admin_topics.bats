@@ -58,3 +58,19 @@ has_perm() { [ "$(perm_of orders)" = "$1" ]; }
   [ "$(mqadmin allocateMQ -t orders -i a,b,c,d,e --out json | jq length)" = 4 ]
   refused 4 "topic 'none' does not exist" allocateMQ -t none -i a
 }
+
+@test "updateTopicList makes all topics of a file, or none" {
+  cd "$BATS_TEST_TMPDIR"
+  echo '[{"topicName":"list-a","readQueueNums":2,"writeQueueNums":2,"perm":6},{"topicName":"list-b"}]' > topics.json
+  run -0 mqadmin updateTopicList -c DefaultCluster -f topics.json
+  [ "${lines[0]}" = "submit topic list-a to $broker success." ]
+  wait_until is_routed list-b
+  [ "$(mqadmin topicRoute -t list-a | jq '.queueDatas[0].readQueueNums')" = 2 ]
+  fits updateTopicList -b "$broker" -f topics.json
+  echo '[{"topicName":"list-c"},{"topicName":"no good name"}]' > bad.json
+  refused 1 INVALID_PARAMETER updateTopicList -b "$broker" -f bad.json
+  run -4 mqadmin topicRoute -t list-c
+  echo '[{"name":"list-c"}]' > bad.json
+  refused 2 'bad.json: one has no topicName' updateTopicList -b "$broker" -f bad.json
+  refused 4 'none.json: No such file' updateTopicList -b "$broker" -f none.json
+}

@@ -3,41 +3,12 @@
 
 #include <fmt/format.h>
 
-#include <cerrno>
-#include <fstream>
-#include <sstream>
-
 #include "../admin.h"
 #include "../commands.h"
-#include "json/writer.h"
+#include "../json_file.h"
 #include "wire/codes.h"
 
 namespace mqd::admin {
-namespace {
-
-Result<json::Value> groups_in(const std::string& file) {
-    std::ifstream in(file, std::ios::binary);
-    if (!in) {
-        const int why = errno;
-        auto error = errno_error(file, why);
-        if (why == ENOENT) error.code = Errc::not_found;
-        return error;
-    }
-    std::ostringstream text;
-    text << in.rdbuf();
-    auto groups = json::parse(text.str());
-    if (!groups) return Error{Errc::invalid, fmt::format("{}: {}", file, groups.error().what)};
-    if (!groups->is_array() || groups->items().empty())
-        return Error{Errc::invalid,
-                     fmt::format("{}: it is no JSON array of group configurations", file)};
-    for (const auto& group : groups->items())
-        if (group["groupName"].as_text().empty())
-            return Error{Errc::invalid, fmt::format("{}: a group has no groupName", file)};
-    return groups;
-}
-
-}  // namespace
-
 int update_sub_group_list(const Arguments& arguments) {
     Where where;
     std::string file;
@@ -53,7 +24,7 @@ int update_sub_group_list(const Arguments& arguments) {
         "> groups.json",
         "make such a file");
     if (const auto status = admin.start(arguments)) return *status;
-    const auto groups = groups_in(file);
+    const auto groups = objects_in(file, "groupName");
     if (!groups) return cli.fail(groups.error());
     const auto targets = admin.masters(where);
     if (!targets) return cli.fail(targets.error());
