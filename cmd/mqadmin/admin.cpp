@@ -105,8 +105,8 @@ std::vector<Target> Admin::servers() const {
 
 Result<std::vector<Target>> Admin::brokers_of(std::string_view topic, const std::string& cluster) {
     TRY(auto brokers, brokers_of(topic));
-    if (cluster.empty()) return brokers;
-    std::erase_if(brokers, [&](const Target& t) { return t.cluster != cluster; });
+    if (!cluster.empty())
+        std::erase_if(brokers, [&](const Target& t) { return t.cluster != cluster; });
     if (brokers.empty())
         return Error{Errc::not_found,
                      fmt::format("no broker of cluster '{}' has topic '{}'", cluster, topic)};

@@ -4,6 +4,7 @@
 //
 // Threads: one at a time.
 
+#include <algorithm>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -66,7 +67,6 @@ public:
         return patience_->until_settled([&] { return client_->route(topic); });
     }
 
-    /// For what asks many at once: ask_all.h.
     client::Client& client() { return *client_; }
     std::string namesrv() const;  ///< for messages: all of them
     const std::vector<std::string>& namesrvs() const { return server_.namesrv; }
@@ -83,20 +83,46 @@ public:
     int each(const std::vector<Target>& targets,
              const std::function<Result<>(const Target&)>& work);
 
-    /// The same, with one request that all targets are asked at once.
+    /// Many requests at once: they take as long as the slowest server. `ask(calls, item)` adds one
+    /// call for the item. The answers stand in the order of the items; `again(item)` repeats, as
+    /// call() does, what could not be reached.
+    template <class Item, class Ask, class Again>
+    std::vector<Result<remoting::Answer>> ask_all(const std::vector<Item>& items, const Ask& ask,
+                                                  const Again& again) {
+        std::vector<Result<remoting::Answer>> answers;
+        for (std::size_t from = 0; from < items.size(); from += asked_at_once) {
+            const auto to = std::min(from + asked_at_once, items.size());
+            client::Calls calls(*client_);
+            for (auto i = from; i < to; ++i) ask(calls, items[i]);
+            for (auto& answer : calls.wait()) answers.push_back(std::move(answer));
+            for (auto i = from; i < to; ++i)
+                if (!answers[i] && answers[i].error().remote_code < 0 &&
+                    answers[i].error().code == Errc::unavailable)
+                    answers[i] = again(items[i]);
+        }
+        return answers;
+    }
+    /// The same request to each target.
+    template <class H>
+    std::vector<Result<remoting::Answer>> ask_each(const std::vector<Target>& targets,
+                                                   std::int32_t code, const H& header,
+                                                   Bytes body = {}) {
+        return ask_all(
+            targets,
+            [&](client::Calls& calls, const Target& target) {
+                calls.add(target.address, code, header, body);
+            },
+            [&](const Target& target) { return call(target.address, code, header, body); });
+    }
+    /// As each(), with the answer of each target to the same request.
     template <class H>
     int ask(const std::vector<Target>& targets, std::int32_t code, const H& header, Bytes body,
             const std::function<Result<>(const Target&, const remoting::Answer&)>& take) {
-        client::Calls calls(*client_);
-        for (const auto& target : targets) calls.add(target.address, code, header, body);
-        auto answers = calls.wait();
+        auto answers = ask_each(targets, code, header, body);
         std::size_t next = 0;
         return each(targets, [&](const Target& target) -> Result<> {
-            auto answer = std::move(answers[next++]);
-            if (!answer && answer.error().code == Errc::unavailable)
-                answer = call(target.address, code, header, body);
-            if (!answer) return std::move(answer).error();
-            return take(target, *answer);
+            TRY(const auto answer, std::move(answers[next++]));
+            return take(target, answer);
         });
     }
 
@@ -116,6 +142,9 @@ public:
     void yes_option() { cli.flag("--yes", yes_, "do not ask"); }
 
 private:
+    /// More requests under way would only fill a server's queue.
+    static constexpr std::size_t asked_at_once = 256;
+
     Result<remoting::Answer> settled(Result<remoting::Answer> answer) {
         answer ? patience_->goes_on() : patience_->gives_up();
         return answer;

@@ -7,7 +7,6 @@
 #include <algorithm>
 
 #include "../admin.h"
-#include "../ask_all.h"
 #include "../commands.h"
 #include "base/clock.h"
 #include "base/parse.h"
@@ -162,8 +161,8 @@ struct Question {
 template <class MakeHeader, class Take>
 void ask_round(Admin& admin, const std::vector<Question>& questions, std::int32_t code,
                const MakeHeader& make, const Take& take) {
-    auto answers = ask_all(
-        admin, questions,
+    auto answers = admin.ask_all(
+        questions,
         [&](client::Calls& calls, const Question& q) {
             calls.add(q.broker.address, code, make(*q.group));
         },
@@ -184,8 +183,8 @@ void find_brokers(Admin& admin, std::vector<Group>& groups) {
     std::vector<std::string> topics;
     for (const auto& group : groups)
         topics.push_back(fmt::format("{}{}", retry_prefix, group.name));
-    const auto answers = ask_all(
-        admin, topics,
+    const auto answers = admin.ask_all(
+        topics,
         [&](client::Calls& calls, const std::string& topic) {
             calls.add(admin.client().namesrv(), code, header(topic));
         },

@@ -7,7 +7,6 @@
 #include <set>
 
 #include "../admin.h"
-#include "../ask_all.h"
 #include "../commands.h"
 #include "base/parse.h"
 #include "progress.h"
@@ -130,8 +129,8 @@ void ask_members(Admin& admin, const Options& options, const std::string& addres
     const auto header = [&](const Member& member) {
         return RunningInfoHeader{options.group, member.is.client_id, options.wants_stacks};
     };
-    const auto answers = ask_all(
-        admin, members,
+    const auto answers = admin.ask_all(
+        members,
         [&](client::Calls& calls, const Member& member) {
             calls.add(address, code, header(member));
         },

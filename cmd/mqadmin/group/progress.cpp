@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <tuple>
 
-#include "../ask_all.h"
 #include "base/parse.h"
 #include "wire/codes.h"
 
@@ -100,8 +99,8 @@ Result<std::optional<wire::ConsumerConnection>> members(Admin& admin,
 Result<Progress> progress_of(Admin& admin, const ProgressQuery& query) {
     TRY(const auto brokers, brokers_of_group(admin, query));
     Progress progress;
-    const auto answers = ask_each(admin, brokers, wire::request_code::get_consume_stats,
-                                  stats_header(query, query.group));
+    const auto answers = admin.ask_each(brokers, wire::request_code::get_consume_stats,
+                                        stats_header(query, query.group));
     for (std::size_t i = 0; i < brokers.size(); ++i) {
         if (!answers[i]) return answers[i].error();
         TRY_OK(progress.add(brokers[i], *answers[i]));

@@ -4,7 +4,6 @@
 
 #include <algorithm>
 
-#include "../ask_all.h"
 #include "base/parse.h"
 #include "client/errors.h"
 #include "client/start.h"
@@ -83,7 +82,7 @@ Result<std::vector<Found>> find_by_key(Admin& admin, const KeyQuery& query) {
     header.begin_timestamp = query.begin_ms;
     header.end_timestamp = query.end_ms;
     if (query.is_unique_key) header.unique_key = true;
-    auto answers = ask_each(admin, brokers, wire::request_code::query_message, header);
+    auto answers = admin.ask_each(brokers, wire::request_code::query_message, header);
     std::vector<Found> all;
     const Error* failed = nullptr;
     for (std::size_t i = 0; i < brokers.size(); ++i) {

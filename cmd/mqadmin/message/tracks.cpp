@@ -4,7 +4,6 @@
 
 #include <algorithm>
 
-#include "../ask_all.h"
 #include "message/properties.h"
 #include "wire/bodies/connections.h"
 #include "wire/bodies/groups.h"
@@ -24,8 +23,8 @@ template <class MakeHeader>
 Answers ask_of_groups(Admin& admin, const std::string& address,
                       const std::vector<std::string>& groups, std::int32_t what,
                       const MakeHeader& make) {
-    return ask_all(
-        admin, groups,
+    return admin.ask_all(
+        groups,
         [&](client::Calls& calls, const std::string& group) {
             calls.add(address, what, make(group));
         },

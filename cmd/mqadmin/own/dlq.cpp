@@ -5,7 +5,6 @@
 #include <fmt/format.h>
 
 #include "../admin.h"
-#include "../ask_all.h"
 #include "../commands.h"
 #include "../message/found.h"
 #include "../message/lookup.h"
@@ -61,8 +60,8 @@ Result<std::vector<Letters>> letters_of(Admin& admin, const Options& options) {
         is.set_zero_if_not_found = false;
         return is;
     };
-    const auto answers = ask_all(
-        admin, queues,
+    const auto answers = admin.ask_all(
+        queues,
         [&](client::Calls& calls, const client::Queue& queue) {
             calls.add(queue.address, code::query_consumer_offset, header(queue));
         },

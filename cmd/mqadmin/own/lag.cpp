@@ -9,7 +9,6 @@
 #include <set>
 
 #include "../admin.h"
-#include "../ask_all.h"
 #include "../commands.h"
 #include "../group/progress.h"
 #include "base/parse.h"
@@ -68,8 +67,8 @@ Result<Lag> lag_of(Admin& admin, const Options& options) {
                 asked.emplace(broker.address, queue.topic).second)
                 questions.push_back({broker.address, queue.topic});
     const auto code = wire::request_code::query_consume_time_span;
-    const auto answers = ask_all(
-        admin, questions,
+    const auto answers = admin.ask_all(
+        questions,
         [&](client::Calls& calls, const Question& q) {
             calls.add(q.address, code, wire::GroupOfTopic{q.topic, options.group});
         },

@@ -25,13 +25,8 @@ int topic_status(const Arguments& arguments) {
                 "number of all messages");
     if (const auto status = admin.start(arguments)) return *status;
 
-    auto brokers = admin.brokers_of(topic);
+    const auto brokers = admin.brokers_of(topic, cluster);
     if (!brokers) return cli.fail(brokers.error());
-    if (!cluster.empty())
-        std::erase_if(*brokers, [&](const Target& t) { return t.cluster != cluster; });
-    if (brokers->empty())
-        return cli.fail({Errc::not_found,
-                         fmt::format("no broker of cluster '{}' has topic '{}'", cluster, topic)});
 
     std::vector<std::pair<wire::MessageQueue, wire::TopicOffset>> offsets;
     double tps = 0;
