@@ -3,16 +3,10 @@
 bats_require_minimum_version 1.5.0
 load helpers
 load admin
-
+load file_broker
 
 setup_file() {
-  export BATS_TEST_TMPDIR=$BATS_FILE_TMPDIR HOME=$BATS_FILE_TMPDIR
-  start_broker
-  export broker broker_pid namesrv
-  name=$(mqadmin clusterList --out jsonl | jq -r .broker)
-  export name
-  mqadmin updateTopic -b "$broker" -t orders -r 1 -w 1 > /dev/null
-  wait_until has_route orders
+  start_file_broker
   # Three messages with known places, keys and tags.
   seq 3 | sed 's/.*/{"body":"order &","keys":["key-&","all"],"tags":"tag-&"}/' | mqsend -q -t orders --in json
   id=$(mqpull -q orders --from beginning -c 1 --out json | jq -r .id)
@@ -21,17 +15,6 @@ setup_file() {
   wait_until mqadmin queryMsgByKey -t orders -k key-3 > /dev/null
   disown -a
 }
-
-teardown_file() {
-  kill "$broker_pid"
-  wait_until is_gone "$broker_pid"
-}
-
-setup() { export HOME=$BATS_FILE_TMPDIR TMPDIR=$BATS_TEST_TMPDIR NAMESRV_ADDR=$namesrv; cd "$BATS_TEST_TMPDIR" || return 1; }
-# The broker belongs to the file.
-teardown() { :; }
-
-has_route() { mqadmin topicRoute -t "$1" > /dev/null 2>&1; }
 
 @test "queryMsgByKey finds the messages of a key, and no others" {
   run -0 mqadmin queryMsgByKey -t orders -k key-2

@@ -3,35 +3,16 @@
 bats_require_minimum_version 1.5.0
 load helpers
 load admin
-
-has_route() { mqadmin topicRoute -t "$1" > /dev/null 2>&1; }
+load file_broker
 
 setup_file() {
-  export BATS_TEST_TMPDIR=$BATS_FILE_TMPDIR HOME=$BATS_FILE_TMPDIR
-  start_broker
-  export broker broker_pid namesrv
-  name=$(mqadmin clusterList --out jsonl | jq -r .broker)
-  export name
-  mqadmin updateTopic -b "$broker" -t orders -r 1 -w 1 > /dev/null
-  wait_until has_route orders
+  start_file_broker
   seq 10 | mqsend -q -t orders
   # Groups that have read none, and four messages.
   mqpull -q orders -g new --from beginning -c 1 > /dev/null
   mqpull -q orders -g billing --from beginning -c 4 > /dev/null
   disown -a
 }
-
-teardown_file() {
-  kill "$broker_pid"
-  wait_until is_gone "$broker_pid"
-}
-
-setup() {
-  export HOME=$BATS_FILE_TMPDIR NAMESRV_ADDR=$namesrv
-  cd "$BATS_TEST_TMPDIR" || return 1
-}
-# The broker belongs to the file.
-teardown() { :; }
 
 offset_of() { mqadmin offset show -g "$1" -t orders --out jsonl | jq .offset; }
 
